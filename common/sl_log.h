@@ -1,0 +1,49 @@
+/* sl_log.h - one line per event: time, level, component, message, key=value pairs.
+ *
+ *   2026-01-02T03:04:05.678Z info gateway node connected node=gpu1 slices=2
+ *
+ * or, with format json, one object per line. Values that come from outside are escaped, so a line
+ * stays one line. No secret is ever given to it.
+ *
+ * Threads  Any; a line is one write.
+ * Memory   Lines are built on the stack and cut at SL_LOG_LINE_MAX.
+ */
+#ifndef SL_LOG_H
+#define SL_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sl_base.h"
+
+enum { SL_LOG_LINE_MAX = 4096 };
+
+enum sl_log_level { SL_LOG_DEBUG, SL_LOG_INFO, SL_LOG_WARN, SL_LOG_ERROR };
+enum sl_log_format { SL_LOG_TEXT, SL_LOG_JSON };
+
+/* Once, before threads start. component is borrowed for the life of the process. */
+void sl_log_setup(const char *component, enum sl_log_level level, enum sl_log_format format);
+/* Any time, any thread (a reload). */
+void sl_log_set_level(enum sl_log_level level);
+/* Where lines go instead of standard error: tests. NULL: standard error again. */
+void sl_log_set_sink(void (*sink)(void *ctx, const char *line, unsigned len), void *ctx);
+bool sl_log_is_on(enum sl_log_level level);
+
+enum sl_log_kind { SL_LOG_STR, SL_LOG_INT, SL_LOG_UINT, SL_LOG_END };
+struct sl_log_field {
+    enum sl_log_kind kind;
+    const char *key;
+    const char *str;
+    int64_t i64;
+    uint64_t u64;
+};
+#define SL_S(key, value) ((struct sl_log_field){SL_LOG_STR, (key), (value), 0, 0})
+#define SL_I(key, value) ((struct sl_log_field){SL_LOG_INT, (key), 0, (int64_t)(value), 0})
+#define SL_U(key, value) ((struct sl_log_field){SL_LOG_UINT, (key), 0, 0, (uint64_t)(value)})
+
+/* sl_log(SL_LOG_INFO, "node connected", SL_S("node", name), SL_U("slices", n)); a NULL string prints
+ * as "-". */
+#define sl_log(level, ...) sl_log_line(level, __VA_ARGS__, (struct sl_log_field){.kind = SL_LOG_END})
+void sl_log_line(enum sl_log_level level, const char *message, ...);
+
+#endif

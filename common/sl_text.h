@@ -1,0 +1,35 @@
+/* sl_text.h - reading and writing the small texts that configuration, metadata and tables use.
+ * Pure; no locale. */
+#ifndef SL_TEXT_H
+#define SL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sl_span.h"
+#include "sl_status.h"
+#include "sl_time.h"
+
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, <= U+10FFFF) without a NUL byte. */
+bool sl_text_is_utf8(struct sl_span s);
+
+/* A whole decimal integer with optional '-'. Errors: SL_EINVAL (not a number), SL_ERANGE. */
+SL_MUST_CHECK sl_status sl_text_int(struct sl_span s, int64_t *out);
+
+/* "90s", "500ms", "2m", "1h", "1d", "10us", "1.5s" to nanoseconds; a bare number is seconds only when
+ * bare_seconds. Never negative. Errors: SL_EINVAL (form or unit), SL_ERANGE. */
+SL_MUST_CHECK sl_status sl_text_duration(struct sl_span s, bool bare_seconds, int64_t *out_ns);
+
+/* "64MiB", "141GB", "100B", "4KiB", "1TiB" to bytes (KiB = 1024, KB = 1000). Errors as above. */
+SL_MUST_CHECK sl_status sl_text_bytes(struct sl_span s, uint64_t *out_bytes);
+
+/* Writes the shortest exact form ("90s", "1500ms"; "64MiB", "141GB") that the readers above take. */
+void sl_text_format_duration(int64_t ns, char out[32]);
+void sl_text_format_bytes(uint64_t bytes, char out[32]);
+
+/* Canonical lower-case UUID text (8-4-4-4-12). */
+enum { SL_UUID_TEXT_LEN = 36 };
+bool sl_text_is_uuid(struct sl_span s);
+
+#endif

@@ -1,0 +1,100 @@
+/* ex_engine.h - what an engine is: five deeds on a model, behind one table of functions.
+ *
+ * An engine runs inside a sluice-worker process, one model instance per process, one thread. The worker
+ * loads the model on the CPU at its start, attaches it to its slice, runs one call at a time, and is
+ * killed when it overruns: an engine need not defend itself against a call that never ends.
+ *
+ * On a call's way:  worker -> [attach] -> [run ...] -> [detach]
+ *
+ * Errors   Deeds return true, or false with *err filled (MODEL_ERROR unless said otherwise) and nothing
+ *          changed: a failed load leaves no model, a failed attach leaves it detached, a failed run
+ *          leaves it ready for the next run.
+ * Memory   Inputs are borrowed for the run and read-only (they lie in shared memory). Outputs are asked
+ *          from the sink, which owns them: an engine writes its result where it will be sent from. What
+ *          was taken from the sink before a failed run is dropped by the worker.
+ */
+#ifndef EX_ENGINE_H
+#define EX_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sl_dtype.h"
+#include "sl_reason.h"
+#include "sl_span.h"
+
+struct ex_model_spec; /* executor/core/ex_model.h */
+
+enum ex_slice_kind { EX_SLICE_CPU, EX_SLICE_WHOLE, EX_SLICE_MIG, EX_SLICE_MPS, EX_SLICE_SHARED };
+
+struct ex_slice {
+    uint32_t id;
+    enum ex_slice_kind kind;
+    char device[64];         /* "cpu0", a GPU or MIG UUID */
+    uint64_t memory_bytes;   /* 0: not limited */
+    uint32_t share_thousandths;
+    uint32_t cpu_threads;    /* for engines that compute on the CPU; >= 1 */
+};
+
+/* An input or a finished output. */
+struct ex_tensor {
+    const char *name;
+    enum sl_dtype dtype;
+    const int64_t *dims;
+    size_t rank;
+    struct sl_span raw; /* row-major, little-endian; BYTES with length prefixes */
+};
+
+/* A parameter of the call, or of the model's own section in model.yaml (then always a string). */
+enum ex_param_kind { EX_PARAM_BOOL, EX_PARAM_INT, EX_PARAM_UINT, EX_PARAM_DOUBLE, EX_PARAM_STRING };
+struct ex_param {
+    const char *name;
+    enum ex_param_kind kind;
+    union {
+        bool b;
+        int64_t i;
+        uint64_t u;
+        double d;
+        const char *s;
+    } value;
+};
+
+/* One call as an engine sees it. Everything is borrowed for the run. */
+struct ex_run {
+    const char *call_id;
+    const struct ex_tensor *inputs; /* complete and checked against the model's spec, in its order */
+    size_t input_count;
+    const struct ex_param *params;
+    size_t param_count;
+    const bool *wanted; /* for each output of the spec: is it asked for? */
+};
+
+/* Where outputs go. `index` is the output's place in the model's spec; a wanted output is taken once. */
+struct ex_sink {
+    /* bytes of memory for the output, or NULL when there is none (answer OUT_OF_MEMORY). */
+    void *(*take)(struct ex_sink *sink, size_t index, enum sl_dtype dtype, const int64_t *dims,
+                  size_t rank, size_t bytes);
+};
+
+struct ex_engine {
+    const char *name; /* as in model.yaml */
+    /* Reads the model of spec (borrowed; outlives the model) into CPU memory. cpu_threads >= 1. */
+    bool (*load)(const struct ex_model_spec *spec, uint32_t cpu_threads, void **out_model,
+                 struct sl_error *err);
+    /* Ties the model to a slice; slice is borrowed until detach. */
+    bool (*attach)(void *model, const struct ex_slice *slice, struct sl_error *err);
+    bool (*run)(void *model, const struct ex_run *run, struct ex_sink *sink, struct sl_error *err);
+    void (*detach)(void *model);
+    void (*unload)(void *model); /* NULL is fine */
+};
+
+extern const struct ex_engine ex_engine_identity; /* i-th output is the i-th input */
+extern const struct ex_engine ex_engine_fake;     /* scripted times, results and failures */
+extern const struct ex_engine ex_engine_onnx;     /* ONNX Runtime, opened at run time */
+
+/* By name; NULL when there is none. names() is NULL-terminated. */
+const struct ex_engine *ex_engine_find(const char *name);
+const char *const *ex_engine_names(void);
+
+#endif
