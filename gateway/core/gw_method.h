@@ -1,0 +1,38 @@
+/* gw_method.h - the gRPC methods that the gateway answers: path to number, and what each may carry. Pure. */
+#ifndef GW_METHOD_H
+#define GW_METHOD_H
+
+#include <stdbool.h>
+
+#include "sl_span.h"
+
+#define GW_INFERENCE "/inference.GRPCInferenceService/"
+#define GW_ADMIN "/sluice.v1.Admin/"
+
+/* X(NAME, path, carries tensors: up to the configured message limit instead of GW_SMALL_MESSAGE_MAX) */
+#define GW_METHOD_MAP(X)                                                                           \
+    X(SERVER_LIVE, GW_INFERENCE "ServerLive", false)                                               \
+    X(SERVER_READY, GW_INFERENCE "ServerReady", false)                                             \
+    X(MODEL_READY, GW_INFERENCE "ModelReady", false)                                               \
+    X(SERVER_METADATA, GW_INFERENCE "ServerMetadata", false)                                       \
+    X(MODEL_METADATA, GW_INFERENCE "ModelMetadata", false)                                         \
+    X(MODEL_INFER, GW_INFERENCE "ModelInfer", true)                                                \
+    X(GET_STATUS, GW_ADMIN "GetStatus", false)                                                     \
+    X(LIST_NODES, GW_ADMIN "ListNodes", false)                                                     \
+    X(LIST_MODELS, GW_ADMIN "ListModels", false)
+
+enum { GW_SMALL_MESSAGE_MAX = 64 * 1024 };
+
+enum gw_method {
+    GW_METHOD_UNKNOWN,
+#define GW_METHOD_ENUM(name, path, tensors) GW_METHOD_##name,
+    GW_METHOD_MAP(GW_METHOD_ENUM)
+#undef GW_METHOD_ENUM
+    GW_METHOD_COUNT
+};
+
+enum gw_method gw_method_find(struct sl_span path);
+const char *gw_method_path(enum gw_method m); /* "" for UNKNOWN; static */
+bool gw_method_carries_tensors(enum gw_method m);
+
+#endif

@@ -1,0 +1,112 @@
+/* gw_exchange.h - one gRPC request and its reply: what a net thread and the flow thread hand to and fro.
+ *
+ * Life     The net side makes an exchange when a request's headers are complete and posts GW_EV_OPEN.
+ *          From then on the flow side has it too, until flow posts GW_TO_NET_REPLY, exactly once for
+ *          each exchange, whatever happened. The net side frees or recycles it when that has arrived and
+ *          its HTTP/2 stream is closed. Neither side touches it after its last word.
+ *
+ *              net                                    flow
+ *               | ---- OPEN (req) ---------------------> |   who is it, may it go on?
+ *               | ---- LENGTH (message_bytes) ---------> |   only for a message beyond the first window
+ *               | <--- GRANT --------------------------- |   room is reserved: open the stream's window
+ *               | ---- MESSAGE (body) -----------------> |
+ *               | ---- GONE (reset, connection lost) --> |   at any time before REPLY was sent out
+ *               | <--- REPLY (reply) ------------------- |   may come at any time, e.g. a refusal after OPEN
+ *               | ---- SENT ---------------------------> |   the reply left or was dropped; last word
+ *
+ *          A GONE exchange still gets its REPLY (which is then only released, not sent) and its SENT.
+ * Threads  Fields are written by the side that the comment names, before the event that hands them over;
+ *          the mailboxes order memory between the two.
+ * Memory   The arena is net's until OPEN and flow's from then until REPLY; whoever has it may allocate.
+ */
+#ifndef GW_EXCHANGE_H
+#define GW_EXCHANGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gw_method.h"
+#include "sl_arena.h"
+#include "sl_reason.h"
+#include "sl_span.h"
+#include "sl_time.h"
+
+enum { GW_EV_OPEN = 1, GW_EV_LENGTH = 2, GW_EV_MESSAGE = 4, GW_EV_GONE = 8, GW_EV_SENT = 16 };
+enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
+
+/* A received message, counted by reference: received once, handed on without a copy, freed on whichever
+ * thread lets it go last. */
+struct gw_body {
+    atomic_uint references;
+    size_t len;
+    uint8_t data[];
+};
+struct gw_body *gw_body_create(size_t len); /* one reference; NULL: no memory */
+struct gw_body *gw_body_share(struct gw_body *b);
+void gw_body_release(struct gw_body *b); /* NULL is fine */
+
+/* The request's headers, as core/gw_grpc_meta read them. Spans lie in the exchange's arena; an absent
+ * header has data == NULL. */
+struct gw_request {
+    enum gw_method method;
+    struct sl_span path;
+    sl_mono_ns arrived_at;
+    sl_mono_ns deadline_at; /* from grpc-timeout; SL_MONO_NEVER without one */
+    struct sl_span authorization;
+    struct sl_span x_ip_token;
+    struct sl_span call_id;
+    struct sl_span idempotency_key;
+    struct sl_span duration;
+    struct sl_span size;
+    struct sl_span max_wait;
+    struct sl_span on_disconnect;
+    struct sl_span watch;
+    struct sl_span traceparent;
+    struct sl_span user_agent;
+    struct sl_span peer; /* "127.0.0.1:53211" */
+};
+
+struct gw_trailer {
+    const char *name;
+    const char *value; /* already fit for a header */
+};
+enum { GW_TRAILERS_MAX = 16 };
+
+/* What goes back. On success the message is the pieces one after the other; net adds the 5-byte prefix. */
+struct gw_reply {
+    struct sl_error error; /* reason OK: success */
+    const struct sl_span *pieces;
+    size_t piece_count;
+    uint64_t message_bytes; /* sum of the pieces */
+    struct gw_trailer trailers[GW_TRAILERS_MAX];
+    size_t trailer_count;
+    /* Called once by net, when the last byte has left or nothing will be sent: gives back what the pieces
+     * lie in. May be NULL. Any thread. */
+    void (*release)(void *ctx);
+    void *release_ctx;
+};
+
+/* Where an exchange is in a mailbox; the mailbox alone touches it. */
+struct gw_mail_link {
+    struct gw_exchange *next;
+    unsigned events;
+    bool posted;
+};
+
+struct gw_exchange {
+    struct sl_arena arena;
+    struct gw_request req;  /* net, before OPEN */
+    uint64_t message_bytes; /* net, before LENGTH */
+    struct gw_body *body;   /* net, before MESSAGE: the reference is handed over */
+    struct gw_reply reply;  /* flow, before REPLY */
+
+    uint64_t flow_call; /* flow's own: its call's id, 0 without one */
+    void *net_stream;   /* net's own */
+    void *net_front;    /* net's own: which front it belongs to; constant */
+
+    struct gw_mail_link to_flow[2]; /* [0] the sender's outbox, [1] the inbox */
+    struct gw_mail_link to_net[2];
+};
+
+#endif
