@@ -1,8 +1,9 @@
-/* ex_model.h - what a model says of itself (model.yaml), checked. Pure data and pure checks; reading
- * the file is executor/engine/ex_model_file's job. */
+/* ex_model.h - what a model says of itself (model.yaml), checked. Pure data and pure checks;
+ * reading the file is executor/engine/ex_model_file's job. */
 #ifndef EX_MODEL_H
 #define EX_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,9 +28,9 @@ struct ex_option {
 
 /* Strings and arrays belong to who made the spec (ex_model_file). */
 struct ex_model_spec {
-    const char *name;    /* the directory's name: 1 to EX_NAME_MAX of [A-Za-z0-9._-] */
-    const char *version; /* the newest version directory's name, or "1" without one */
-    const char *dir;     /* the model's directory */
+    const char *name;        /* the directory's name: 1 to EX_NAME_MAX of [A-Za-z0-9._-] */
+    const char *version;     /* the newest version directory's name, or "1" without one */
+    const char *dir;         /* the model's directory */
     const char *version_dir; /* DIR/VERSION, or dir without one */
     const char *engine;
     const struct ex_tensor_spec *inputs;
@@ -46,5 +47,11 @@ struct ex_model_spec {
 const char *ex_model_option(const struct ex_model_spec *m, const char *name, const char *fallback);
 /* Index of the tensor of that name; count when there is none. */
 size_t ex_tensor_find(const struct ex_tensor_spec *specs, size_t count, struct sl_span name);
+
+/* Does a tensor of these dims and raw bytes suit the spec? False: *err is BAD_INPUT with a sentence
+ * that names tensor, value and what was expected. For BYTES only the shape is looked at; its
+ * content is sl_bytes_tensor_check's job. */
+bool ex_tensor_check(const struct ex_tensor_spec *spec, const int64_t *dims, size_t rank,
+                     uint64_t bytes, struct sl_error *err);
 
 #endif

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ex_param.h"
 #include "sl_dtype.h"
 #include "sl_reason.h"
 #include "sl_span.h"
@@ -31,10 +32,10 @@ enum ex_slice_kind { EX_SLICE_CPU, EX_SLICE_WHOLE, EX_SLICE_MIG, EX_SLICE_MPS, E
 struct ex_slice {
     uint32_t id;
     enum ex_slice_kind kind;
-    char device[64];         /* "cpu0", a GPU or MIG UUID */
-    uint64_t memory_bytes;   /* 0: not limited */
+    char device[64];       /* "cpu0", a GPU or MIG UUID */
+    uint64_t memory_bytes; /* 0: not limited */
     uint32_t share_thousandths;
-    uint32_t cpu_threads;    /* for engines that compute on the CPU; >= 1 */
+    uint32_t cpu_threads; /* for engines that compute on the CPU; >= 1 */
 };
 
 /* An input or a finished output. */
@@ -46,24 +47,11 @@ struct ex_tensor {
     struct sl_span raw; /* row-major, little-endian; BYTES with length prefixes */
 };
 
-/* A parameter of the call, or of the model's own section in model.yaml (then always a string). */
-enum ex_param_kind { EX_PARAM_BOOL, EX_PARAM_INT, EX_PARAM_UINT, EX_PARAM_DOUBLE, EX_PARAM_STRING };
-struct ex_param {
-    const char *name;
-    enum ex_param_kind kind;
-    union {
-        bool b;
-        int64_t i;
-        uint64_t u;
-        double d;
-        const char *s;
-    } value;
-};
-
 /* One call as an engine sees it. Everything is borrowed for the run. */
 struct ex_run {
     const char *call_id;
-    const struct ex_tensor *inputs; /* complete and checked against the model's spec, in its order */
+    const struct ex_tensor
+        *inputs; /* complete and checked against the model's spec, in its order */
     size_t input_count;
     const struct ex_param *params;
     size_t param_count;
