@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 struct sl_alloc {
-    void *(*alloc)(void *ctx, size_t bytes);             /* NULL: no memory */
-    void *(*resize)(void *ctx, void *p, size_t bytes);   /* p unchanged when NULL comes back */
-    void (*release)(void *ctx, void *p);                 /* NULL is fine */
+    void *(*alloc)(void *ctx, size_t bytes);           /* NULL: no memory */
+    void *(*resize)(void *ctx, void *p, size_t bytes); /* p unchanged when NULL comes back */
+    void (*release)(void *ctx, void *p);               /* NULL is fine */
     void *ctx;
 };
 

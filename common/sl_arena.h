@@ -18,7 +18,7 @@ struct sl_arena_block;
 struct sl_arena {
     const struct sl_alloc *alloc; /* borrowed; outlives the arena */
     struct sl_arena_block *head;
-    size_t used_bytes; /* of head's payload */
+    size_t used_bytes;  /* of head's payload */
     size_t total_bytes; /* payload of all blocks */
     size_t max_bytes;
 };

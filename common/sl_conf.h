@@ -44,12 +44,14 @@ struct sl_conf_seq {
 struct sl_conf_key {
     const char *name; /* dotted path; "" only for the one key of a list of scalars */
     enum sl_conf_type type;
-    size_t offset;             /* of the field in the struct */
-    const char *default_text;  /* as it would be written; NULL: required. Lists and maps: NULL = empty */
-    int64_t min, max;          /* numbers: range, both 0 = [0, INT64_MAX]; string: max bytes, 0 = 4096;
+    size_t offset; /* of the field in the struct */
+    const char
+        *default_text; /* as it would be written; NULL: required. Lists and maps: NULL = empty */
+    int64_t min, max;  /* numbers: range, both 0 = [0, INT64_MAX]; string: max bytes, 0 = 4096;
                                   list, map: max = most items, 0 = 1024 */
     const char *const *choices; /* SL_CONF_CHOICE: NULL-terminated */
-    const struct sl_conf_key *items; /* SL_CONF_LIST, SL_CONF_MAP: table of one item, NULL-name-ended */
+    const struct sl_conf_key
+        *items; /* SL_CONF_LIST, SL_CONF_MAP: table of one item, NULL-name-ended */
     size_t item_bytes;
     const char *help; /* one sentence; NULL hides the key from the reference page */
     bool reloadable;  /* takes effect on SIGHUP */

@@ -37,7 +37,7 @@ enum sl_dtype {
 #define SL_DTYPE_ENUM(name, bytes) SL_DTYPE_##name,
     SL_DTYPE_MAP(SL_DTYPE_ENUM)
 #undef SL_DTYPE_ENUM
-    SL_DTYPE_COUNT
+        SL_DTYPE_COUNT
 };
 
 enum sl_dtype sl_dtype_from_name(struct sl_span name); /* SL_DTYPE_INVALID when unknown */

@@ -2,11 +2,19 @@
  *
  *   2026-01-02T03:04:05.678Z info gateway node connected node=gpu1 slices=2
  *
- * or, with format json, one object per line. Values that come from outside are escaped, so a line
- * stays one line. No secret is ever given to it.
+ * or, with format json, one object per line:
  *
- * Threads  Any; a line is one write.
- * Memory   Lines are built on the stack and cut at SL_LOG_LINE_MAX.
+ *   {"time":"2026-01-02T03:04:05.678Z","level":"info","component":"gateway",
+ *    "message":"node connected","node":"gpu1","slices":2}
+ *
+ * Values that come from outside are escaped, so a line stays one line and cannot steer a terminal:
+ * quotes, backslashes, control and text-direction characters, bytes that are not UTF-8. In text a
+ * value is quoted unless it is plain ASCII without spaces, quotes and '='. No secret is ever given
+ * to it.
+ *
+ * Threads  Any; a line is one write(2) to standard error, and lost when that takes no more.
+ * Memory   Lines are built on the stack. One that would pass SL_LOG_LINE_MAX keeps the fields that
+ *          fit (a long value ends in "...") and says cut=true at its end; JSON stays well-formed.
  */
 #ifndef SL_LOG_H
 #define SL_LOG_H
@@ -20,6 +28,10 @@ enum { SL_LOG_LINE_MAX = 4096 };
 
 enum sl_log_level { SL_LOG_DEBUG, SL_LOG_INFO, SL_LOG_WARN, SL_LOG_ERROR };
 enum sl_log_format { SL_LOG_TEXT, SL_LOG_JSON };
+
+/* What configuration calls them, in the order of the enums, NULL-terminated. */
+extern const char *const sl_log_level_names[];
+extern const char *const sl_log_format_names[];
 
 /* Once, before threads start. component is borrowed for the life of the process. */
 void sl_log_setup(const char *component, enum sl_log_level level, enum sl_log_format format);
@@ -43,7 +55,8 @@ struct sl_log_field {
 
 /* sl_log(SL_LOG_INFO, "node connected", SL_S("node", name), SL_U("slices", n)); a NULL string prints
  * as "-". */
-#define sl_log(level, ...) sl_log_line(level, __VA_ARGS__, (struct sl_log_field){.kind = SL_LOG_END})
+#define sl_log(level, ...)                                                                         \
+    sl_log_line(level, __VA_ARGS__, (struct sl_log_field){.kind = SL_LOG_END})
 void sl_log_line(enum sl_log_level level, const char *message, ...);
 
 #endif

@@ -60,7 +60,7 @@ enum sl_reason {
 #define SL_REASON_ENUM(name, grpc, http) SL_REASON_##name,
     SL_REASON_MAP(SL_REASON_ENUM)
 #undef SL_REASON_ENUM
-    SL_REASON_COUNT
+        SL_REASON_COUNT
 };
 
 /* "QUOTA_EXCEEDED"; "INTERNAL" for a value outside the table. Static. */

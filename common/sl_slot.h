@@ -26,7 +26,8 @@ SL_MUST_CHECK sl_status sl_slot_create(const struct sl_alloc *alloc, size_t obje
 void sl_slot_destroy(struct sl_slot_table *t);
 
 /* A zeroed object and its id. Errors: SL_EFULL, SL_ENOMEM. */
-SL_MUST_CHECK sl_status sl_slot_take(struct sl_slot_table *t, sl_slot_id *out_id, void **out_object);
+SL_MUST_CHECK sl_status sl_slot_take(struct sl_slot_table *t, sl_slot_id *out_id,
+                                     void **out_object);
 /* NULL when the id was never issued or its object was put back. */
 void *sl_slot_get(const struct sl_slot_table *t, sl_slot_id id);
 /* Ends the id. Errors: SL_ESTALE. */

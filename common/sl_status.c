@@ -1,3 +1,4 @@
+/* sl_status.c - texts of the status codes. */
 #include "sl_status.h"
 
 const char *sl_status_text(sl_status s)

@@ -13,10 +13,10 @@ typedef int64_t sl_mono_ns;
 typedef int64_t sl_wall_us;
 typedef int64_t sl_gpu_us;
 
-#define SL_NS_PER_US INT64_C(1000)
-#define SL_NS_PER_MS INT64_C(1000000)
-#define SL_NS_PER_S INT64_C(1000000000)
-#define SL_US_PER_S INT64_C(1000000)
+#define SL_NS_PER_US  INT64_C(1000)
+#define SL_NS_PER_MS  INT64_C(1000000)
+#define SL_NS_PER_S   INT64_C(1000000000)
+#define SL_US_PER_S   INT64_C(1000000)
 #define SL_MONO_NEVER INT64_MAX /* a deadline that does not come */
 
 /* a + b and a * b, at the type's ends instead of beyond them. */
