@@ -11,10 +11,10 @@
  *   8       u64        data_bytes: a power of two, EX_RING_DATA_MIN to EX_RING_DATA_MAX
  *   64      u64 *      head: bytes ever published in this ring; a multiple of 64
  *   128     u64 *      consumed: bytes of the OTHER ring that this side needs no more; likewise
- *   192     u32 *      sleeping: 0 = awake; else
+ *   192     u64 *      sleeping: 0 = awake; else
  *                        bit 0      ring my doorbell when you publish a record
  *                        bit 1      ring my doorbell when you consume
- *                        bits 2-31  a number that differs from sleep to sleep, so that a doorbell
+ *                        bits 2-63  a number that differs from sleep to sleep, so that a doorbell
  *                                   is rung once per sleep
  *   256     u64 *      started_ns: CLOCK_MONOTONIC when job started_seq began (up ring only)
  *   264     u64 *      started_seq: the last job that began, 0 = none         (up ring only)
@@ -76,8 +76,8 @@ struct ex_ring {
     uint64_t in_next;      /* where the next record begins */
     uint64_t in_released;  /* what this side needs no more */
     uint64_t in_published; /* the same as the peer was told */
-    uint32_t sleep_count;
-    uint32_t rung; /* the peer's sleep that a doorbell was asked for */
+    uint64_t sleep_count;
+    uint64_t rung; /* the peer's sleep that a doorbell was asked for */
 };
 
 /* Is n a legal size of a data area? */
