@@ -1,0 +1,137 @@
+# check_groups.sh - the groups of ./check, one function each; sourced by it.
+#
+# A group prints what it does (its log), returns 0 (good), 77 (skipped; the last line says why) or
+# anything else (bad). When it ran single tests it leaves "PASSED FAILED SKIPPED" in
+# build/check/GROUP.counts and, for each failure, a command line in build/check/GROUP.rerun.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # runner_args is check's
+
+jobs=$(nproc)
+export SLUICE_SCALE=${SLUICE_SCALE:-$([ "${1:-}" = soak ] && echo 1 || echo 0.05)}
+our_c() { git ls-files -co --exclude-standard '*.c' '*.h'; }
+our_shell() { git ls-files -co --exclude-standard | xargs grep -lIE -m1 '^#!.*\b(ba)?sh$' || true; }
+our_python() { git ls-files -co --exclude-standard '*.py'; }
+
+# --- style ------------------------------------------------------------------------------------------
+
+group_format() {
+    local bad
+    bad=$(our_c | xargs clang-format-14 --dry-run --Werror 2>&1 | sed -n 's/:[0-9:]* error:.*//p' | sort -u)
+    [ -z "$bad" ] && return 0
+    printf 'layout of: %s\n' $bad
+    echo "to mend:   clang-format-14 -i" $bad
+    return 1
+}
+
+group_layers() {
+    scripts/layers.py
+}
+
+group_lint() {
+    local venv status=0
+    venv=$(scripts/venv.sh lint) || return 1
+    our_shell | xargs "$venv/bin/shellcheck" -x || status=1
+    our_python | xargs "$venv/bin/ruff" check --config scripts/ruff.toml || status=1
+    our_python | xargs "$venv/bin/ruff" format --check --config scripts/ruff.toml || status=1
+    git ls-files -co --exclude-standard 'docker/*Dockerfile*' |
+        xargs -r "$venv/bin/hadolint" --config docker/hadolint.yaml || status=1
+    return $status
+}
+
+group_docs() {
+    scripts/check_docs.py
+}
+
+# --- builds -----------------------------------------------------------------------------------------
+
+build_preset() {
+    cmake --preset "$1" && cmake --build "build/$1" -j "$jobs"
+}
+group_build() { build_preset release; }
+group_asan_build() { build_preset asan; }
+group_tsan_build() { build_preset tsan; }
+group_fuzz_build() { build_preset fuzz; }
+
+group_headers() {
+    scripts/headers_alone.sh build/release
+}
+
+group_nm() {
+    scripts/nm_check.sh build/release/lib/libgw_core.a build/release/lib/libex_core.a
+}
+
+group_tidy() {
+    local files
+    mapfile -t files < <(our_c | grep -E '^(common|gateway|executor|client)/.*\.c$' | grep -v _assert)
+    printf '%s\n' "${files[@]}" |
+        xargs -P "$jobs" -n 4 clang-tidy-14 -p build/release --quiet --warnings-as-errors='*'
+}
+
+group_cuda() {
+    scripts/cuda_assert.sh
+}
+
+# --- tests ------------------------------------------------------------------------------------------
+
+# run_ctest GROUP PRESET CTEST-ARGS...: cmocka programs, corpus replays and the simulator.
+run_ctest() {
+    local group=$1 preset=$2 rc
+    shift 2
+    ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
+        --output-junit "$PWD/build/check/$group.xml" "$@" "${runner_args[@]}"
+    rc=$?
+    scripts/tally.py "build/check/$group" "ctest --test-dir build/$preset --output-on-failure -R ^%s\$"
+    return $rc
+}
+
+# run_pytest GROUP PRESET PYTEST-ARGS...: real processes of that build; what follows -- on the command
+# line takes the place of PYTEST-ARGS.
+run_pytest() {
+    local group=$1 preset=$2 venv rc
+    shift 2
+    [ ${#runner_args[@]} = 0 ] || set -- "${runner_args[@]}"
+    venv=$(scripts/venv.sh e2e) || return 1
+    SLUICE_BUILD=$PWD/build/$preset "$venv/bin/python" -m pytest -c tests/e2e/pytest.ini \
+        --rootdir=. --junitxml="build/check/$group.xml" "$@"
+    rc=$?
+    scripts/tally.py "build/check/$group" "./check $group -- '%s'"
+    return $rc
+}
+
+group_unit() { run_ctest unit release; }
+group_asan() { run_ctest asan asan; }
+group_tsan() { run_ctest tsan tsan; }
+group_scripts() { run_pytest scripts release tests/scripts; }
+group_smoke() { run_pytest smoke release -m smoke tests/e2e; }
+group_e2e() { run_pytest e2e release tests/e2e --ignore tests/e2e/test_magika.py; }
+group_asan_smoke() { run_pytest asan_smoke asan -m smoke tests/e2e; }
+group_tsan_smoke() { run_pytest tsan_smoke tsan -m smoke tests/e2e; }
+group_magika() { run_pytest magika release tests/e2e/test_magika.py; }
+
+group_valgrind() {
+    run_ctest valgrind release -L unit -T memcheck \
+        --overwrite MemoryCheckCommandOptions="--leak-check=full --error-exitcode=1"
+}
+
+# Each target for SLUICE_FUZZ_SECONDS from its corpus; what it finds is kept in build/fuzz/found.
+group_fuzz() {
+    local seconds=${SLUICE_FUZZ_SECONDS:-30} target name status=0
+    mkdir -p build/fuzz/found
+    for target in build/fuzz/fuzz/fuzz_*; do
+        name=$(basename "$target")
+        mkdir -p "build/fuzz/grown/$name"
+        echo "== $name for $seconds s"
+        "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+            -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/grown/$name" \
+            "tests/fuzz/corpus/$name" || status=1
+    done
+    return $status
+}
+
+group_gpu() {
+    if ! ls /dev/nvidia[0-9]* >/dev/null 2>&1; then
+        echo "no GPU here: /dev/nvidia0 is not there"
+        return 77
+    fi
+    run_ctest gpu release -L gpu
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# headers_alone.sh - compiles each of our headers by itself: a header includes what it needs.
+#
+#   scripts/headers_alone.sh BUILD_DIR      (for the generated headers)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${1:?usage: scripts/headers_alone.sh BUILD_DIR}
+
+mapfile -t headers < <(git ls-files -co --exclude-standard 'common/*.h' 'gateway/*.h' \
+    'executor/*.h' 'client/*.h')
+mapfile -t includes < <({
+    printf '%s\n' "${headers[@]}" | xargs -n 1 dirname | sort -u
+    echo client/include
+    echo "$build/proto"
+} | sed 's/^/-I/')
+read -ra flags <<<"$(pkg-config --cflags libnghttp2 libuv libzmq openssl libmicrohttpd yaml-0.1 \
+    libprotobuf-c jansson)"
+
+export CHECK_FLAGS="${includes[*]} ${flags[*]}"
+# shellcheck disable=SC2016
+printf '%s\n' "${headers[@]}" | xargs -P "$(nproc)" -I{} sh -c '
+    printf "#include \"%s\"\nextern int headers_alone;\n" "{}" |
+        gcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -I. $CHECK_FLAGS -x c - ||
+        { echo "{}: does not compile alone"; exit 255; }'
+echo "headers: ${#headers[@]} compile alone"
