@@ -24,13 +24,11 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "gw_method.h"
+#include "gw_request.h"
 #include "sl_arena.h"
-#include "sl_reason.h"
-#include "sl_span.h"
-#include "sl_time.h"
 
 enum { GW_EV_OPEN = 1, GW_EV_LENGTH = 2, GW_EV_MESSAGE = 4, GW_EV_GONE = 8, GW_EV_SENT = 16 };
 enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
@@ -45,47 +43,6 @@ struct gw_body {
 struct gw_body *gw_body_create(size_t len); /* one reference; NULL: no memory */
 struct gw_body *gw_body_share(struct gw_body *b);
 void gw_body_release(struct gw_body *b); /* NULL is fine */
-
-/* The request's headers, as core/gw_grpc_meta read them. Spans lie in the exchange's arena; an absent
- * header has data == NULL. */
-struct gw_request {
-    enum gw_method method;
-    struct sl_span path;
-    sl_mono_ns arrived_at;
-    sl_mono_ns deadline_at; /* from grpc-timeout; SL_MONO_NEVER without one */
-    struct sl_span authorization;
-    struct sl_span x_ip_token;
-    struct sl_span call_id;
-    struct sl_span idempotency_key;
-    struct sl_span duration;
-    struct sl_span size;
-    struct sl_span max_wait;
-    struct sl_span on_disconnect;
-    struct sl_span watch;
-    struct sl_span traceparent;
-    struct sl_span user_agent;
-    struct sl_span peer; /* "127.0.0.1:53211" */
-};
-
-struct gw_trailer {
-    const char *name;
-    const char *value; /* already fit for a header */
-};
-enum { GW_TRAILERS_MAX = 16 };
-
-/* What goes back. On success the message is the pieces one after the other; net adds the 5-byte prefix. */
-struct gw_reply {
-    struct sl_error error; /* reason OK: success */
-    const struct sl_span *pieces;
-    size_t piece_count;
-    uint64_t message_bytes; /* sum of the pieces */
-    struct gw_trailer trailers[GW_TRAILERS_MAX];
-    size_t trailer_count;
-    /* Called once by net, when the last byte has left or nothing will be sent: gives back what the pieces
-     * lie in. May be NULL. Any thread. */
-    void (*release)(void *ctx);
-    void *release_ctx;
-};
 
 /* Where an exchange is in a mailbox; the mailbox alone touches it. */
 struct gw_mail_link {
