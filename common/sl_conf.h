@@ -9,7 +9,10 @@
  *          FILE:LINE:COLUMN: sentence, appended to an sl_buf, one per line. Aliases and anchors are
  *          refused; a document has at most SL_CONF_NODES_MAX nodes, SL_CONF_DEPTH_MAX levels and
  *          SL_CONF_BYTES_MAX bytes.
- * Memory   Strings are kept by struct sl_conf; end it after the last use of the values.
+ *          Texts that stand for what is missing (nothing, ~, null) are an empty list, map or section,
+ *          and an error for everything else.
+ * Memory   Strings and items are kept by struct sl_conf, from the allocator of the errors buffer; end
+ *          it after the last use of the values. libyaml's own memory is malloc's.
  * Threads  One.
  * Source   libyaml's document API; this module alone uses it.
  */
@@ -42,16 +45,16 @@ struct sl_conf_seq {
 };
 
 struct sl_conf_key {
-    const char *name; /* dotted path; "" only for the one key of a list of scalars */
+    const char *name; /* dotted path; "" only for the one key of a list (or map) of scalars */
     enum sl_conf_type type;
     size_t offset; /* of the field in the struct */
-    const char
-        *default_text; /* as it would be written; NULL: required. Lists and maps: NULL = empty */
-    int64_t min, max;  /* numbers: range, both 0 = [0, INT64_MAX]; string: max bytes, 0 = 4096;
-                                  list, map: max = most items, 0 = 1024 */
-    const char *const *choices; /* SL_CONF_CHOICE: NULL-terminated */
-    const struct sl_conf_key
-        *items; /* SL_CONF_LIST, SL_CONF_MAP: table of one item, NULL-name-ended */
+    /* As it would be written, a list or map in YAML too. NULL: required; a list or map: empty. */
+    const char *default_text;
+    /* Numbers: the range; max 0 with min >= 0 is no upper limit. String: max = most bytes, 0 = 4096.
+     * List, map: max = most items, 0 = 1024. */
+    int64_t min, max;
+    const char *const *choices;      /* SL_CONF_CHOICE: NULL-terminated */
+    const struct sl_conf_key *items; /* SL_CONF_LIST, SL_CONF_MAP: one item, NULL-name-ended */
     size_t item_bytes;
     const char *help; /* one sentence; NULL hides the key from the reference page */
     bool reloadable;  /* takes effect on SIGHUP */
