@@ -6,6 +6,7 @@
 OrtApi is a struct of function pointers that only ever grows at its end, so a function's place in it
 is its number for good. This counts the places in the header and compares each number that we use.
 """
+
 import pathlib
 import re
 import sys

@@ -159,7 +159,7 @@ static bool take_param_word(struct ex_param *p, uint64_t word)
     return false;
 }
 
-/* The texts behind a param's fixed part: its name and, for STRING, its value. Moves r behind them. */
+/* The texts behind a param's fixed part: its name and, for STRING, its value; then moves on. */
 static sl_status read_param_texts(struct reader *r, size_t name_bytes, uint64_t text_bytes,
                                   struct ex_param *out)
 {

@@ -103,7 +103,7 @@ static void write_frame(const struct ex_ring *r, uint64_t bytes, uint32_t kind)
     memcpy(out_at(r, r->out_committed), frame, sizeof(frame));
 }
 
-/* Looks how far the peer has consumed. Errors: SL_EPROTO (it went back, or beyond what is there). */
+/* Looks how far the peer has consumed. Errors: SL_EPROTO (it went back, or beyond the head). */
 static sl_status see_consumed(struct ex_ring *r)
 {
     const uint64_t consumed = load_u64(r->in, AT_CONSUMED, __ATOMIC_ACQUIRE);
@@ -199,7 +199,7 @@ static const uint8_t *in_at(const struct ex_ring *r, uint64_t position)
     return r->in + EX_RING_HEADER_BYTES + (position & (r->in_bytes - 1));
 }
 
-/* The frame at in_next, copied once and checked against what is published. Needs in_next != in_head. */
+/* The frame at in_next, copied once and checked against what is published (at least a frame). */
 static sl_status read_frame(const struct ex_ring *r, struct frame *out)
 {
     memcpy(out, in_at(r, r->in_next), sizeof(*out));

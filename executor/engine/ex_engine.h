@@ -1,17 +1,18 @@
 /* ex_engine.h - what an engine is: five deeds on a model, behind one table of functions.
  *
- * An engine runs inside a sluice-worker process, one model instance per process, one thread. The worker
- * loads the model on the CPU at its start, attaches it to its slice, runs one call at a time, and is
- * killed when it overruns: an engine need not defend itself against a call that never ends.
+ * An engine runs inside a sluice-worker process, one model instance per process, one thread. The
+ * worker loads the model on the CPU at its start, attaches it to its slice, runs one call at a
+ * time, and is killed when it overruns: an engine need not defend itself against a call that never
+ * ends.
  *
  * On a call's way:  worker -> [attach] -> [run ...] -> [detach]
  *
- * Errors   Deeds return true, or false with *err filled (MODEL_ERROR unless said otherwise) and nothing
- *          changed: a failed load leaves no model, a failed attach leaves it detached, a failed run
- *          leaves it ready for the next run.
- * Memory   Inputs are borrowed for the run and read-only (they lie in shared memory). Outputs are asked
- *          from the sink, which owns them: an engine writes its result where it will be sent from. What
- *          was taken from the sink before a failed run is dropped by the worker.
+ * Errors   Deeds return true, or false with *err filled (MODEL_ERROR unless said otherwise) and
+ *          nothing changed: a failed load leaves no model, a failed attach leaves it detached, a
+ *          failed run leaves it ready for the next run.
+ * Memory   Inputs are borrowed for the run and read-only (they lie in shared memory). Outputs are
+ *          asked from the sink, which owns them: an engine writes its result where it will be sent
+ *          from. What was taken from the sink before a failed run is dropped by the worker.
  */
 #ifndef EX_ENGINE_H
 #define EX_ENGINE_H
@@ -50,20 +51,25 @@ struct ex_tensor {
 /* One call as an engine sees it. Everything is borrowed for the run. */
 struct ex_run {
     const char *call_id;
-    const struct ex_tensor
-        *inputs; /* complete and checked against the model's spec, in its order */
+    const struct ex_tensor *inputs; /* complete, checked against the model's spec, in its order */
     size_t input_count;
     const struct ex_param *params;
     size_t param_count;
     const bool *wanted; /* for each output of the spec: is it asked for? */
 };
 
-/* Where outputs go. `index` is the output's place in the model's spec; a wanted output is taken once. */
+/* Where outputs go. `index` is the output's place in the model's spec; a wanted output is taken
+ * once, and no other is taken. */
 struct ex_sink {
-    /* bytes of memory for the output, or NULL when there is none (answer OUT_OF_MEMORY). */
+    /* bytes of memory for the output, 64-aligned, not zeroed; never NULL for 0 bytes. NULL when
+     * there is none (answer OUT_OF_MEMORY). */
     void *(*take)(struct ex_sink *sink, size_t index, enum sl_dtype dtype, const int64_t *dims,
                   size_t rank, size_t bytes);
 };
+
+/* Takes memory for output `index` of the spec, or sets *err to OUT_OF_MEMORY and returns NULL. */
+void *ex_sink_take(struct ex_sink *sink, const struct ex_model_spec *spec, size_t index,
+                   const int64_t *dims, size_t rank, size_t bytes, struct sl_error *err);
 
 struct ex_engine {
     const char *name; /* as in model.yaml */

@@ -29,12 +29,12 @@
  * count; the job with seq == started_seq and no result died with it; jobs above started_seq did not
  * begin. Killing (SIGKILL) is the supervisor's only, and always working, way to end a running job.
  *
- * Records are at most a quarter of their ring's data area; tensors for which there is no room travel
- * in segments, memfds that are passed by SEGMENT before the record that names them:
+ * Records are at most a quarter of their ring's data area; tensors for which there is no room
+ * travel in segments, memfds that are passed by SEGMENT before the record that names them:
  *
- *   down  made by the supervisor, sealed SHRINK|GROW|SEAL and WRITE (or FUTURE_WRITE after it mapped
- *         it), passed read-only. Known to the worker until FORGET, so it may carry several jobs; at
- *         most EX_SEGMENTS_MAX at a time. Numbers from 1, not reused.
+ *   down  made by the supervisor, sealed SHRINK|GROW|SEAL and WRITE (or FUTURE_WRITE after it
+ *         mapped it), passed read-only. Known to the worker until FORGET, so it may carry several
+ *         jobs; at most EX_SEGMENTS_MAX at once. Numbers from 1, not reused.
  *   up    made by the worker, one per output, numbers from 1, not reused; unmapped and sealed
  *         WRITE|SHRINK|GROW|SEAL before it is passed, thus immutable. The supervisor checks seals
  *         and size (ex_memfd_check) before it maps one, and owns it.

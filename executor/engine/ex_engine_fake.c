@@ -1,0 +1,264 @@
+/* ex_engine_fake.c - a model that does what it is told: takes time and memory, fails, crashes,
+ * hangs. What it can be told stands in ex_fake_script.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ex_engine.h"
+#include "ex_fake_script.h"
+#include "ex_model.h"
+#include "sl_clock.h"
+#include "sl_text.h"
+#include "sl_time.h"
+
+enum { PAGE_BYTES = 4096, CRASH_EXIT_CODE = 3 };
+
+struct fake_model {
+    const struct ex_model_spec *spec;
+    struct ex_fake_script script;
+    uint64_t run_count;
+    void *memory; /* script.load_memory_bytes, or NULL */
+};
+
+/* ---- time, memory, mishaps */
+
+static void sleep_for(int64_t ns)
+{
+    struct timespec left = {ns / SL_NS_PER_S, ns % SL_NS_PER_S};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
+static void compute_for(int64_t ns)
+{
+    const sl_mono_ns end = sl_sat_add(sl_clock_mono(&sl_clock_real), ns);
+    while (sl_clock_mono(&sl_clock_real) < end)
+        continue;
+}
+
+static void pass_time(const struct ex_fake_script *s, int64_t ns)
+{
+    if (ns <= 0)
+        return;
+    if (s->how == EX_FAKE_BUSY)
+        compute_for(ns);
+    else
+        sleep_for(ns);
+}
+
+/* bytes of memory, each page written to; NULL with *err set when there is none. */
+static void *take_memory(uint64_t bytes, struct sl_error *err)
+{
+    char text[32];
+    volatile uint8_t *p = bytes <= SIZE_MAX ? malloc((size_t)bytes) : NULL;
+    if (p == NULL) {
+        sl_text_format_bytes(bytes, text);
+        sl_error_set(err, SL_REASON_OUT_OF_MEMORY, "out of memory: %s asked for", text);
+        return NULL;
+    }
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES)
+        p[at] = 1;
+    return (void *)p;
+}
+
+/* Ends the process as the script says; returns only when it says nothing. */
+static void crash(int how)
+{
+    switch ((enum ex_fake_crash)how) {
+    case EX_FAKE_NO_CRASH:
+        return;
+    case EX_FAKE_SEGV:
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+        return;
+    case EX_FAKE_ABORT:
+        abort();
+    case EX_FAKE_EXIT:
+        _exit(CRASH_EXIT_CODE);
+    case EX_FAKE_KILL:
+        raise(SIGKILL);
+        return;
+    }
+}
+
+static void hang(const struct ex_fake_script *s)
+{
+    for (;;)
+        pass_time(s, SL_NS_PER_S);
+}
+
+/* What the script has in store for this run. False: it fails. */
+static bool meet_mishaps(const struct ex_fake_script *s, struct sl_error *err)
+{
+    if (s->hang)
+        hang(s);
+    crash(s->crash);
+    if (s->error == NULL)
+        return true;
+    const enum sl_reason reason =
+        s->reason == NULL ? SL_REASON_MODEL_ERROR : sl_reason_from_name(s->reason);
+    sl_error_set(err, reason, "%s", s->error);
+    return false;
+}
+
+/* ---- results */
+
+/* The output's shape: the spec's, with its free dimensions filled in. */
+static void choose_dims(const struct fake_model *m, const struct ex_fake_script *s,
+                        const struct ex_run *call, size_t index, int64_t *out)
+{
+    const struct ex_tensor_spec *spec = &m->spec->outputs[index];
+    int64_t rows = s->rows;
+    if (rows == 0)
+        rows = call->input_count > 0 && call->inputs[0].rank > 0 ? call->inputs[0].dims[0] : 1;
+    for (size_t i = 0; i < spec->rank; i++) {
+        out[i] = spec->dims[i];
+        if (out[i] == -1) {
+            out[i] = rows;
+            rows = 1;
+        }
+    }
+}
+
+static void fill_copy(uint8_t *out, size_t bytes, struct sl_span in)
+{
+    if (in.len == 0) {
+        memset(out, 0, bytes);
+        return;
+    }
+    for (size_t at = 0; at < bytes; at += in.len)
+        memcpy(out + at, in.data, in.len < bytes - at ? in.len : bytes - at);
+}
+
+static void fill_hash(uint8_t *out, size_t bytes, const struct ex_run *call, size_t index)
+{
+    uint64_t seed = EX_FAKE_SEED;
+    for (size_t i = 0; i < call->input_count; i++)
+        seed = ex_fake_seed(seed, call->inputs[i].raw);
+    for (size_t at = 0; at < bytes; at += sizeof(uint64_t)) {
+        const uint64_t word = ex_fake_hash(seed, index, at / sizeof(uint64_t));
+        memcpy(out + at, &word, sizeof(word) < bytes - at ? sizeof(word) : bytes - at);
+    }
+}
+
+static void fill(const struct ex_fake_script *s, const struct ex_run *call, size_t index,
+                 uint8_t *out, size_t bytes)
+{
+    if (s->result == EX_FAKE_HASH)
+        fill_hash(out, bytes, call, index);
+    else if (s->result == EX_FAKE_COPY && call->input_count > 0)
+        fill_copy(out, bytes, call->inputs[index % call->input_count].raw);
+    else
+        memset(out, 0, bytes);
+}
+
+static bool answer(const struct fake_model *m, const struct ex_fake_script *s,
+                   const struct ex_run *call, size_t index, struct ex_sink *sink,
+                   struct sl_error *err)
+{
+    const struct ex_tensor_spec *spec = &m->spec->outputs[index];
+    const bool is_text = spec->dtype == SL_DTYPE_BYTES;
+    int64_t dims[SL_RANK_MAX];
+    uint64_t bytes;
+    choose_dims(m, s, call, index, dims);
+    /* An empty text is its 4-byte length, all zeros. */
+    if (sl_shape_bytes(is_text ? SL_DTYPE_UINT32 : spec->dtype, dims, spec->rank, &bytes) !=
+        SL_OK) {
+        sl_error_set(err, SL_REASON_MODEL_ERROR, "output %s would be too large", spec->name);
+        return false;
+    }
+    uint8_t *out = ex_sink_take(sink, m->spec, index, dims, spec->rank, bytes, err);
+    if (out == NULL)
+        return false;
+    if (is_text)
+        memset(out, 0, bytes);
+    else
+        fill(s, call, index, out, bytes);
+    return true;
+}
+
+/* ---- the five deeds */
+
+static bool load(const struct ex_model_spec *spec, uint32_t cpu_threads, void **out_model,
+                 struct sl_error *err)
+{
+    (void)cpu_threads;
+    struct ex_fake_script script;
+    if (!ex_fake_script_read(spec, &script, err))
+        return false;
+    pass_time(&script, script.load_delay_ns);
+    if (script.load_error != NULL) {
+        sl_error_set(err, SL_REASON_MODEL_ERROR, "%s", script.load_error);
+        return false;
+    }
+    struct fake_model *m = calloc(1, sizeof(*m));
+    if (m == NULL) {
+        sl_error_set(err, SL_REASON_OUT_OF_MEMORY, "out of memory");
+        return false;
+    }
+    m->spec = spec;
+    m->script = script;
+    if (script.load_memory_bytes > 0) {
+        m->memory = take_memory(script.load_memory_bytes, err);
+        if (m->memory == NULL) {
+            free(m);
+            return false;
+        }
+    }
+    *out_model = m;
+    return true;
+}
+
+static bool attach(void *model, const struct ex_slice *slice, struct sl_error *err)
+{
+    (void)model;
+    (void)slice;
+    (void)err;
+    return true;
+}
+
+static bool run(void *model, const struct ex_run *call, struct ex_sink *sink, struct sl_error *err)
+{
+    struct fake_model *m = model;
+    struct ex_fake_script s = m->script;
+    if (!ex_fake_script_apply(&s, call->params, call->param_count, err))
+        return false;
+    m->run_count++;
+    void *memory = s.memory_bytes > 0 ? take_memory(s.memory_bytes, err) : NULL;
+    if (s.memory_bytes > 0 && memory == NULL)
+        return false;
+    pass_time(&s, s.run_ns);
+    free(memory);
+    if (m->run_count % (uint64_t)s.every == 0 && !meet_mishaps(&s, err))
+        return false;
+    for (size_t i = 0; i < m->spec->output_count; i++) {
+        if (call->wanted[i] && !answer(m, &s, call, i, sink, err))
+            return false;
+    }
+    return true;
+}
+
+static void detach(void *model)
+{
+    (void)model;
+}
+
+static void unload(void *model)
+{
+    struct fake_model *m = model;
+    if (m != NULL)
+        free(m->memory);
+    free(m);
+}
+
+const struct ex_engine ex_engine_fake = {
+    .name = "fake",
+    .load = load,
+    .attach = attach,
+    .run = run,
+    .detach = detach,
+    .unload = unload,
+};
