@@ -6,11 +6,9 @@ struct row {
     bool carries_tensors;
 };
 
-static const struct row rows[] = {
-    [GW_METHOD_UNKNOWN] = {"", 0, false},
-#define GW_METHOD_ROW(name, path, tensors)                                                         \
-    [GW_METHOD_##name] = {path, sizeof(path) - 1, tensors},
-    GW_METHOD_MAP(GW_METHOD_ROW)
+static const struct row rows[] = {[GW_METHOD_UNKNOWN] = {"", 0, false},
+#define GW_METHOD_ROW(name, path, tensors) [GW_METHOD_##name] = {path, sizeof(path) - 1, tensors},
+                                  GW_METHOD_MAP(GW_METHOD_ROW)
 #undef GW_METHOD_ROW
 };
 

@@ -7,7 +7,7 @@
 #include "sl_span.h"
 
 #define GW_INFERENCE "/inference.GRPCInferenceService/"
-#define GW_ADMIN "/sluice.v1.Admin/"
+#define GW_ADMIN     "/sluice.v1.Admin/"
 
 /* X(NAME, path, carries tensors: up to the configured message limit instead of GW_SMALL_MESSAGE_MAX) */
 #define GW_METHOD_MAP(X)                                                                           \
@@ -28,7 +28,7 @@ enum gw_method {
 #define GW_METHOD_ENUM(name, path, tensors) GW_METHOD_##name,
     GW_METHOD_MAP(GW_METHOD_ENUM)
 #undef GW_METHOD_ENUM
-    GW_METHOD_COUNT
+        GW_METHOD_COUNT
 };
 
 enum gw_method gw_method_find(struct sl_span path);

@@ -58,7 +58,8 @@ struct gw_exchange {
     struct gw_body *body;   /* net, before MESSAGE: the reference is handed over */
     struct gw_reply reply;  /* flow, before REPLY */
 
-    uint64_t flow_call; /* flow's own: its call's id, 0 without one */
+    uint64_t flow_call; /* flow's own: its call's id, 0 without one; 0 in a new exchange */
+    bool flow_replied;  /* flow's own: REPLY was posted; false in a new exchange */
     void *net_stream;   /* net's own */
     void *net_front;    /* net's own: which front it belongs to; constant */
 

@@ -1,0 +1,120 @@
+#include "gw_asks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "sl_text.h"
+
+bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
+{
+    int64_t ns;
+    if (sl_text_duration(text, true, &ns) != SL_OK || ns < SL_NS_PER_US) {
+        sl_error_set(err, SL_REASON_BAD_INPUT,
+                     "sluice-duration '%.*s' is not a duration above 0, such as 5, 0.5 or 500ms",
+                     (int)text.len, (const char *)text.data);
+        return false;
+    }
+    asks->duration_us = ns / SL_NS_PER_US;
+    return true;
+}
+
+bool gw_ask_size(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
+{
+    (void)asks; /* every slice of this version is a `large` one */
+    if (sl_span_eq_str(text, "large"))
+        return true;
+    if (sl_span_eq_str(text, "xlarge"))
+        sl_error_set(err, SL_REASON_SIZE_UNAVAILABLE,
+                     "size 'xlarge' cannot be given: no device of this fleet is leased as a whole");
+    else
+        sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-size '%.*s' is neither large nor xlarge",
+                     (int)text.len, (const char *)text.data);
+    return false;
+}
+
+bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
+                     struct sl_error *err)
+{
+    int64_t ns;
+    char limit[32];
+    sl_text_format_duration(limits->max_wait_limit_ns, limit);
+    if (sl_text_duration(text, true, &ns) == SL_OK && ns >= 1 && ns <= limits->max_wait_limit_ns) {
+        asks->max_wait_ns = ns;
+        return true;
+    }
+    sl_error_set(err, SL_REASON_BAD_INPUT,
+                 "sluice-max-wait '%.*s' is not a duration above 0 and up to %s", (int)text.len,
+                 (const char *)text.data, limit);
+    return false;
+}
+
+/* A parameter as the text that the same metadata would have. */
+static struct sl_span param_text(const struct gw_peek_param *p, const uint8_t *message,
+                                 char out[64])
+{
+    int n = 0;
+    switch (p->kind) {
+    case GW_PARAM_STRING:
+        return gw_range_span(message, p->value.s);
+    case GW_PARAM_INT:
+        n = snprintf(out, 64, "%" PRId64, p->value.i);
+        break;
+    case GW_PARAM_UINT:
+        n = snprintf(out, 64, "%" PRIu64, p->value.u);
+        break;
+    case GW_PARAM_DOUBLE:
+        n = snprintf(out, 64, "%.9f", p->value.d);
+        break;
+    case GW_PARAM_BOOL:
+        n = snprintf(out, 64, "%s", p->value.b ? "true" : "false");
+        break;
+    case GW_PARAM_NONE:
+        break;
+    }
+    return sl_span_of(out, n < 0 || n >= 64 ? 0 : (size_t)n);
+}
+
+bool gw_ask_is_ours(struct sl_span name)
+{
+    return sl_span_eq_str(name, "sluice_duration") || sl_span_eq_str(name, "sluice_size") ||
+           sl_span_eq_str(name, "sluice_max_wait");
+}
+
+bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const uint8_t *message,
+                         const struct gw_ask_limits *limits, struct sl_error *err)
+{
+    for (size_t i = 0; i < peek->param_count; i++) {
+        struct sl_span name = gw_range_span(message, peek->params[i].name);
+        if (!gw_ask_is_ours(name))
+            continue;
+        char room[64];
+        struct sl_span text = param_text(&peek->params[i], message, room);
+        bool ok = sl_span_eq_str(name, "sluice_duration") ? gw_ask_duration(asks, text, err)
+                  : sl_span_eq_str(name, "sluice_size")   ? gw_ask_size(asks, text, err)
+                                                        : gw_ask_max_wait(asks, text, limits, err);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+bool gw_asks_limit_us(const struct gw_asks *asks, const struct gw_model_spec *model,
+                      const struct gw_ask_limits *limits, int64_t *out_us, struct sl_error *err)
+{
+    int64_t most = model->max_duration_us < limits->max_duration_us ? model->max_duration_us
+                                                                    : limits->max_duration_us;
+    int64_t asked = asks->duration_us;
+    if (asked == 0)
+        asked = model->duration_us < most ? model->duration_us : most;
+    if (asked > most) {
+        char said[32], limit[32];
+        sl_text_format_duration(sl_sat_mul(asked, SL_NS_PER_US), said);
+        sl_text_format_duration(most * SL_NS_PER_US, limit);
+        sl_error_set(err, SL_REASON_DURATION_TOO_LONG,
+                     "a duration of %s is too long: model '%s' may run for at most %s", said,
+                     model->name, limit);
+        return false;
+    }
+    *out_us = asked;
+    return true;
+}

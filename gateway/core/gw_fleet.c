@@ -1,0 +1,288 @@
+#include "gw_fleet.h"
+
+#include <utlist.h>
+
+#include "gw_fleet_int.h"
+#include "sl_text.h"
+
+sl_status gw_fleet_create(const struct sl_alloc *alloc, const struct gw_fleet_conf *conf,
+                          struct gw_fleet **out)
+{
+    struct gw_fleet *f = sl_alloc_zero(alloc, 1, sizeof *f);
+    if (f == NULL)
+        return SL_ENOMEM;
+    f->alloc = alloc;
+    f->conf = *conf;
+    sl_status s = sl_slot_create(alloc, sizeof(struct gw_fleet_node), conf->max_nodes, &f->nodes);
+    if (s == SL_OK)
+        s = sl_slot_create(alloc, sizeof(struct model_slot), conf->max_models, &f->models);
+    if (s == SL_OK)
+        s = sl_slot_create(alloc, sizeof(struct gw_fleet_lease), conf->max_leases, &f->leases);
+    if (s != SL_OK) {
+        gw_fleet_destroy(f);
+        return s;
+    }
+    *out = f;
+    return SL_OK;
+}
+
+void gw_fleet_destroy(struct gw_fleet *f)
+{
+    if (f == NULL)
+        return;
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while (f->nodes != NULL && (node = sl_slot_next(f->nodes, &cursor, NULL)) != NULL)
+        gw_fleet_node_finish(f, node);
+    cursor = 0;
+    struct model_slot *m;
+    while (f->models != NULL && (m = sl_slot_next(f->models, &cursor, NULL)) != NULL)
+        gw_fleet_model_finish(f, m);
+    sl_slot_destroy(f->leases);
+    sl_slot_destroy(f->models);
+    sl_slot_destroy(f->nodes);
+    sl_alloc_free(f->alloc, f);
+}
+
+struct gw_fleet_node *gw_fleet_node(struct gw_fleet *f, sl_slot_id id)
+{
+    return sl_slot_get(f->nodes, id);
+}
+
+struct gw_fleet_node *gw_fleet_next_node(struct gw_fleet *f, size_t *cursor)
+{
+    return sl_slot_next(f->nodes, cursor, NULL);
+}
+
+struct gw_fleet_node *gw_fleet_node_by_session(struct gw_fleet *f, uint64_t session)
+{
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(f, &cursor)) != NULL && node->session != session)
+        ;
+    return node;
+}
+
+struct gw_fleet_node *gw_fleet_node_by_name(struct gw_fleet *f, const char *name)
+{
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(f, &cursor)) != NULL && strcmp(node->name, name) != 0)
+        ;
+    return node;
+}
+
+struct gw_fleet_model *gw_fleet_next_model(struct gw_fleet *f, size_t *cursor)
+{
+    struct model_slot *m;
+    while ((m = sl_slot_next(f->models, cursor, NULL)) != NULL && !m->model.is_current)
+        ;
+    return m == NULL ? NULL : &m->model;
+}
+
+bool gw_fleet_model_is_ready(const struct gw_fleet_model *m)
+{
+    return m->node_count > 0;
+}
+
+bool gw_fleet_is_ready(struct gw_fleet *f)
+{
+    if (sl_slot_count(f->nodes) == 0)
+        return false;
+    size_t cursor = 0;
+    struct gw_fleet_model *m;
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
+        if (!gw_fleet_model_is_ready(m))
+            return false;
+    return true;
+}
+
+/* ---- leases */
+
+static bool offers(const struct gw_fleet_node *node, const struct gw_fleet_model *m)
+{
+    for (size_t i = 0; i < node->offer_count; i++)
+        if (node->offers[i].model == m)
+            return true;
+    return false;
+}
+
+/* Idle slices: warm ones first, then the one that has been idle longest. */
+static bool is_better_idle(const struct gw_fleet_slice *a, const struct gw_fleet_slice *b,
+                           const struct gw_fleet_model *m)
+{
+    if (b == NULL || (a->last_model == m) != (b->last_model == m))
+        return b == NULL || a->last_model == m;
+    return a->last_used_at < b->last_used_at;
+}
+
+static bool may_feed(const struct gw_fleet *f, const struct gw_fleet_slice *s,
+                     const struct gw_fleet_model *m)
+{
+    uint64_t most = (uint64_t)s->node->slice_backlog_max + 1;
+    return s->leases->model == m && s->lease_count < f->conf.feed_ahead_max &&
+           s->lease_count < most && s->expected_us <= f->conf.feed_ahead_us;
+}
+
+static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
+                     const struct gw_fleet_model *m, struct gw_fleet_slice **idle,
+                     struct gw_fleet_slice **fed)
+{
+    if (s->lease_count == 0) {
+        if (is_better_idle(s, *idle, m))
+            *idle = s;
+    } else if (may_feed(f, s, m) && (*fed == NULL || s->expected_us < (*fed)->expected_us)) {
+        *fed = s;
+    }
+}
+
+struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m)
+{
+    struct gw_fleet_slice *idle = NULL, *fed = NULL;
+    if (m->node_count == 0)
+        return NULL;
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(f, &cursor)) != NULL) {
+        if (node->is_draining || !offers(node, m))
+            continue;
+        for (size_t i = 0; i < node->slice_count; i++)
+            consider(f, &node->slices[i], m, &idle, &fed);
+    }
+    return idle != NULL ? idle : fed;
+}
+
+static int64_t expected_us(const struct gw_fleet_model *m)
+{
+    return m->samples >= GW_FLEET_SAMPLES_MIN ? m->mean_exec_us : m->spec.duration_us;
+}
+
+sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struct gw_fleet_model *m,
+                         uint64_t call, sl_mono_ns now, struct gw_fleet_lease **out)
+{
+    sl_slot_id id;
+    void *object;
+    sl_status s = sl_slot_take(f->leases, &id, &object);
+    if (s != SL_OK)
+        return s;
+    struct gw_fleet_lease *lease = object;
+    *lease = (struct gw_fleet_lease){
+        .id = id, .slice = slice, .model = m, .call = call, .expected_us = expected_us(m)};
+    gw_fleet_hold(m);
+    DL_APPEND(slice->leases, lease);
+    slice->lease_count++;
+    slice->expected_us = sl_sat_add(slice->expected_us, lease->expected_us);
+    slice->last_model = m;
+    slice->last_used_at = now;
+    m->call_count++;
+    *out = lease;
+    return SL_OK;
+}
+
+struct gw_fleet_lease *gw_fleet_find_lease(struct gw_fleet *f, sl_slot_id id)
+{
+    return sl_slot_get(f->leases, id);
+}
+
+/* A running mean of the first samples, then an exponential one that forgets within some 64 calls. */
+static void learn(struct gw_fleet_model *m, int64_t used_us)
+{
+    m->samples++;
+    int64_t weight = m->samples < 64 ? (int64_t)m->samples : 64;
+    m->mean_exec_us += (used_us - m->mean_exec_us) / weight;
+    if (m->mean_exec_us <= 0)
+        m->mean_exec_us = 1;
+}
+
+void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_t learned_us,
+                        sl_mono_ns now)
+{
+    struct gw_fleet_slice *slice = lease->slice;
+    struct gw_fleet_model *m = lease->model;
+    DL_DELETE(slice->leases, lease);
+    slice->lease_count--;
+    slice->expected_us -= lease->expected_us;
+    slice->last_used_at = now;
+    if (learned_us >= 0)
+        learn(m, learned_us);
+    sl_status s = sl_slot_put(f->leases, lease->id);
+    (void)s; /* a lease that is listed is in the table */
+    gw_fleet_unhold(f, m);
+}
+
+void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
+                    void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx)
+{
+    node->is_draining = true; /* whatever on_lost does, nothing is placed here any more */
+    for (size_t i = 0; i < node->slice_count; i++)
+        while (node->slices[i].leases != NULL) {
+            struct gw_fleet_lease *lease = node->slices[i].leases;
+            on_lost(ctx, lease);
+            gw_fleet_end_lease(f, lease, -1, node->heard_at);
+        }
+    gw_fleet_node_withdraw(f, node);
+    gw_fleet_node_finish(f, node);
+    sl_status s = sl_slot_put(f->nodes, node->id);
+    (void)s;
+}
+
+struct gw_fleet_totals gw_fleet_totals(struct gw_fleet *f)
+{
+    struct gw_fleet_totals t = {.nodes = sl_slot_count(f->nodes),
+                                .leases = sl_slot_count(f->leases)};
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(f, &cursor)) != NULL) {
+        t.slices += node->slice_count;
+        for (size_t i = 0; i < node->slice_count; i++)
+            t.slices_busy += node->slices[i].lease_count > 0;
+    }
+    cursor = 0;
+    struct gw_fleet_model *m;
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL) {
+        t.models++;
+        t.models_ready += gw_fleet_model_is_ready(m);
+    }
+    return t;
+}
+
+/* ---- invariants */
+
+static bool slice_holds(const struct gw_fleet_slice *s)
+{
+    size_t count = 0;
+    int64_t expected = 0;
+    const struct gw_fleet_lease *lease;
+    DL_FOREACH (s->leases, lease) {
+        if (lease->slice != s || lease->model != s->leases->model)
+            return false;
+        count++;
+        expected = sl_sat_add(expected, lease->expected_us);
+    }
+    return count == s->lease_count && expected == s->expected_us;
+}
+
+static bool model_holds(struct gw_fleet *f, const struct gw_fleet_model *m)
+{
+    size_t count = 0, cursor = 0;
+    const struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(f, &cursor)) != NULL)
+        count += offers(node, m);
+    return count == m->node_count;
+}
+
+sl_status gw_fleet_check(struct gw_fleet *f)
+{
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(f, &cursor)) != NULL)
+        for (size_t i = 0; i < node->slice_count; i++)
+            if (!slice_holds(&node->slices[i]))
+                return SL_EBROKEN;
+    cursor = 0;
+    struct gw_fleet_model *m;
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
+        if (!model_holds(f, m))
+            return SL_EBROKEN;
+    return SL_OK;
+}

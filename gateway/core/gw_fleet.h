@@ -1,0 +1,177 @@
+/* gw_fleet.h - what the executors said they have, and which leases are out. Pure.
+ *
+ * A node joins with its slices and models, is heard from, and leaves. Models of all nodes are merged by
+ * name into one catalogue; a model stays known after its last node has left, so that calls can wait for
+ * the node to come back. A lease is the right of one call to a slice: it is taken when the call is sent
+ * and given back when the node has said that it is over, even if the call itself ended before.
+ *
+ * A slice is kept fed: calls of the model that a slice runs are sent ahead of their turn while the work
+ * expected there is at most feed_ahead_us; at least one call, at most what the node takes.
+ *
+ * Units    expected_us: learned mean execution time of the model, its declared duration below
+ *          GW_FLEET_SAMPLES_MIN samples.
+ * Memory   Nodes, models and leases in slot tables with the limits of gw_fleet_conf; strings are copied.
+ *          A model spec lives as long as a node announces it or somebody holds it (gw_fleet_hold).
+ * Errors   All-or-nothing.
+ * Threads  One.
+ *
+ * Invariants (gw_fleet_check)
+ *   F1  a slice's lease_count and expected_us are the number and the sum of its leases
+ *   F2  all leases of a slice are of one model
+ *   F3  a model's node count is the number of nodes that announce it as ready
+ */
+#ifndef GW_FLEET_H
+#define GW_FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gw_model.h"
+#include "gw_queue.h"
+#include "sl_alloc.h"
+#include "sl_reason.h"
+#include "sl_slot.h"
+#include "sl_time.h"
+
+enum { GW_FLEET_SAMPLES_MIN = 5, GW_FLEET_SLICES_MAX = 64, GW_FLEET_MODELS_OF_NODE_MAX = 1024 };
+
+struct gw_fleet_conf {
+    size_t max_nodes;
+    size_t max_models;
+    size_t max_leases;
+    int64_t feed_ahead_us;   /* work sent ahead to a slice */
+    uint32_t feed_ahead_max; /* calls at a slice, the running one included */
+};
+
+/* A model in the catalogue. */
+struct gw_fleet_model {
+    struct gw_model_spec spec;
+    struct gw_pool pool; /* calls that wait for it */
+    size_t node_count;   /* connected nodes on which it is ready */
+    size_t holders;      /* calls that use the spec */
+    bool is_current;     /* found by name; an older spec lives on for its holders */
+    uint64_t samples;
+    int64_t mean_exec_us;
+    uint64_t call_count;
+};
+
+struct gw_fleet_lease;
+struct gw_fleet_node;
+
+struct gw_fleet_slice {
+    struct gw_fleet_node *node;
+    uint32_t id;
+    char *device;
+    char *kind;
+    uint64_t memory_bytes;
+    uint32_t share_thousandths;
+    struct gw_fleet_lease *leases; /* oldest first */
+    size_t lease_count;
+    int64_t expected_us;
+    const struct gw_fleet_model *last_model;
+    sl_mono_ns last_used_at;
+};
+
+/* What a node announced for one model. */
+struct gw_fleet_offer {
+    struct gw_fleet_model *model; /* NULL when the announcement was not usable */
+    char *name;
+    char *problem; /* "": ready */
+};
+
+struct gw_fleet_node {
+    sl_slot_id id;
+    uint64_t session;
+    char *name;
+    char *version;
+    sl_mono_ns joined_at;
+    sl_mono_ns heard_at;
+    bool is_draining;
+    uint32_t slice_backlog_max;
+    struct gw_fleet_slice *slices;
+    size_t slice_count;
+    struct gw_fleet_offer *offers;
+    size_t offer_count;
+};
+
+struct gw_fleet_lease {
+    sl_slot_id id;
+    struct gw_fleet_lease *prev, *next; /* gw_fleet_slice.leases */
+    struct gw_fleet_slice *slice;
+    struct gw_fleet_model *model;
+    uint64_t call; /* the holder's id; 0 when the call ended before the lease */
+    int64_t expected_us;
+    bool is_started;
+};
+
+/* A node's announcement, as the link decoded it; borrowed. */
+struct gw_hello {
+    uint64_t session;
+    const char *name;
+    const char *version;
+    uint32_t slice_backlog_max;
+    struct gw_hello_slice {
+        uint32_t id;
+        const char *device;
+        const char *kind;
+        uint64_t memory_bytes;
+        uint32_t share_thousandths;
+    } * slices;
+    size_t slice_count;
+    struct gw_model_spec *models;
+    size_t model_count;
+};
+
+struct gw_fleet;
+
+SL_MUST_CHECK sl_status gw_fleet_create(const struct sl_alloc *alloc,
+                                        const struct gw_fleet_conf *conf, struct gw_fleet **out);
+void gw_fleet_destroy(struct gw_fleet *f);
+
+/* A node of the same name must have left before. Errors: SL_EEXIST (a node of that name is there),
+ * SL_EINVAL (names, counts or specs outside the limits), SL_EFULL (nodes), SL_ENOMEM, each with a sentence
+ * in err. A single unusable model does not stop the node: its offer says what is wrong with it. */
+SL_MUST_CHECK sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello,
+                                      sl_mono_ns now, struct gw_fleet_node **out,
+                                      struct sl_error *err);
+/* Ends the node's leases: on_lost is told each while it still exists, then the lease and the node are
+ * gone. */
+void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
+                    void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx);
+
+struct gw_fleet_node *gw_fleet_node(struct gw_fleet *f, sl_slot_id id);
+struct gw_fleet_node *gw_fleet_node_by_session(struct gw_fleet *f, uint64_t session);
+struct gw_fleet_node *gw_fleet_node_by_name(struct gw_fleet *f, const char *name);
+struct gw_fleet_node *gw_fleet_next_node(struct gw_fleet *f, size_t *cursor);
+
+/* The catalogue's model of that name, or NULL. */
+struct gw_fleet_model *gw_fleet_find(struct gw_fleet *f, struct sl_span name);
+struct gw_fleet_model *gw_fleet_next_model(struct gw_fleet *f, size_t *cursor);
+bool gw_fleet_model_is_ready(const struct gw_fleet_model *m);
+/* Is at least one node there, and every model of the catalogue ready? */
+bool gw_fleet_is_ready(struct gw_fleet *f);
+/* Keep a model's spec while a call uses it. */
+void gw_fleet_hold(struct gw_fleet_model *m);
+void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m);
+
+/* A slice for one more call of m: an idle one, warm before cold, longest idle first; else one that runs m
+ * and may be fed ahead. NULL: not now. */
+struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m);
+/* Errors: SL_EFULL, SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice,
+                                       struct gw_fleet_model *m, uint64_t call, sl_mono_ns now,
+                                       struct gw_fleet_lease **out);
+struct gw_fleet_lease *gw_fleet_find_lease(struct gw_fleet *f, sl_slot_id id);
+/* The slice is free of it. learned_us >= 0 teaches the model's mean, < 0 does not. */
+void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_t learned_us,
+                        sl_mono_ns now);
+
+struct gw_fleet_totals {
+    size_t nodes, slices, slices_busy, models, models_ready, leases;
+};
+struct gw_fleet_totals gw_fleet_totals(struct gw_fleet *f);
+
+/* SL_OK, or SL_EBROKEN when one of F1-F3 fails. For tests and the simulator. */
+SL_MUST_CHECK sl_status gw_fleet_check(struct gw_fleet *f);
+
+#endif

@@ -1,0 +1,535 @@
+/* gw_call.c - the story of one call, top to bottom: open > length > message > queued > dispatched > running
+ * > ended. Each function is one event of the call; what leads from state to state is in gw_call_state.h. */
+#include "gw_call.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <utlist.h>
+
+enum { RETURNS_MAX = 3 };
+
+struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id)
+{
+    return id == 0 ? NULL : sl_slot_get(f->calls, id);
+}
+
+static void move(struct gw_flow *f, struct gw_call *c, enum gw_call_state to)
+{
+    sl_status s = gw_call_move(&c->state, to, &f->counts);
+    (void)s; /* the callers below check the state first; gw_call_move refuses anything else */
+}
+
+/* The earliest instant at which the call must be looked at in its state. */
+static bool arm(struct gw_flow *f, struct gw_call *c)
+{
+    sl_mono_ns at = c->exchange->req.deadline_at;
+    bool waits = c->waits_for_room || c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED;
+    if (waits && c->wait_until < at)
+        at = c->wait_until;
+    return gw_timers_set(&f->timers, &c->timer, at) == SL_OK;
+}
+
+/* ---- the end, whatever led there */
+
+static void stop_waiting_for_room(struct gw_flow *f, struct gw_call *c)
+{
+    if (!c->waits_for_room)
+        return;
+    c->waits_for_room = false;
+    DL_DELETE2(f->room_waiting, c, room_prev, room_next);
+}
+
+static void free_body(struct gw_flow *f, struct gw_call *c)
+{
+    gw_body_release(c->message);
+    gw_body_release(c->converted);
+    c->message = c->converted = NULL;
+    f->body_bytes -= c->reserved_bytes;
+    c->reserved_bytes = 0;
+    sl_metric_set(f->metrics.body_bytes, (int64_t)f->body_bytes);
+}
+
+/* The call no longer waits for its lease; the slice stays taken until its node says that it is free. */
+static void recall(struct gw_flow *f, struct gw_call *c)
+{
+    struct gw_fleet_lease *lease = gw_fleet_find_lease(f->fleet, c->lease);
+    c->lease = 0;
+    if (lease == NULL)
+        return;
+    lease->call = 0;
+    f->ports.link.cancel(f->ports.link.ctx, lease->slice->node, lease->id);
+}
+
+static void add_trailer(struct gw_exchange *x, const char *name, const char *value)
+{
+    struct gw_reply *r = &x->reply;
+    if (value != NULL && r->trailer_count < GW_TRAILERS_MAX)
+        r->trailers[r->trailer_count++] = (struct gw_trailer){name, value};
+}
+
+static const char *ms_text(struct gw_exchange *x, int64_t us)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, us / 1000, us % 1000);
+    return sl_arena_str(&x->arena, sl_span_str(text));
+}
+
+static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_result *result)
+{
+    struct gw_exchange *x = c->exchange;
+    if (c->started_at == 0 || result == NULL || !result->was_started)
+        return;
+    int64_t queued_ns = c->started_at - c->queued_at;
+    add_trailer(x, "sluice-queue-ms", ms_text(x, queued_ns / SL_NS_PER_US));
+    add_trailer(x, "sluice-exec-ms", ms_text(x, result->held_us));
+    sl_metric_observe_ns(f->metrics.queue_seconds, queued_ns);
+    sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
+}
+
+/* The one place where a call ends: it leaves every list, and its exchange gets its reply. */
+static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
+{
+    struct gw_exchange *x = c->exchange;
+    gw_timers_clear(&f->timers, &c->timer);
+    gw_queue_remove(&f->queue, &c->queue_item);
+    stop_waiting_for_room(f, c);
+    recall(f, c);
+    free_body(f, c);
+    if (c->model != NULL)
+        gw_fleet_unhold(f->fleet, c->model);
+    c->model = NULL;
+    move(f, c, GW_CALL_ENDED);
+    f->ended[reason]++;
+    f->is_stuck = false;
+    sl_metric_add(f->metrics.calls[reason], 1);
+    x->flow_replied = true;
+    f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
+}
+
+void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err)
+{
+    if (c->state == GW_CALL_ENDED)
+        return;
+    c->exchange->reply.error = *err;
+    add_trailer(c->exchange, "sluice-call-id", c->call_id);
+    end(f, c, err->reason);
+}
+
+static void fail(struct gw_flow *f, struct gw_call *c, enum sl_reason reason, const char *text)
+{
+    struct sl_error err;
+    sl_error_set(&err, reason, "%s", text);
+    gw_call_fail(f, c, &err);
+}
+
+/* ---- open: the headers are in */
+
+/* Version 4 by form (RFC 9562): 122 random bits. */
+static void make_call_id(struct sl_rng *rng, char out[SL_UUID_TEXT_LEN + 1])
+{
+    uint64_t a = sl_rng_u64(rng), b = sl_rng_u64(rng);
+    snprintf(out, SL_UUID_TEXT_LEN + 1, "%08x-%04x-4%03x-%04x-%012" PRIx64, (unsigned)(a >> 32),
+             (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+             (unsigned)(0x8000 | (b >> 48 & 0x3fff)), b & UINT64_C(0xffffffffffff));
+}
+
+static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    struct sl_span said = c->exchange->req.call_id;
+    make_call_id(&f->rng, c->call_id);
+    if (said.data == NULL)
+        return true;
+    if (!sl_text_is_uuid(said)) {
+        sl_error_set(err, SL_REASON_BAD_INPUT,
+                     "sluice-call-id '%.*s' is not a UUID in lower case (8-4-4-4-12)",
+                     (int)said.len, (const char *)said.data);
+        return false;
+    }
+    memcpy(c->call_id, said.data, SL_UUID_TEXT_LEN);
+    return true;
+}
+
+/* One class of visitor: nobody has a token here, so one that is sent is an error, never passed over. */
+static bool check_principal(const struct gw_request *req, struct sl_error *err)
+{
+    if (req->x_ip_token.data != NULL) {
+        sl_error_set(err, SL_REASON_NOT_TRUSTED,
+                     "x-ip-token is only for trusted apps, and there are none");
+        return false;
+    }
+    if (req->authorization.data != NULL) {
+        sl_error_set(err, SL_REASON_UNAUTHENTICATED,
+                     "this gateway knows no tokens: leave the authorization header out");
+        return false;
+    }
+    return true;
+}
+
+static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    const struct gw_request *req = &c->exchange->req;
+    if (req->duration.data != NULL && !gw_ask_duration(&c->asks, req->duration, err))
+        return false;
+    if (req->size.data != NULL && !gw_ask_size(&c->asks, req->size, err))
+        return false;
+    if (req->max_wait.data != NULL && !gw_ask_max_wait(&c->asks, req->max_wait, &f->conf.asks, err))
+        return false;
+    if (req->on_disconnect.data != NULL && !sl_span_eq_str(req->on_disconnect, "cancel")) {
+        sl_error_set(
+            err, SL_REASON_BAD_INPUT,
+            "sluice-on-disconnect '%.*s' is not offered; a lost connection cancels its call",
+            (int)req->on_disconnect.len, (const char *)req->on_disconnect.data);
+        return false;
+    }
+    return true;
+}
+
+static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    if (f->is_draining) {
+        sl_error_set(err, SL_REASON_DRAINING, "the gateway is stopping and takes no new calls");
+        return false;
+    }
+    return check_principal(&c->exchange->req, err) && take_call_id(f, c, err) &&
+           take_asks(f, c, err);
+}
+
+void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
+{
+    sl_slot_id id;
+    void *object;
+    struct sl_error err;
+    (void)now;
+    if (sl_slot_take(f->calls, &id, &object) != SL_OK) {
+        sl_error_set(&err, SL_REASON_QUEUE_FULL, "the gateway has %zu calls, which is its limit",
+                     f->conf.max_calls);
+        gw_exchange_refuse(f, x, &err);
+        return;
+    }
+    struct gw_call *c = object;
+    c->id = id;
+    c->exchange = x;
+    x->flow_call = id;
+    move(f, c, GW_CALL_RECEIVING);
+    gw_peek_init(&c->peek, &x->arena);
+    if (!may_enter(f, c, &err))
+        gw_call_fail(f, c, &err);
+    else if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+/* ---- length: a message that is larger than the first window wants room before it comes */
+
+static bool reserve(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
+{
+    if (bytes > f->conf.max_body_bytes - f->body_bytes)
+        return false;
+    c->reserved_bytes = bytes;
+    f->body_bytes += bytes;
+    sl_metric_set(f->metrics.body_bytes, (int64_t)f->body_bytes);
+    return true;
+}
+
+void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    if (c->state != GW_CALL_RECEIVING)
+        return;
+    if (f->room_waiting == NULL && reserve(f, c, c->exchange->message_bytes)) {
+        f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_GRANT);
+        return;
+    }
+    c->waits_for_room = true;
+    c->wait_until = sl_sat_add(now, f->conf.body_wait_ns);
+    DL_APPEND2(f->room_waiting, c, room_prev, room_next);
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+void gw_call_grant_waiting(struct gw_flow *f)
+{
+    struct gw_call *c;
+    while ((c = f->room_waiting) != NULL && reserve(f, c, c->exchange->message_bytes)) {
+        stop_waiting_for_room(f, c);
+        if (!arm(f, c))
+            fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+        else
+            f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_GRANT);
+    }
+}
+
+/* ---- message: all of it is here */
+
+static bool find_model(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    struct sl_span name = gw_range_span(c->message->data, c->peek.model_name);
+    struct sl_span version = gw_range_span(c->message->data, c->peek.model_version);
+    struct gw_fleet_model *m = gw_fleet_find(f->fleet, name);
+    if (m == NULL) {
+        sl_error_set(err, SL_REASON_MODEL_NOT_FOUND, "no model is named '%.*s'", (int)name.len,
+                     (const char *)name.data);
+        return false;
+    }
+    if (version.len > 0 && !sl_span_eq_str(version, m->spec.version)) {
+        sl_error_set(err, SL_REASON_MODEL_NOT_FOUND,
+                     "model '%s' has no version '%.*s'; it has '%s'", m->spec.name,
+                     (int)version.len, (const char *)version.data, m->spec.version);
+        return false;
+    }
+    c->model = m;
+    gw_fleet_hold(m);
+    return true;
+}
+
+static bool convert(struct gw_call *c, struct sl_error *err)
+{
+    if (c->plan.converted_bytes == 0)
+        return true;
+    c->converted = gw_body_create((size_t)c->plan.converted_bytes);
+    if (c->converted == NULL) {
+        sl_error_set(err, SL_REASON_NO_CAPACITY,
+                     "no memory for typed contents of %" PRIu64 " bytes", c->plan.converted_bytes);
+        return false;
+    }
+    return gw_plan_convert(&c->plan, c->message->data, c->converted->data, err);
+}
+
+static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    const uint8_t *message = c->message->data;
+    size_t len = c->message->len;
+    return gw_peek_feed(&c->peek, message, len, len, err) && find_model(f, c, err) &&
+           gw_asks_from_params(&c->asks, &c->peek, message, &f->conf.asks, err) &&
+           gw_asks_limit_us(&c->asks, &c->model->spec, &f->conf.asks, &c->limit_us, err) &&
+           gw_plan_make(&c->plan, &c->peek, message, &c->model->spec, f->conf.max_message_bytes,
+                        &c->exchange->arena, err) &&
+           convert(c, err);
+}
+
+static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    int64_t wait = c->asks.max_wait_ns > 0 ? c->asks.max_wait_ns : f->conf.asks.max_wait_default_ns;
+    c->queued_at = now;
+    c->wait_until = sl_sat_add(now, wait);
+    c->arrival = f->next_arrival++;
+    if (gw_queue_push(&f->queue, &c->model->pool, &c->queue_item, c->arrival) != SL_OK) {
+        struct sl_error err;
+        sl_error_set(&err, SL_REASON_QUEUE_FULL,
+                     "%zu calls are waiting, which is the queue's limit", f->conf.max_queued);
+        gw_call_fail(f, c, &err);
+        return;
+    }
+    move(f, c, GW_CALL_QUEUED);
+    f->is_stuck = false;
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    struct gw_body *body = c->exchange->body;
+    c->exchange->body = NULL;
+    if (c->state != GW_CALL_RECEIVING) {
+        gw_body_release(body); /* refused while it was coming */
+        return;
+    }
+    c->message = body;
+    struct sl_error err = {0};
+    if (c->reserved_bytes == 0 && !reserve(f, c, body->len))
+        fail(f, c, SL_REASON_NO_CAPACITY, "the gateway has no room for another message now");
+    else if (!understand(f, c, &err))
+        gw_call_fail(f, c, &err);
+    else
+        admit(f, c, now);
+}
+
+/* ---- dispatched, started, over */
+
+static void fill_dispatch(struct gw_call *c, const struct gw_fleet_lease *lease,
+                          struct gw_dispatch *out)
+{
+    *out = (struct gw_dispatch){
+        .lease = lease->id,
+        .slice = lease->slice,
+        .limit_us = c->limit_us,
+        .plan = &c->plan,
+        .peek = &c->peek,
+        .message = c->message,
+        .converted = c->converted,
+        .call_id = c->call_id,
+        .traceparent = c->exchange->req.traceparent,
+    };
+}
+
+static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_lease *lease,
+                          sl_status why, sl_mono_ns now)
+{
+    struct gw_fleet_node *node = lease->slice->node;
+    if (why == SL_ENOENT) {
+        gw_flow_on_lost(f, node, "its connection is gone", now); /* this lease with it */
+        return;
+    }
+    c->lease = 0;
+    gw_fleet_end_lease(f->fleet, lease, -1, now);
+    if (why == SL_EFULL) {
+        move(f, c, GW_CALL_QUEUED);
+        gw_queue_return(&f->queue, &c->model->pool, &c->queue_item, c->arrival);
+        f->is_stuck = true; /* until something changes */
+    } else if (why == SL_ETOOBIG) {
+        fail(f, c, SL_REASON_TOO_LARGE, "the request's names and parameters are over 1 MiB");
+    } else {
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory to send the call to its executor");
+    }
+}
+
+void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slice *slice,
+                      sl_mono_ns now)
+{
+    struct gw_fleet_lease *lease;
+    sl_status s = gw_fleet_lease(f->fleet, slice, c->model, c->id, now, &lease);
+    if (s != SL_OK) {
+        f->is_stuck = true; /* as many leases are out as there may be */
+        return;
+    }
+    gw_queue_remove(&f->queue, &c->queue_item);
+    move(f, c, GW_CALL_DISPATCHED);
+    c->lease = lease->id;
+    struct gw_dispatch dispatch;
+    fill_dispatch(c, lease, &dispatch);
+    s = f->ports.link.dispatch(f->ports.link.ctx, slice->node, &dispatch);
+    if (s != SL_OK)
+        undo_dispatch(f, c, lease, s, now);
+}
+
+void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    if (c->state != GW_CALL_DISPATCHED)
+        return;
+    move(f, c, GW_CALL_RUNNING);
+    c->started_at = now;
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+static void release_result(const struct gw_result *result)
+{
+    if (result->release != NULL)
+        result->release(result->release_ctx);
+}
+
+/* An inline payload is the link's for this call only; the reply outlives it. */
+static bool keep_payload(struct gw_exchange *x, const struct gw_result *result,
+                         struct gw_result_payload *out, struct sl_span *room, struct sl_error *err)
+{
+    *out = result->payload;
+    if (result->release != NULL || out->total_bytes == 0)
+        return true;
+    uint8_t *copy = sl_arena_get(&x->arena, (size_t)out->total_bytes);
+    if (copy == NULL) {
+        sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for a result of %" PRIu64 " bytes",
+                     out->total_bytes);
+        return false;
+    }
+    uint8_t *p = copy;
+    for (size_t i = 0; i < out->piece_count; p += out->pieces[i].len, i++)
+        memcpy(p, out->pieces[i].data, out->pieces[i].len);
+    *room = sl_span_of(copy, (size_t)out->total_bytes);
+    *out = (struct gw_result_payload){room, 1, out->total_bytes};
+    return true;
+}
+
+static bool fill_reply(struct gw_call *c, const struct gw_result *result, struct sl_error *err)
+{
+    struct gw_exchange *x = c->exchange;
+    struct gw_result_payload payload;
+    struct sl_span kept;
+    struct gw_reply_message message;
+    struct sl_span id = gw_range_span(c->message->data, c->peek.id);
+    if (!keep_payload(x, result, &payload, &kept, err) ||
+        !gw_infer_reply(&c->plan, id, result->outputs, result->output_count, &payload, &x->arena,
+                        &message, err))
+        return false;
+    x->reply.pieces = message.pieces;
+    x->reply.piece_count = message.piece_count;
+    x->reply.message_bytes = message.total_bytes;
+    x->reply.release = result->release;
+    x->reply.release_ctx = result->release_ctx;
+    return true;
+}
+
+void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
+                       sl_mono_ns now)
+{
+    struct sl_error err = {0};
+    c->lease = 0;
+    if (result->was_started && c->state == GW_CALL_DISPATCHED)
+        gw_call_on_started(f, c, now);
+    if (result->reason != SL_REASON_OK)
+        sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
+                     (const char *)result->text.data);
+    tell_times(f, c, result);
+    if (result->reason != SL_REASON_OK || !fill_reply(c, result, &err)) {
+        release_result(result);
+        gw_call_fail(f, c, &err);
+        return;
+    }
+    add_trailer(c->exchange, "sluice-call-id", c->call_id);
+    end(f, c, SL_REASON_OK);
+}
+
+void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    (void)now;
+    c->lease = 0;
+    if (c->state == GW_CALL_RUNNING) {
+        fail(f, c, SL_REASON_EXECUTOR_LOST, "the executor was lost while it ran the call");
+    } else if (c->state == GW_CALL_DISPATCHED && ++c->returns > RETURNS_MAX) {
+        fail(f, c, SL_REASON_NO_CAPACITY, "executors gave the call back more than 3 times");
+    } else if (c->state == GW_CALL_DISPATCHED) {
+        move(f, c, GW_CALL_QUEUED);
+        gw_queue_return(&f->queue, &c->model->pool, &c->queue_item, c->arrival);
+        sl_metric_add(f->metrics.requeued, 1);
+        f->is_stuck = false;
+    }
+}
+
+/* ---- what can happen in any state */
+
+static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
+{
+    struct sl_error err;
+    char waited[32];
+    if (c->waits_for_room) {
+        sl_text_format_duration(f->conf.body_wait_ns, waited);
+        sl_error_set(&err, SL_REASON_NO_CAPACITY,
+                     "no room for a message of %" PRIu64
+                     " bytes within %s; all messages together may "
+                     "have %" PRIu64,
+                     c->exchange->message_bytes, waited, f->conf.max_body_bytes);
+    } else {
+        sl_text_format_duration(c->wait_until - c->queued_at, waited);
+        sl_error_set(&err, SL_REASON_ALLOCATION_TIMEOUT, "GPU allocation timed out after %s",
+                     waited);
+    }
+    gw_call_fail(f, c, &err);
+}
+
+void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    if (now >= c->exchange->req.deadline_at)
+        fail(f, c, SL_REASON_DEADLINE_EXCEEDED, "the caller's deadline has passed");
+    else
+        time_out_waiting(f, c);
+}
+
+void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
+{
+    fail(f, c, SL_REASON_CANCELLED, "the caller cancelled the call or its connection was lost");
+}
+
+void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
+{
+    sl_status s = gw_call_gone(&c->state, &f->counts);
+    if (s == SL_OK)
+        s = sl_slot_put(f->calls, c->id);
+    (void)s;
+}

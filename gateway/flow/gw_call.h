@@ -1,0 +1,86 @@
+/* gw_call.h - one ModelInfer call, and the insides of the flow that gw_call.c, gw_flow.c and gw_methods.c
+ * share.
+ *
+ * Memory   A call lives in the flow's slot table from its OPEN to its SENT. What belongs to it (peek, plan,
+ *          texts, reply head) lies in its exchange's arena; its message and converted contents are bodies
+ *          that are counted by reference.
+ */
+#ifndef GW_CALL_H
+#define GW_CALL_H
+
+#include "gw_flow.h"
+#include "gw_queue.h"
+#include "gw_timers.h"
+#include "sl_rng.h"
+#include "sl_text.h"
+
+struct gw_call {
+    sl_slot_id id;
+    enum gw_call_state state;
+    struct gw_exchange *exchange;
+    char call_id[SL_UUID_TEXT_LEN + 1];
+    struct gw_asks asks;
+    struct gw_peek peek;
+    struct gw_plan plan;
+    struct gw_fleet_model *model; /* held from its plan to its end */
+    struct gw_body *message;
+    struct gw_body *converted;
+    uint64_t reserved_bytes; /* of the flow's body budget */
+    int64_t limit_us;
+    sl_mono_ns wait_until;
+    sl_mono_ns queued_at, started_at;
+    uint64_t arrival;
+    struct gw_queue_item queue_item;
+    struct gw_timer timer; /* the earliest instant at which this call must be looked at */
+    struct gw_call *room_prev, *room_next; /* gw_flow.room_waiting */
+    bool waits_for_room;
+    sl_slot_id lease; /* 0: none */
+    unsigned returns; /* how often a node gave it back */
+};
+
+struct gw_flow {
+    const struct sl_alloc *alloc;
+    struct gw_flow_conf conf;
+    struct gw_flow_metrics metrics;
+    struct gw_ports ports;
+    struct gw_fleet *fleet;
+    struct sl_slot_table *calls;
+    struct gw_call_counts counts;
+    struct gw_queue queue;
+    struct gw_timers timers;
+    struct gw_call
+        *room_waiting;   /* RECEIVING calls whose message found no room yet, oldest first */
+    uint64_t body_bytes; /* reserved */
+    uint64_t next_arrival;
+    uint64_t exchanges; /* open, small methods included */
+    uint64_t ended[SL_REASON_COUNT];
+    struct sl_rng rng;
+    bool is_draining;
+    bool is_stuck; /* nothing has changed since the last attempt to place a call */
+};
+
+/* ---- gw_call.c, in the order in which a call meets them */
+void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
+void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slice *slice,
+                      sl_mono_ns now);
+void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
+                       sl_mono_ns now);
+/* Its node gave it back or is gone: to its old place in the queue, or to its end. */
+void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_on_gone(struct gw_flow *f, struct gw_call *c);
+void gw_call_on_sent(struct gw_flow *f, struct gw_call *c);
+/* Ends it with an error; a lease that is out is recalled. */
+void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err);
+void gw_call_grant_waiting(struct gw_flow *f);
+
+struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
+
+/* ---- gw_methods.c: all methods but ModelInfer */
+void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
+void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err);
+
+#endif

@@ -1,0 +1,298 @@
+#include "gw_flow.h"
+
+#include "gw_call.h"
+#include "gw_sched.h"
+#include "sl_log.h"
+
+enum { TIMERS_PER_CALL = 1 };
+
+static sl_status create_parts(struct gw_flow *f)
+{
+    sl_status s = gw_fleet_create(f->alloc, &f->conf.fleet, &f->fleet);
+    if (s == SL_OK)
+        s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
+    return s;
+}
+
+sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf *conf,
+                         const struct gw_flow_metrics *metrics, const struct gw_ports *ports,
+                         struct gw_flow **out)
+{
+    if (conf->max_calls == 0 || conf->max_queued == 0 || conf->max_message_bytes == 0)
+        return SL_EINVAL;
+    struct gw_flow *f = sl_alloc_zero(alloc, 1, sizeof *f);
+    if (f == NULL)
+        return SL_ENOMEM;
+    f->alloc = alloc;
+    f->conf = *conf;
+    f->metrics = *metrics;
+    f->ports = *ports;
+    f->next_arrival = 1;
+    sl_rng_seed(&f->rng, conf->seed);
+    gw_queue_init(&f->queue, conf->max_queued);
+    gw_timers_init(&f->timers, alloc, conf->max_calls * TIMERS_PER_CALL);
+    sl_status s = create_parts(f);
+    if (s != SL_OK) {
+        gw_flow_destroy(f);
+        return s;
+    }
+    *out = f;
+    return SL_OK;
+}
+
+void gw_flow_destroy(struct gw_flow *f)
+{
+    if (f == NULL)
+        return;
+    gw_timers_finish(&f->timers);
+    sl_slot_destroy(f->calls);
+    gw_fleet_destroy(f->fleet);
+    sl_alloc_free(f->alloc, f);
+}
+
+/* ---- visitors */
+
+static void on_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
+{
+    f->exchanges++;
+    struct sl_error err;
+    if (x->req.method == GW_METHOD_MODEL_INFER) {
+        gw_call_open(f, x, now);
+    } else if (x->req.method == GW_METHOD_UNKNOWN) {
+        sl_error_set(&err, SL_REASON_UNIMPLEMENTED, "there is no method %.*s", (int)x->req.path.len,
+                     (const char *)x->req.path.data);
+        gw_exchange_refuse(f, x, &err);
+    }
+}
+
+static void on_message(struct gw_flow *f, struct gw_exchange *x, struct gw_call *c, sl_mono_ns now)
+{
+    if (c != NULL) {
+        gw_call_on_message(f, c, now);
+        return;
+    }
+    if (!x->flow_replied)
+        gw_methods_answer(f, x, now);
+    gw_body_release(x->body);
+    x->body = NULL;
+}
+
+static void on_gone(struct gw_flow *f, struct gw_exchange *x, struct gw_call *c)
+{
+    if (c != NULL) {
+        gw_call_on_gone(f, c);
+    } else if (!x->flow_replied) {
+        struct sl_error err;
+        sl_error_set(&err, SL_REASON_CANCELLED, "the caller has gone");
+        gw_exchange_refuse(f, x, &err);
+    }
+}
+
+void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned events, sl_mono_ns now)
+{
+    if (events & GW_EV_OPEN)
+        on_open(f, x, now);
+    struct gw_call *c = gw_call_find(f, x->flow_call);
+    if (events & GW_EV_LENGTH && c != NULL)
+        gw_call_on_length(f, c, now);
+    if (events & GW_EV_MESSAGE)
+        on_message(f, x, c, now);
+    if (events & GW_EV_GONE)
+        on_gone(f, x, c);
+    if (events & GW_EV_SENT) {
+        f->exchanges--;
+        if (c != NULL)
+            gw_call_on_sent(f, c);
+    }
+}
+
+void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err)
+{
+    x->reply.error = *err;
+    x->flow_replied = true;
+    f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
+}
+
+/* ---- nodes */
+
+bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now,
+                      struct gw_fleet_node **out, struct sl_error *err)
+{
+    struct gw_fleet_node *old = gw_fleet_node_by_name(f->fleet, hello->name);
+    if (old != NULL)
+        gw_flow_on_lost(f, old, "it was started again", now);
+    if (gw_fleet_join(f->fleet, hello, now, out, err) != SL_OK) {
+        sl_log(SL_LOG_WARN, "node refused", SL_S("node", hello->name), SL_S("why", err->text));
+        return false;
+    }
+    f->is_stuck = false;
+    sl_log(SL_LOG_INFO, "node connected", SL_S("node", hello->name),
+           SL_U("slices", hello->slice_count), SL_U("models", hello->model_count));
+    for (size_t i = 0; i < (*out)->offer_count; i++)
+        if ((*out)->offers[i].model == NULL)
+            sl_log(SL_LOG_WARN, "model not usable", SL_S("node", hello->name),
+                   SL_S("model", (*out)->offers[i].name), SL_S("why", (*out)->offers[i].problem));
+    return true;
+}
+
+void gw_flow_on_heard(struct gw_flow *f, struct gw_fleet_node *node, bool is_draining,
+                      sl_mono_ns now)
+{
+    node->heard_at = now;
+    f->is_stuck = false; /* it may have taken in what filled its way */
+    if (is_draining && !node->is_draining)
+        sl_log(SL_LOG_INFO, "node is draining", SL_S("node", node->name));
+    node->is_draining = node->is_draining || is_draining;
+}
+
+/* The lease, if it is open and of this node; what speaks of any other is counted and dropped. */
+static struct gw_fleet_lease *lease_of(struct gw_flow *f, const struct gw_fleet_node *node,
+                                       sl_slot_id id)
+{
+    struct gw_fleet_lease *lease = gw_fleet_find_lease(f->fleet, id);
+    if (lease != NULL && lease->slice->node == node)
+        return lease;
+    sl_metric_add(f->metrics.stale_messages, 1);
+    return NULL;
+}
+
+void gw_flow_on_started(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id id,
+                        sl_mono_ns now)
+{
+    struct gw_fleet_lease *lease = lease_of(f, node, id);
+    if (lease == NULL)
+        return;
+    lease->is_started = true;
+    struct gw_call *c = gw_call_find(f, lease->call);
+    if (c != NULL)
+        gw_call_on_started(f, c, now);
+}
+
+void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
+                       const struct gw_result *result, sl_mono_ns now)
+{
+    struct gw_fleet_lease *lease = lease_of(f, node, result->lease);
+    struct gw_call *c = lease == NULL ? NULL : gw_call_find(f, lease->call);
+    if (lease != NULL) {
+        bool teaches = result->was_started && result->reason == SL_REASON_OK;
+        gw_fleet_end_lease(f->fleet, lease, teaches ? result->held_us : -1, now);
+        f->is_stuck = false;
+    }
+    if (c != NULL)
+        gw_call_on_result(f, c, result, now);
+    else if (result->release != NULL)
+        result->release(result->release_ctx);
+}
+
+void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id id,
+                         sl_mono_ns now)
+{
+    struct gw_fleet_lease *lease = lease_of(f, node, id);
+    if (lease == NULL)
+        return;
+    struct gw_call *c = gw_call_find(f, lease->call);
+    gw_fleet_end_lease(f->fleet, lease, -1, now);
+    f->is_stuck = false;
+    if (c != NULL)
+        gw_call_on_unplaced(f, c, now);
+}
+
+struct losing {
+    struct gw_flow *f;
+    sl_mono_ns now;
+};
+
+static void on_lost_lease(void *ctx, const struct gw_fleet_lease *lease)
+{
+    struct losing *l = ctx;
+    struct gw_call *c = gw_call_find(l->f, lease->call);
+    if (c != NULL)
+        gw_call_on_unplaced(l->f, c, l->now);
+}
+
+void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why, sl_mono_ns now)
+{
+    struct losing l = {f, now};
+    sl_log(SL_LOG_WARN, "node lost", SL_S("node", node->name), SL_S("why", why));
+    sl_metric_add(f->metrics.nodes_lost, 1);
+    gw_fleet_leave(f->fleet, node, on_lost_lease, &l);
+}
+
+/* ---- time */
+
+static void expire(struct gw_flow *f, sl_mono_ns now)
+{
+    struct gw_timer *t;
+    while ((t = gw_timers_pop(&f->timers, now)) != NULL)
+        gw_call_on_timer(f, SL_CONTAINER_OF(t, struct gw_call, timer), now);
+}
+
+static void place(struct gw_flow *f, sl_mono_ns now)
+{
+    struct gw_queue_item *item;
+    struct gw_fleet_slice *slice;
+    while (!f->is_stuck && gw_sched_next(&f->queue, f->fleet, &item, &slice))
+        gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);
+    f->is_stuck = true; /* nothing more can start before something changes */
+}
+
+static void publish(struct gw_flow *f)
+{
+    for (int s = GW_CALL_RECEIVING; s < GW_CALL_STATE_COUNT; s++)
+        sl_metric_set(f->metrics.in_state[s], (int64_t)f->counts.in[s]);
+}
+
+void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
+{
+    expire(f, now);
+    gw_call_grant_waiting(f);
+    if (!f->is_stuck)
+        place(f, now);
+    publish(f);
+}
+
+sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
+{
+    return gw_timers_next(&f->timers);
+}
+
+void gw_flow_drain(struct gw_flow *f)
+{
+    f->is_draining = true;
+}
+
+void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now)
+{
+    (void)now;
+    struct sl_error err;
+    sl_error_set(&err, SL_REASON_DRAINING, "the gateway stopped before the call was over");
+    size_t cursor = 0;
+    struct gw_call *c;
+    while ((c = sl_slot_next(f->calls, &cursor, NULL)) != NULL)
+        gw_call_fail(f, c, &err);
+}
+
+bool gw_flow_is_empty(const struct gw_flow *f)
+{
+    return f->exchanges == 0;
+}
+
+struct gw_fleet *gw_flow_fleet(struct gw_flow *f)
+{
+    return f->fleet;
+}
+
+bool gw_flow_is_ready(struct gw_flow *f)
+{
+    return !f->is_draining && gw_fleet_is_ready(f->fleet);
+}
+
+const struct gw_call_counts *gw_flow_counts(const struct gw_flow *f)
+{
+    return &f->counts;
+}
+
+uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason)
+{
+    return f->ended[reason];
+}

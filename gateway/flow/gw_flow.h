@@ -1,0 +1,101 @@
+/* gw_flow.h - the owner of all calls: takes what visitors and nodes say, decides, and answers.
+ *
+ *   exchange events -> gw_flow_on_exchange          (gw_call: the story of one call, top to bottom)
+ *   node events     -> gw_flow_on_hello .. _lost
+ *   end of a turn   -> gw_flow_turn: expire, place, dispatch
+ *
+ * Purity   No clock, no I/O: `now` is an argument, the world is behind gw_ports. tests/sim runs the same
+ *          code with fake ports and a virtual clock.
+ * Threads  One: the flow thread.
+ * Errors   Nothing is silent: each exchange gets exactly one reply, each call ends with one reason, which
+ *          is counted.
+ * Limits   gw_flow_conf; each refusal names the limit, its value and what was asked.
+ */
+#ifndef GW_FLOW_H
+#define GW_FLOW_H
+
+#include "gw_asks.h"
+#include "gw_call_state.h"
+#include "gw_ports.h"
+#include "sl_metric.h"
+
+struct gw_flow_conf {
+    const char *version;
+    size_t max_calls; /* in all states */
+    size_t max_queued;
+    uint64_t max_message_bytes; /* of one request */
+    uint64_t max_body_bytes;    /* of all requests together */
+    int64_t body_wait_ns;       /* how long a large message waits for room */
+    struct gw_ask_limits asks;
+    struct gw_fleet_conf fleet;
+    uint64_t seed; /* of call ids; unpredictable in a real server */
+    sl_mono_ns started_at;
+};
+
+/* What the flow counts; any may be NULL. */
+struct gw_flow_metrics {
+    struct sl_metric *calls[SL_REASON_COUNT]; /* ended, by reason */
+    struct sl_metric *in_state[GW_CALL_STATE_COUNT];
+    struct sl_metric *queue_seconds;
+    struct sl_metric *exec_seconds;
+    struct sl_metric *nodes;
+    struct sl_metric *nodes_lost;
+    struct sl_metric *slices;
+    struct sl_metric *slices_busy;
+    struct sl_metric *body_bytes;
+    struct sl_metric *stale_messages; /* of nodes, about leases that are not open */
+    struct sl_metric *requeued;
+};
+
+struct gw_flow;
+
+/* conf, metrics and ports are copied; what they point to is borrowed. Errors: SL_EINVAL, SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_flow_create(const struct sl_alloc *alloc,
+                                       const struct gw_flow_conf *conf,
+                                       const struct gw_flow_metrics *metrics,
+                                       const struct gw_ports *ports, struct gw_flow **out);
+/* No exchange may be open any more (gw_flow_is_empty), or they must be dropped unanswered by their owner. */
+void gw_flow_destroy(struct gw_flow *f);
+
+/* ---- visitors: GW_EV_* of one exchange */
+void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned events, sl_mono_ns now);
+
+/* ---- nodes */
+
+/* A node announces itself; one of the same name that is still listed is lost by that. false: refused, with
+ * the sentence for the node. */
+bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now,
+                      struct gw_fleet_node **out, struct sl_error *err);
+void gw_flow_on_heard(struct gw_flow *f, struct gw_fleet_node *node, bool is_draining,
+                      sl_mono_ns now);
+void gw_flow_on_started(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id lease,
+                        sl_mono_ns now);
+/* Takes over result->release when it is there. */
+void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
+                       const struct gw_result *result, sl_mono_ns now);
+void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id lease,
+                         sl_mono_ns now);
+/* Silent for too long, or its connection broke: calls that it had not started are queued again. */
+void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why,
+                     sl_mono_ns now);
+
+/* ---- time */
+
+/* The end of a loop turn: what is due expires, what can start is dispatched. */
+void gw_flow_turn(struct gw_flow *f, sl_mono_ns now);
+/* When gw_flow_turn must run again at the latest; SL_MONO_NEVER. */
+sl_mono_ns gw_flow_next_at(const struct gw_flow *f);
+
+/* New calls are refused from now on (DRAINING); those there are go on. */
+void gw_flow_drain(struct gw_flow *f);
+/* All calls end now with DRAINING: the second signal, or the end of patience. */
+void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now);
+bool gw_flow_is_empty(const struct gw_flow *f);
+
+/* ---- looking in */
+struct gw_fleet *gw_flow_fleet(struct gw_flow *f);
+bool gw_flow_is_ready(struct gw_flow *f);
+const struct gw_call_counts *gw_flow_counts(const struct gw_flow *f);
+uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason);
+
+#endif

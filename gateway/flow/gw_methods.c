@@ -1,0 +1,120 @@
+/* gw_methods.c - every method but ModelInfer: answered at once from what the flow knows. */
+#include "gw_call.h"
+
+static void answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span message)
+{
+    struct sl_error err;
+    struct sl_span *piece = sl_arena_get(&x->arena, sizeof *piece);
+    if (message.data == NULL || piece == NULL) {
+        sl_error_set(&err, SL_REASON_NO_CAPACITY, "no memory for the reply");
+        gw_exchange_refuse(f, x, &err);
+        return;
+    }
+    *piece = message;
+    x->reply.pieces = piece;
+    x->reply.piece_count = message.len > 0;
+    x->reply.message_bytes = message.len;
+    x->flow_replied = true;
+    f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
+}
+
+static void refuse_model(struct gw_flow *f, struct gw_exchange *x, struct sl_span name,
+                         struct sl_span version)
+{
+    struct sl_error err;
+    if (version.len == 0)
+        sl_error_set(&err, SL_REASON_MODEL_NOT_FOUND, "no model is named '%.*s'", (int)name.len,
+                     (const char *)name.data);
+    else
+        sl_error_set(&err, SL_REASON_MODEL_NOT_FOUND,
+                     "no model is named '%.*s' with version '%.*s'", (int)name.len,
+                     (const char *)name.data, (int)version.len, (const char *)version.data);
+    gw_exchange_refuse(f, x, &err);
+}
+
+/* The model that the message names, or NULL with the exchange answered. */
+static struct gw_fleet_model *named_model(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct sl_span name, version;
+    struct sl_span message = sl_span_of(x->body->data, x->body->len);
+    if (!f->ports.wire.decode_model(message, &name, &version)) {
+        struct sl_error err;
+        sl_error_set(&err, SL_REASON_BAD_INPUT, "the message of %zu bytes is not a valid request",
+                     message.len);
+        gw_exchange_refuse(f, x, &err);
+        return NULL;
+    }
+    struct gw_fleet_model *m = gw_fleet_find(f->fleet, name);
+    if (m == NULL || (version.len > 0 && !sl_span_eq_str(version, m->spec.version))) {
+        refuse_model(f, x, name, version);
+        return NULL;
+    }
+    return m;
+}
+
+static void answer_model_ready(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct gw_fleet_model *m = named_model(f, x);
+    if (m != NULL)
+        answer(f, x, f->ports.wire.model_ready(&x->arena, gw_fleet_model_is_ready(m)));
+}
+
+static void answer_model_metadata(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct gw_fleet_model *m = named_model(f, x);
+    if (m != NULL)
+        answer(f, x, f->ports.wire.model_metadata(&x->arena, &m->spec));
+}
+
+static void answer_status(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
+{
+    struct gw_status_facts facts = {
+        .version = f->conf.version,
+        .uptime_ms = (now - f->conf.started_at) / SL_NS_PER_MS,
+        .is_draining = f->is_draining,
+        .is_ready = gw_flow_is_ready(f),
+        .fleet = gw_fleet_totals(f->fleet),
+        .connections = f->ports.net.connections(f->ports.net.ctx),
+        .calls_receiving = f->counts.in[GW_CALL_RECEIVING],
+        .calls_queued = f->counts.in[GW_CALL_QUEUED],
+        .calls_dispatched = f->counts.in[GW_CALL_DISPATCHED],
+        .calls_running = f->counts.in[GW_CALL_RUNNING],
+        .outcomes = f->ended,
+    };
+    answer(f, x, f->ports.wire.status(&x->arena, &facts));
+}
+
+void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
+{
+    const struct gw_wire_port *wire = &f->ports.wire;
+    switch (x->req.method) {
+    case GW_METHOD_SERVER_LIVE:
+        answer(f, x, wire->server_live(&x->arena));
+        return;
+    case GW_METHOD_SERVER_READY:
+        answer(f, x, wire->server_ready(&x->arena, gw_flow_is_ready(f)));
+        return;
+    case GW_METHOD_MODEL_READY:
+        answer_model_ready(f, x);
+        return;
+    case GW_METHOD_SERVER_METADATA:
+        answer(f, x, wire->server_metadata(&x->arena, f->conf.version));
+        return;
+    case GW_METHOD_MODEL_METADATA:
+        answer_model_metadata(f, x);
+        return;
+    case GW_METHOD_GET_STATUS:
+        answer_status(f, x, now);
+        return;
+    case GW_METHOD_LIST_NODES:
+        answer(f, x, wire->nodes(&x->arena, f->fleet, now));
+        return;
+    case GW_METHOD_LIST_MODELS:
+        answer(f, x, wire->models(&x->arena, f->fleet));
+        return;
+    case GW_METHOD_MODEL_INFER: /* gw_call.c */
+    case GW_METHOD_UNKNOWN:     /* refused when it opened */
+    case GW_METHOD_COUNT:
+        return;
+    }
+}

@@ -1,0 +1,99 @@
+/* gw_ports.h - what the flow asks of the world, as tables of functions: the visitors' side, the nodes' side,
+ * the wire. The server gives the real ones; the simulator and the tests give fakes.
+ *
+ * All of them are called on the flow's thread and do not call back into the flow.
+ */
+#ifndef GW_PORTS_H
+#define GW_PORTS_H
+
+#include "gw_exchange.h"
+#include "gw_fleet.h"
+#include "gw_infer_check.h"
+#include "gw_infer_reply.h"
+
+/* ---- visitors */
+
+struct gw_net_port {
+    void *ctx;
+    /* Hands GW_TO_NET_* events to the exchange's front. */
+    void (*post)(void *ctx, struct gw_exchange *x, unsigned events);
+    /* Open connections now, for the status page. */
+    uint64_t (*connections)(void *ctx);
+};
+
+/* ---- nodes */
+
+/* One call, ready to be sent. Everything is borrowed for the call of `dispatch`, but for the two bodies,
+ * of which the link takes references of its own while it sends by reference. */
+struct gw_dispatch {
+    sl_slot_id lease;
+    const struct gw_fleet_slice *slice;
+    int64_t limit_us;
+    const struct gw_plan *plan;
+    const struct gw_peek *peek; /* parameters */
+    struct gw_body *message;    /* plan->message_part of it goes out */
+    struct gw_body *converted;  /* NULL when plan->converted_bytes is 0 */
+    const char *call_id;
+    struct sl_span traceparent;
+};
+
+struct gw_link_port {
+    void *ctx;
+    /* Sends, or queues to be sent. Errors: SL_ENOENT (the node is not reachable any more: it is lost),
+     * SL_EFULL (too much is waiting to be sent there: not now), SL_ENOMEM, SL_ETOOBIG (never). */
+    sl_status (*dispatch)(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d);
+    void (*cancel)(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
+};
+
+/* What a node says of a lease that is over. */
+struct gw_result {
+    sl_slot_id lease;
+    enum sl_reason reason;
+    struct sl_span text;
+    bool was_started;
+    int64_t held_us;
+    const struct gw_result_output *outputs;
+    size_t output_count;
+    struct gw_result_payload payload;
+    /* NULL: the payload is borrowed for the call and must be copied to be kept. Else whoever takes the
+     * result calls it once, on any thread, when the payload is no longer needed. */
+    void (*release)(void *release_ctx);
+    void *release_ctx;
+};
+
+/* ---- the wire: messages that are small enough to be unpacked */
+
+struct gw_status_facts {
+    const char *version;
+    int64_t uptime_ms;
+    bool is_draining;
+    bool is_ready;
+    struct gw_fleet_totals fleet;
+    uint64_t connections;
+    uint64_t calls_receiving, calls_queued, calls_dispatched, calls_running;
+    const uint64_t *outcomes; /* SL_REASON_COUNT */
+};
+
+/* Encoders write into the arena and answer a span with data == NULL when there is no memory. */
+struct gw_wire_port {
+    /* ModelReadyRequest and ModelMetadataRequest are the same on the wire; the spans lie in the message.
+     * false: not a valid message. */
+    bool (*decode_model)(struct sl_span message, struct sl_span *out_name,
+                         struct sl_span *out_version);
+    struct sl_span (*server_live)(struct sl_arena *arena);
+    struct sl_span (*server_ready)(struct sl_arena *arena, bool ready);
+    struct sl_span (*model_ready)(struct sl_arena *arena, bool ready);
+    struct sl_span (*server_metadata)(struct sl_arena *arena, const char *version);
+    struct sl_span (*model_metadata)(struct sl_arena *arena, const struct gw_model_spec *spec);
+    struct sl_span (*status)(struct sl_arena *arena, const struct gw_status_facts *facts);
+    struct sl_span (*nodes)(struct sl_arena *arena, struct gw_fleet *fleet, sl_mono_ns now);
+    struct sl_span (*models)(struct sl_arena *arena, struct gw_fleet *fleet);
+};
+
+struct gw_ports {
+    struct gw_net_port net;
+    struct gw_link_port link;
+    struct gw_wire_port wire;
+};
+
+#endif

@@ -1,0 +1,303 @@
+#include "gw_wire.h"
+
+#include <stdio.h>
+
+#include "gw_pb.h"
+#include "inference/inference.pb-c.h"
+#include "sl_pack.h"
+#include "sl_text.h"
+#include "sluice/v1/admin.pb-c.h"
+
+#define NOTHING sl_span_of(NULL, 0)
+
+/* protobuf-c's structs hold char *, though packing only reads. */
+static char *text(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
+
+/* Walked by hand: protobuf-c would cut a name at a NUL byte instead of refusing it. */
+static bool decode_model(struct sl_span message, struct sl_span *out_name,
+                         struct sl_span *out_version)
+{
+    struct gw_pb_reader r = gw_pb_reader_of(message);
+    struct gw_pb_field field;
+    *out_name = *out_version = sl_span_str("");
+    while (gw_pb_next(&r, &field)) {
+        struct sl_span *out = field.number == 1 ? out_name : field.number == 2 ? out_version : NULL;
+        if (out == NULL)
+            continue;
+        if (field.type != GW_PB_BYTES || !sl_text_is_utf8(gw_pb_content(&r, &field)))
+            return false;
+        *out = gw_pb_content(&r, &field);
+    }
+    return !r.bad;
+}
+
+static struct sl_span server_live(struct sl_arena *arena)
+{
+    Inference__ServerLiveResponse m = INFERENCE__SERVER_LIVE_RESPONSE__INIT;
+    m.live = true;
+    return sl_pack(arena, &m.base);
+}
+
+static struct sl_span server_ready(struct sl_arena *arena, bool ready)
+{
+    Inference__ServerReadyResponse m = INFERENCE__SERVER_READY_RESPONSE__INIT;
+    m.ready = ready;
+    return sl_pack(arena, &m.base);
+}
+
+static struct sl_span model_ready(struct sl_arena *arena, bool ready)
+{
+    Inference__ModelReadyResponse m = INFERENCE__MODEL_READY_RESPONSE__INIT;
+    m.ready = ready;
+    return sl_pack(arena, &m.base);
+}
+
+static struct sl_span server_metadata(struct sl_arena *arena, const char *version)
+{
+    Inference__ServerMetadataResponse m = INFERENCE__SERVER_METADATA_RESPONSE__INIT;
+    m.name = text("sluice");
+    m.version = text(version);
+    return sl_pack(arena, &m.base);
+}
+
+typedef Inference__ModelMetadataResponse__TensorMetadata tensor_metadata;
+
+static tensor_metadata **tensors(struct sl_arena *arena, const struct gw_tensor_spec *specs,
+                                 size_t count)
+{
+    tensor_metadata **list = sl_arena_zero(arena, count + 1, sizeof *list);
+    tensor_metadata *items = sl_arena_zero(arena, count + 1, sizeof *items);
+    if (list == NULL || items == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        inference__model_metadata_response__tensor_metadata__init(&items[i]);
+        items[i].name = text(specs[i].name);
+        items[i].datatype = text(sl_dtype_name(specs[i].dtype));
+        items[i].n_shape = specs[i].rank;
+        items[i].shape = (int64_t *)(uintptr_t)specs[i].dims;
+        list[i] = &items[i];
+    }
+    return list;
+}
+
+static struct sl_span model_metadata(struct sl_arena *arena, const struct gw_model_spec *spec)
+{
+    Inference__ModelMetadataResponse m = INFERENCE__MODEL_METADATA_RESPONSE__INIT;
+    char *version = text(spec->version);
+    m.name = text(spec->name);
+    m.n_versions = 1;
+    m.versions = &version;
+    m.platform = text(spec->engine);
+    m.n_inputs = spec->input_count;
+    m.inputs = tensors(arena, spec->inputs, spec->input_count);
+    m.n_outputs = spec->output_count;
+    m.outputs = tensors(arena, spec->outputs, spec->output_count);
+    return m.inputs == NULL || m.outputs == NULL ? NOTHING : sl_pack(arena, &m.base);
+}
+
+/* ---- sluice.v1.Admin */
+
+static struct sl_span status(struct sl_arena *arena, const struct gw_status_facts *facts)
+{
+    Sluice__V1__GetStatusResponse m = SLUICE__V1__GET_STATUS_RESPONSE__INIT;
+    Sluice__V1__GetStatusResponse__Outcome outcomes[SL_REASON_COUNT], *list[SL_REASON_COUNT];
+    m.version = text(facts->version);
+    m.uptime_ms = facts->uptime_ms;
+    m.draining = facts->is_draining;
+    m.ready = facts->is_ready;
+    m.nodes = (uint32_t)facts->fleet.nodes;
+    m.slices = (uint32_t)facts->fleet.slices;
+    m.slices_busy = (uint32_t)facts->fleet.slices_busy;
+    m.models = (uint32_t)facts->fleet.models;
+    m.connections = (uint32_t)facts->connections;
+    m.calls_receiving = facts->calls_receiving;
+    m.calls_queued = facts->calls_queued;
+    m.calls_dispatched = facts->calls_dispatched;
+    m.calls_running = facts->calls_running;
+    for (int r = 0; r < SL_REASON_COUNT; r++) {
+        if (facts->outcomes[r] == 0)
+            continue;
+        Sluice__V1__GetStatusResponse__Outcome *o = &outcomes[m.n_outcomes];
+        sluice__v1__get_status_response__outcome__init(o);
+        o->reason = text(sl_reason_name((enum sl_reason)r));
+        o->calls = facts->outcomes[r];
+        list[m.n_outcomes++] = o;
+    }
+    m.outcomes = list;
+    return sl_pack(arena, &m.base);
+}
+
+static bool fill_slices(struct sl_arena *arena, const struct gw_fleet_node *node,
+                        Sluice__V1__ListNodesResponse__Node *out)
+{
+    Sluice__V1__Slice *items = sl_arena_zero(arena, node->slice_count, sizeof *items);
+    out->slices = sl_arena_zero(arena, node->slice_count, sizeof(Sluice__V1__Slice *));
+    if (items == NULL || out->slices == NULL)
+        return false;
+    for (size_t i = 0; i < node->slice_count; i++) {
+        const struct gw_fleet_slice *s = &node->slices[i];
+        sluice__v1__slice__init(&items[i]);
+        items[i].id = s->id;
+        items[i].device = s->device;
+        items[i].kind = s->kind;
+        items[i].memory_bytes = s->memory_bytes;
+        items[i].share_thousandths = s->share_thousandths;
+        items[i].busy = s->lease_count > 0;
+        out->slices[out->n_slices++] = &items[i];
+    }
+    return true;
+}
+
+static char *problem_text(struct sl_arena *arena, const struct gw_fleet_offer *offer)
+{
+    size_t name = strlen(offer->name), problem = strlen(offer->problem);
+    char *out = sl_arena_get(arena, name + 2 + problem + 1);
+    if (out == NULL)
+        return NULL;
+    memcpy(out, offer->name, name);
+    memcpy(out + name, ": ", 2);
+    memcpy(out + name + 2, offer->problem, problem + 1);
+    return out;
+}
+
+static bool fill_offers(struct sl_arena *arena, const struct gw_fleet_node *node,
+                        Sluice__V1__ListNodesResponse__Node *out)
+{
+    out->models = sl_arena_zero(arena, node->offer_count + 1, sizeof(char *));
+    out->problems = sl_arena_zero(arena, node->offer_count + 1, sizeof(char *));
+    if (out->models == NULL || out->problems == NULL)
+        return false;
+    for (size_t i = 0; i < node->offer_count; i++) {
+        const struct gw_fleet_offer *offer = &node->offers[i];
+        if (offer->model != NULL) {
+            out->models[out->n_models++] = offer->name;
+            continue;
+        }
+        out->problems[out->n_problems] = problem_text(arena, offer);
+        if (out->problems[out->n_problems] == NULL)
+            return false;
+        out->n_problems++;
+    }
+    return true;
+}
+
+static Sluice__V1__ListNodesResponse__Node *node_item(struct sl_arena *arena,
+                                                      const struct gw_fleet_node *node,
+                                                      sl_mono_ns now)
+{
+    Sluice__V1__ListNodesResponse__Node *n = sl_arena_get(arena, sizeof *n);
+    if (n == NULL)
+        return NULL;
+    sluice__v1__list_nodes_response__node__init(n);
+    n->name = node->name;
+    n->version = node->version;
+    n->connected = true;
+    n->silent_for_ms = (now - node->heard_at) / SL_NS_PER_MS;
+    n->connected_for_ms = (now - node->joined_at) / SL_NS_PER_MS;
+    return fill_slices(arena, node, n) && fill_offers(arena, node, n) ? n : NULL;
+}
+
+static struct sl_span nodes(struct sl_arena *arena, struct gw_fleet *fleet, sl_mono_ns now)
+{
+    Sluice__V1__ListNodesResponse m = SLUICE__V1__LIST_NODES_RESPONSE__INIT;
+    m.nodes = sl_arena_zero(arena, gw_fleet_totals(fleet).nodes + 1, sizeof *m.nodes);
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while (m.nodes != NULL && (node = gw_fleet_next_node(fleet, &cursor)) != NULL) {
+        m.nodes[m.n_nodes] = node_item(arena, node, now);
+        if (m.nodes[m.n_nodes++] == NULL)
+            return NOTHING;
+    }
+    return m.nodes == NULL ? NOTHING : sl_pack(arena, &m.base);
+}
+
+/* "INPUT0 FP32 [-1,4]" for each tensor. */
+static char **tensor_texts(struct sl_arena *arena, const struct gw_tensor_spec *specs, size_t count)
+{
+    char **list = sl_arena_zero(arena, count + 1, sizeof *list);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        char shape[SL_RANK_MAX * 21 + 3];
+        sl_shape_format(specs[i].dims, specs[i].rank, shape, sizeof shape);
+        size_t room = strlen(specs[i].name) + 16 + sizeof shape;
+        list[i] = sl_arena_get(arena, room);
+        if (list[i] == NULL)
+            return NULL;
+        snprintf(list[i], room, "%s %s %s", specs[i].name, sl_dtype_name(specs[i].dtype), shape);
+    }
+    return list;
+}
+
+static bool offers(const struct gw_fleet_node *node, const struct gw_fleet_model *m)
+{
+    for (size_t i = 0; i < node->offer_count; i++)
+        if (node->offers[i].model == m)
+            return true;
+    return false;
+}
+
+static bool fill_model_nodes(struct sl_arena *arena, struct gw_fleet *fleet,
+                             const struct gw_fleet_model *model,
+                             Sluice__V1__ListModelsResponse__Model *out)
+{
+    out->nodes = sl_arena_zero(arena, model->node_count + 1, sizeof(char *));
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    while (out->nodes != NULL && (node = gw_fleet_next_node(fleet, &cursor)) != NULL)
+        if (offers(node, model) && out->n_nodes < model->node_count)
+            out->nodes[out->n_nodes++] = node->name;
+    return out->nodes != NULL;
+}
+
+static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
+                                                         struct gw_fleet *fleet,
+                                                         const struct gw_fleet_model *model)
+{
+    const struct gw_model_spec *spec = &model->spec;
+    Sluice__V1__ListModelsResponse__Model *m = sl_arena_get(arena, sizeof *m);
+    if (m == NULL)
+        return NULL;
+    sluice__v1__list_models_response__model__init(m);
+    m->name = text(spec->name);
+    m->version = text(spec->version);
+    m->engine = text(spec->engine);
+    m->ready = gw_fleet_model_is_ready(model);
+    m->duration_ms = spec->duration_us / 1000;
+    m->max_duration_ms = spec->max_duration_us / 1000;
+    m->n_inputs = spec->input_count;
+    m->inputs = tensor_texts(arena, spec->inputs, spec->input_count);
+    m->n_outputs = spec->output_count;
+    m->outputs = tensor_texts(arena, spec->outputs, spec->output_count);
+    m->calls = model->call_count;
+    m->mean_exec_us = model->mean_exec_us;
+    bool ok = m->inputs != NULL && m->outputs != NULL && fill_model_nodes(arena, fleet, model, m);
+    return ok ? m : NULL;
+}
+
+static struct sl_span models(struct sl_arena *arena, struct gw_fleet *fleet)
+{
+    Sluice__V1__ListModelsResponse m = SLUICE__V1__LIST_MODELS_RESPONSE__INIT;
+    m.models = sl_arena_zero(arena, gw_fleet_totals(fleet).models + 1, sizeof *m.models);
+    size_t cursor = 0;
+    struct gw_fleet_model *model;
+    while (m.models != NULL && (model = gw_fleet_next_model(fleet, &cursor)) != NULL) {
+        m.models[m.n_models] = model_item(arena, fleet, model);
+        if (m.models[m.n_models++] == NULL)
+            return NOTHING;
+    }
+    return m.models == NULL ? NOTHING : sl_pack(arena, &m.base);
+}
+
+const struct gw_wire_port gw_wire_port = {
+    .decode_model = decode_model,
+    .server_live = server_live,
+    .server_ready = server_ready,
+    .model_ready = model_ready,
+    .server_metadata = server_metadata,
+    .model_metadata = model_metadata,
+    .status = status,
+    .nodes = nodes,
+    .models = models,
+};
