@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "gateway/http": ["common", "gateway/core", "gateway/flow"],
     "gateway/auth": ["common", "gateway/core", "gateway/flow"],
     "gateway/link": ["common", "gateway/core", "gateway/flow"],
+    "gateway/wire": ["common", "gateway/core", "gateway/flow"],
     "gateway/store": ["common", "gateway/core", "gateway/flow"],
     "gateway/lua": ["common", "gateway/core", "gateway/flow"],
     "gateway": ["common", "gateway/*"],

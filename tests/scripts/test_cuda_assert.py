@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "sign"),
     [
-        ("ex_cuda_api.h", "cuMemFree_v2, (ex_cu_deviceptr ptr)", "cuMemFree_v2, (int ptr)", "cuMemF"),
+        ("ex_cuda_api.h", "Free_v2, (ex_cu_deviceptr ptr)", "Free_v2, (int ptr)", "cuMemFree_v2"),
         ("ex_cuda_api.h", "cuCtxDestroy_v2", "cuCtxDestroy_v9", "cuCtxDestroy_v9"),
         ("ex_cuda_api.h", "BLOCKING_SYNC = 0x4", "BLOCKING_SYNC = 0x5", "SCHED_BLOCKING_SYNC"),
         ("ex_cuda_api.h", "bytes[16]", "bytes[15]", "ex_cu_uuid"),

@@ -1,0 +1,138 @@
+"""kill -9 of workers and executors, crashing models: typed errors, quick return, no leaks."""
+
+import os
+import signal
+import time
+
+import grpc
+import pytest
+from support.calls import identity_request, refusal, scripted_request
+from support.load import Load
+from support.paths import SLOW, scaled
+from support.process import open_files
+from support.wait import wait_until
+
+BACK_WITHIN_S = 2 * SLOW
+TYPED = ("EXECUTOR_LOST:", "DEVICE_FAULT:", "MODEL_ERROR:", "NO_CAPACITY:")
+
+
+def pids(server, program):
+    return {p.pid for p in server.family(program)}
+
+
+def kill_and_wait_for_service(load, kill):
+    """Kills, then waits for the next answer to a call of the load; seconds that took."""
+    started = time.monotonic()
+    kill()
+    killed_at = time.monotonic()
+    wait_until(lambda: load.answers_after(killed_at + 0.05), 10 * SLOW, "an answer after the kill")
+    return min(load.answers_after(killed_at + 0.05)) - started
+
+
+def assert_all_typed(load):
+    for code, text in load.failures():
+        assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL), (code, text)
+        assert text.startswith(TYPED), text
+
+
+def shared_memory():
+    return sorted(os.listdir("/dev/shm"))
+
+
+@pytest.mark.smoke
+def test_kill_9_of_a_worker_under_load(fresh):
+    load = Load(fresh, lambda: scripted_request(run="5ms"))
+    wait_until(lambda: len(load.outcomes) > 20, 10 * SLOW, "20 answers")
+    for _ in range(scaled(40, at_least=3)):
+        workers = pids(fresh, "sluice-worker")
+        took = kill_and_wait_for_service(
+            load, lambda: [os.kill(p, signal.SIGKILL) for p in workers]
+        )
+        print(f"served again after {took:.3f} s")
+        assert took < BACK_WITHIN_S
+        wait_until(
+            lambda: len(pids(fresh, "sluice-worker") - workers) >= len(workers),
+            10 * SLOW,
+            "new workers",
+        )
+    load.stop()
+    assert_all_typed(load)
+
+
+def test_kill_9_of_the_executor_under_load(fresh):
+    load = Load(fresh, lambda: scripted_request(run="5ms"))
+    wait_until(lambda: len(load.outcomes) > 20, 10 * SLOW, "20 answers")
+    for _ in range(scaled(40, at_least=3)):
+        old = fresh.one("sluice-executor")
+        workers = pids(fresh, "sluice-worker")
+        took = kill_and_wait_for_service(load, old.kill)
+        print(f"served again after {took:.3f} s")
+        assert took < BACK_WITHIN_S
+        assert fresh.one("sluice-executor").pid != old.pid
+        wait_until(
+            lambda: not any(os.path.exists(f"/proc/{p}") for p in workers),
+            5 * SLOW,
+            "the killed executor's workers are gone",
+        )
+    load.stop()
+    assert_all_typed(load)
+
+
+@pytest.mark.parametrize("how", ["segv", "abort", "exit", "kill"])
+def test_a_models_crash_ends_only_its_own_call(fresh, how):
+    stub = fresh.stub()
+    waiting = [stub.ModelInfer.future(scripted_request(run="20ms"), timeout=30) for _ in range(5)]
+    outcome = refusal(stub.ModelInfer, scripted_request(crash=how))
+    after = [stub.ModelInfer.future(scripted_request(), timeout=30) for _ in range(5)]
+    assert outcome.code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE)
+    assert outcome.text
+    for call in waiting + after:
+        assert call.result().outputs
+    assert stub.ModelInfer(identity_request(), timeout=10).outputs
+
+
+def test_a_hanging_model_is_killed_at_its_duration(fresh):
+    stub = fresh.stub()
+    started = time.monotonic()
+    outcome = refusal(
+        stub.ModelInfer, scripted_request(hang=True), metadata=[("sluice-duration", "500ms")]
+    )
+    assert outcome.trailers["sluice-reason"] == "DURATION_EXCEEDED"
+    assert 0.4 < time.monotonic() - started < 4 * SLOW
+    assert stub.ModelInfer(scripted_request(), timeout=10 * SLOW).outputs
+
+
+def test_nothing_leaks_over_crashes(fresh):
+    stub = fresh.stub()
+    gateway, executor = fresh.one("sluice-gateway"), fresh.one("sluice-executor")
+
+    def crash_once():
+        refusal(stub.ModelInfer, scripted_request(values=[1.0] * 4096, crash="kill"))
+        stub.ModelInfer(scripted_request(values=[1.0] * 4096), timeout=20 * SLOW)
+
+    def counts():
+        return (
+            len(open_files(gateway)),
+            len(open_files(executor)),
+            len(fresh.family()),
+            shared_memory(),
+        )
+
+    for _ in range(3):
+        crash_once()
+    before = counts()
+    for _ in range(scaled(400, at_least=10)):
+        crash_once()
+    wait_until(lambda: counts() == before, 10 * SLOW, f"{counts()} to become {before}")
+
+
+def test_a_lost_gateway_leaves_no_half_server(fresh):
+    """`sluice up` either starts another gateway or ends, whole: never half a server."""
+    load = Load(fresh, lambda: scripted_request(run="5ms"))
+    wait_until(lambda: len(load.outcomes) > 20, 10 * SLOW, "20 answers")
+    load.stop()
+    family = fresh.family()
+    fresh.one("sluice-gateway").kill()
+    wait_until(lambda: not fresh.is_alive() or pids(fresh, "sluice-gateway"), 10, "an outcome")
+    if not fresh.is_alive():
+        wait_until(lambda: not any(p.is_running() for p in family[1:]), 10 * SLOW, "all are gone")
