@@ -1,0 +1,36 @@
+/* ex_worker_process.c - ties a worker to its supervisor and limits its memory. */
+#include "ex_worker_process.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "sl_base.h"
+
+static void reset_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    sigset_t none;
+    for (int s = 1; s < NSIG; s++)
+        (void)signal(s, SIG_DFL); /* fails for SIGKILL, SIGSTOP and the C library's own */
+    for (size_t i = 0; i < SL_ARRAY_LEN(ignored); i++)
+        (void)signal(ignored[i], SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+sl_status ex_worker_process_tie(void)
+{
+    reset_signals();
+    /* A supervisor that is gone already has closed the control socket: that is seen later. */
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? SL_OK : SL_EIO;
+}
+
+sl_status ex_worker_process_limit_memory(uint64_t bytes)
+{
+    const struct rlimit limit = {bytes, bytes};
+    if (bytes == 0)
+        return SL_OK;
+    return setrlimit(RLIMIT_DATA, &limit) == 0 ? SL_OK : SL_EIO;
+}
