@@ -1,0 +1,373 @@
+#include "gw_link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gw_link_int.h"
+#include "sl_log.h"
+
+enum { READ_MAX = 256, HWM = 4096, BATCH_SLACK = 4096 };
+
+/* ---- sockets */
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+static void *open_socket(void *zmq, const char *endpoint, char *bound, size_t bound_bytes,
+                         struct sl_error *err)
+{
+    void *socket = zmq_socket(zmq, ZMQ_ROUTER);
+    int64_t max = GW_LINK_BATCH_MAX + BATCH_SLACK;
+    bool ok = socket != NULL && set_int(socket, ZMQ_LINGER, 0) &&
+              set_int(socket, ZMQ_SNDHWM, HWM) && set_int(socket, ZMQ_RCVHWM, HWM) &&
+              set_int(socket, ZMQ_ROUTER_MANDATORY, 1) && set_int(socket, ZMQ_ROUTER_HANDOVER, 1) &&
+              set_int(socket, ZMQ_IPV6, 1) &&
+              zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max) == 0 &&
+              zmq_bind(socket, endpoint) == 0 &&
+              zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) == 0;
+    if (ok)
+        return socket;
+    sl_error_set(err, SL_REASON_INTERNAL, "cannot listen for executors at %s: %s", endpoint,
+                 zmq_strerror(errno));
+    if (socket != NULL)
+        zmq_close(socket);
+    return NULL;
+}
+
+sl_status gw_link_create(const struct gw_link_conf *conf, const struct gw_link_metrics *metrics,
+                         struct gw_link **out, struct sl_error *err)
+{
+    struct gw_link *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return SL_ENOMEM;
+    l->conf = *conf;
+    l->metrics = *metrics;
+    sl_arena_init(&l->arena, &sl_alloc_malloc, ARENA_MAX);
+    l->peers = calloc(conf->max_nodes, sizeof *l->peers);
+    l->zmq = zmq_ctx_new();
+    if (l->peers == NULL || l->zmq == NULL) {
+        gw_link_destroy(l);
+        return SL_ENOMEM;
+    }
+    l->control_socket =
+        open_socket(l->zmq, conf->control, l->control_endpoint, sizeof l->control_endpoint, err);
+    if (l->control_socket != NULL)
+        l->bulk_socket =
+            open_socket(l->zmq, conf->bulk, l->bulk_endpoint, sizeof l->bulk_endpoint, err);
+    if (l->bulk_socket == NULL) {
+        gw_link_destroy(l);
+        return SL_EIO;
+    }
+    *out = l;
+    return SL_OK;
+}
+
+static void forget(struct gw_peer *p)
+{
+    gw_link_drop_outgoing(p, 0);
+    gw_link_drop_gatherings(p);
+    sl_buf_finish(&p->batch);
+    *p = (struct gw_peer){0};
+}
+
+void gw_link_destroy(struct gw_link *l)
+{
+    if (l == NULL)
+        return;
+    for (size_t i = 0; l->peers != NULL && i < l->conf.max_nodes; i++)
+        forget(&l->peers[i]);
+    if (l->control_socket != NULL)
+        zmq_close(l->control_socket);
+    if (l->bulk_socket != NULL)
+        zmq_close(l->bulk_socket);
+    if (l->zmq != NULL)
+        zmq_ctx_term(l->zmq);
+    sl_arena_finish(&l->arena);
+    free(l->peers);
+    free(l);
+}
+
+struct gw_link_port gw_link_port(struct gw_link *l)
+{
+    return (struct gw_link_port){.ctx = l, .dispatch = gw_link_dispatch, .cancel = gw_link_cancel};
+}
+
+void gw_link_attach(struct gw_link *l, struct gw_flow *flow)
+{
+    l->flow = flow;
+}
+
+static int socket_fd(void *socket)
+{
+    int fd = -1;
+    size_t bytes = sizeof fd;
+    return zmq_getsockopt(socket, ZMQ_FD, &fd, &bytes) == 0 ? fd : -1;
+}
+
+void gw_link_fds(const struct gw_link *l, int out[GW_LINK_FDS])
+{
+    out[0] = socket_fd(l->control_socket);
+    out[1] = socket_fd(l->bulk_socket);
+}
+
+const char *gw_link_control_endpoint(const struct gw_link *l)
+{
+    return l->control_endpoint;
+}
+
+const char *gw_link_bulk_endpoint(const struct gw_link *l)
+{
+    return l->bulk_endpoint;
+}
+
+/* ---- reading */
+
+static void count_bad(struct gw_link *l, const char *what)
+{
+    sl_metric_add(l->metrics.bad_messages, 1);
+    sl_log(SL_LOG_DEBUG, "node message dropped", SL_S("why", what));
+}
+
+static void lose(struct gw_link *l, struct gw_peer *p, const char *why, sl_mono_ns now)
+{
+    struct gw_fleet_node *node = p->node;
+    forget(p);
+    if (node != NULL)
+        gw_flow_on_lost(l->flow, node, why, now);
+}
+
+static bool take_identity(struct gw_identity *out, zmq_msg_t *m)
+{
+    out->len = zmq_msg_size(m);
+    if (out->len == 0 || out->len > IDENTITY_MAX)
+        return false;
+    memcpy(out->bytes, zmq_msg_data(m), out->len);
+    return true;
+}
+
+/* A new run of a node that is listed takes its place. */
+static void forget_older(struct gw_link *l, const char *name, sl_mono_ns now)
+{
+    for (size_t i = 0; i < l->conf.max_nodes; i++) {
+        struct gw_peer *p = &l->peers[i];
+        if (p->session != 0 && p->node != NULL && strcmp(p->node->name, name) == 0)
+            lose(l, p, "it was started again", now);
+    }
+}
+
+static struct gw_peer *free_peer(struct gw_link *l)
+{
+    for (size_t i = 0; i < l->conf.max_nodes; i++)
+        if (l->peers[i].session == 0)
+            return &l->peers[i];
+    return NULL;
+}
+
+static void on_hello(struct gw_link *l, const struct gw_identity *from,
+                     const struct gw_node_batch *b, sl_mono_ns now)
+{
+    struct sl_error err;
+    struct gw_fleet_node *node;
+    if (gw_link_peer_of(l, b->session) != NULL)
+        return; /* said twice */
+    if (b->protocol_min > GW_LINK_PROTOCOL || b->protocol_max < GW_LINK_PROTOCOL) {
+        sl_error_set(&err, SL_REASON_BAD_INPUT,
+                     "this gateway speaks node protocol %d, the executor %u to %u",
+                     GW_LINK_PROTOCOL, b->protocol_min, b->protocol_max);
+        gw_link_send_refuse(l, from, b->session, err.text);
+        return;
+    }
+    forget_older(l, b->hello.name, now);
+    struct gw_peer *p = free_peer(l);
+    if (p == NULL) {
+        gw_link_send_refuse(l, from, b->session, "the gateway has as many nodes as it may have");
+        return;
+    }
+    if (!gw_flow_on_hello(l->flow, &b->hello, now, &node, &err)) {
+        gw_link_send_refuse(l, from, b->session, err.text);
+        return;
+    }
+    *p = (struct gw_peer){.session = b->session,
+                          .node = node,
+                          .control = *from,
+                          .window_bytes = b->bulk_window_bytes,
+                          .inline_max_bytes = b->inline_max_bytes,
+                          .heartbeat_at = now};
+    sl_buf_init(&p->batch, &sl_alloc_malloc, GW_LINK_BATCH_MAX);
+    gw_link_send_welcome(l, p);
+}
+
+/* Started before results: in one turn a short call can be both. */
+static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_batch *b,
+                    sl_mono_ns now)
+{
+    gw_flow_on_heard(l->flow, p->node, b->is_draining, now);
+    if (b->bulk_taken_bytes > p->bulk_acked_bytes && b->bulk_taken_bytes <= p->bulk_sent_bytes)
+        p->bulk_acked_bytes = b->bulk_taken_bytes;
+    for (size_t i = 0; i < b->started_count; i++)
+        gw_flow_on_started(l->flow, p->node, b->started[i], now);
+    for (size_t i = 0; i < b->result_count; i++)
+        if (!gw_link_on_result(l, p, &b->results[i], now)) {
+            lose(l, p, "it broke the protocol of results", now);
+            return;
+        }
+    for (size_t i = 0; i < b->returned_count; i++) {
+        gw_link_drop_outgoing(p, b->returned[i]);
+        gw_flow_on_returned(l->flow, p->node, b->returned[i], now);
+    }
+}
+
+static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *m,
+                       sl_mono_ns now)
+{
+    struct gw_node_batch batch;
+    sl_arena_reset(&l->arena);
+    if (!gw_link_read_batch(sl_span_of(zmq_msg_data(m), zmq_msg_size(m)), &l->arena, &batch)) {
+        count_bad(l, "no valid batch");
+        return;
+    }
+    if (batch.has_hello)
+        on_hello(l, from, &batch, now);
+    struct gw_peer *p = gw_link_peer_of(l, batch.session);
+    if (p == NULL || p->node == NULL || p->control.len != from->len ||
+        memcmp(p->control.bytes, from->bytes, from->len) != 0) {
+        if (!batch.has_hello)
+            count_bad(l, "of an unknown session");
+        return;
+    }
+    on_news(l, p, &batch, now);
+}
+
+static void on_bulk(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *header,
+                    zmq_msg_t *chunk, sl_mono_ns now)
+{
+    struct gw_bulk_header h;
+    if (!gw_link_read_bulk(sl_span_of(zmq_msg_data(header), zmq_msg_size(header)), &h)) {
+        count_bad(l, "no valid bulk header");
+        return;
+    }
+    struct gw_peer *p = gw_link_peer_of(l, h.session);
+    if (p == NULL || p->node == NULL) {
+        count_bad(l, "bulk of an unknown session");
+        return;
+    }
+    if (p->bulk.len == 0)
+        p->bulk = *from;
+    if (h.lease != 0 && !gw_link_on_chunk(l, p, &h, chunk, now))
+        lose(l, p, "it broke the protocol of bulk payloads", now);
+}
+
+/* One message of up to three frames; what comes behind them is dropped. false: there is none. */
+static bool receive(void *socket, zmq_msg_t frames[3], size_t *out_count)
+{
+    size_t count = 0;
+    bool more = true;
+    while (more) {
+        zmq_msg_t m;
+        zmq_msg_init(&m);
+        if (zmq_msg_recv(&m, socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&m);
+            return false;
+        }
+        more = zmq_msg_more(&m);
+        if (count < 3)
+            zmq_msg_move(&frames[count], &m);
+        zmq_msg_close(&m);
+        count++;
+    }
+    *out_count = count;
+    return true;
+}
+
+static bool read_one(struct gw_link *l, void *socket, sl_mono_ns now)
+{
+    zmq_msg_t frames[3];
+    size_t count;
+    struct gw_identity from;
+    for (int i = 0; i < 3; i++)
+        zmq_msg_init(&frames[i]);
+    bool got = receive(socket, frames, &count);
+    if (got) {
+        if (!take_identity(&from, &frames[0]))
+            count_bad(l, "without an identity");
+        else if (socket == l->control_socket && count == 2)
+            on_control(l, &from, &frames[1], now);
+        else if (socket == l->bulk_socket && (count == 2 || count == 3))
+            on_bulk(l, &from, &frames[1], &frames[2], now);
+        else
+            count_bad(l, "of a wrong number of frames");
+    }
+    for (int i = 0; i < 3; i++)
+        zmq_msg_close(&frames[i]);
+    return got;
+}
+
+bool gw_link_read(struct gw_link *l, sl_mono_ns now)
+{
+    int reads = 0;
+    bool control = true, bulk = true;
+    while ((control || bulk) && reads < READ_MAX) {
+        control = control && read_one(l, l->control_socket, now);
+        bulk = bulk && read_one(l, l->bulk_socket, now);
+        reads++;
+    }
+    return control || bulk;
+}
+
+static bool is_readable(void *socket)
+{
+    int events = 0;
+    size_t bytes = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+bool gw_link_has_mail(struct gw_link *l)
+{
+    bool control =
+        is_readable(l->control_socket); /* both are asked: asking rearms the descriptor */
+    return is_readable(l->bulk_socket) || control;
+}
+
+/* ---- time */
+
+void gw_link_flush(struct gw_link *l, sl_mono_ns now)
+{
+    for (size_t i = 0; i < l->conf.max_nodes; i++) {
+        struct gw_peer *p = &l->peers[i];
+        if (p->session == 0)
+            continue;
+        if (p->node == NULL)
+            forget(p);
+        else if (!gw_link_flush_peer(l, p))
+            lose(l, p, "its connection is gone", now);
+    }
+}
+
+void gw_link_tick(struct gw_link *l, sl_mono_ns now)
+{
+    for (size_t i = 0; i < l->conf.max_nodes; i++) {
+        struct gw_peer *p = &l->peers[i];
+        if (p->session == 0 || p->node == NULL)
+            continue;
+        if (now - p->node->heard_at > l->conf.lost_after_ns) {
+            lose(l, p, "it was silent for too long", now);
+        } else if (now >= p->heartbeat_at) {
+            p->heartbeat_at = now + l->conf.heartbeat_every_ns;
+            sl_status s = p->batch.len > 0 ? SL_OK : gw_link_put_session(&p->batch, p->session);
+            if (s == SL_OK)
+                s = gw_link_put_heartbeat(&p->batch, ++p->heartbeats);
+            (void)s; /* the next one says as much */
+        }
+    }
+}
+
+sl_mono_ns gw_link_next_at(const struct gw_link *l)
+{
+    sl_mono_ns next = SL_MONO_NEVER;
+    for (size_t i = 0; i < l->conf.max_nodes; i++)
+        if (l->peers[i].session != 0 && l->peers[i].heartbeat_at < next)
+            next = l->peers[i].heartbeat_at;
+    return next;
+}

@@ -1,0 +1,69 @@
+/* gw_link.h - the gateway's end of the connections to executors: two ZeroMQ ROUTER sockets.
+ *
+ * The link turns node messages into gw_flow_on_* calls and is the flow's link port. It holds no loop: its
+ * owner polls the two descriptors and calls gw_link_read when one is readable, gw_link_tick in time, and
+ * gw_link_flush at the end of each turn. A ZeroMQ descriptor only signals edges, so after a flush the owner
+ * asks gw_link_has_mail before it sleeps.
+ *
+ * On a call's way:  gw_call_dispatch -> [dispatch ... flush] -> executor -> [read] -> gw_flow_on_result
+ *
+ * Bulk     Payloads above the node's inline_max go by the bulk socket in chunks of at most 1 MiB, by
+ *          reference, never more than the node's window ahead of what it has acknowledged. Results that come
+ *          by bulk are kept as the ZeroMQ messages they came in, and go out to the visitor from there.
+ * Limits   gw_link_conf; a node's control batch and a chunk have at most 1 MiB.
+ * Faults   A message of an unknown session, garbled, or out of its bounds is dropped and counted; a node that
+ *          breaks the order of a payload is lost.
+ * Threads  One: the flow thread. ZeroMQ has an I/O thread of its own.
+ */
+#ifndef GW_LINK_H
+#define GW_LINK_H
+
+#include "gw_flow.h"
+
+struct gw_link_conf {
+    const char *control; /* endpoint: ipc://PATH or tcp://HOST:PORT; port * is any */
+    const char *bulk;
+    size_t max_nodes;
+    int64_t heartbeat_every_ns;
+    int64_t lost_after_ns;
+    uint64_t bulk_window_bytes; /* how far a node may send ahead */
+    uint64_t inline_max_bytes;
+    uint64_t max_result_bytes;
+    uint64_t max_unsent_bytes; /* of one node, beyond which it takes no more calls for now */
+};
+
+struct gw_link_metrics {
+    struct sl_metric *bad_messages;
+    struct sl_metric *sent_bulk_bytes;
+    struct sl_metric *received_bulk_bytes;
+};
+
+struct gw_link;
+
+/* Binds. conf is copied, its strings are borrowed. Errors: SL_EIO (an endpoint cannot be bound), SL_ENOMEM;
+ * with a sentence. */
+SL_MUST_CHECK sl_status gw_link_create(const struct gw_link_conf *conf,
+                                       const struct gw_link_metrics *metrics, struct gw_link **out,
+                                       struct sl_error *err);
+/* Results that visitors still read stay valid. NULL is fine. */
+void gw_link_destroy(struct gw_link *l);
+
+/* The flow's port, and the flow that hears of nodes; both before the first read. */
+struct gw_link_port gw_link_port(struct gw_link *l);
+void gw_link_attach(struct gw_link *l, struct gw_flow *flow);
+
+enum { GW_LINK_FDS = 2 };
+void gw_link_fds(const struct gw_link *l, int out[GW_LINK_FDS]);
+/* The endpoints as bound, with the real port. Borrowed. */
+const char *gw_link_control_endpoint(const struct gw_link *l);
+const char *gw_link_bulk_endpoint(const struct gw_link *l);
+
+/* Takes in what has come, up to a bound for fairness; true: there is more. */
+bool gw_link_read(struct gw_link *l, sl_mono_ns now);
+bool gw_link_has_mail(struct gw_link *l);
+void gw_link_flush(struct gw_link *l, sl_mono_ns now);
+/* Heartbeats, and nodes that have been silent too long. */
+void gw_link_tick(struct gw_link *l, sl_mono_ns now);
+sl_mono_ns gw_link_next_at(const struct gw_link *l);
+
+#endif

@@ -1,0 +1,161 @@
+/* gw_link_gather.c - results whose payload comes by bulk: the chunks are kept as they came, and the result is
+ * handed to the flow when both its message and all of its bytes are here. */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "gw_link_int.h"
+
+enum { RESULT_ARENA_MAX = 1 << 20 };
+
+static void free_gathering(void *ctx)
+{
+    struct gw_gathering *g = ctx;
+    for (size_t i = 0; i < g->chunk_count; i++)
+        zmq_msg_close(&g->chunks[i]);
+    free(g->chunks);
+    free(g->pieces);
+    sl_arena_finish(&g->arena);
+    free(g);
+}
+
+void gw_link_drop_gatherings(struct gw_peer *p)
+{
+    while (p->gatherings != NULL) {
+        struct gw_gathering *g = p->gatherings;
+        DL_DELETE(p->gatherings, g);
+        free_gathering(g);
+    }
+}
+
+static struct gw_gathering *find(struct gw_peer *p, sl_slot_id lease)
+{
+    struct gw_gathering *g;
+    DL_FOREACH (p->gatherings, g) {
+        if (g->lease == lease)
+            return g;
+    }
+    return NULL;
+}
+
+static size_t chunks_for(uint64_t bytes)
+{
+    return (size_t)(bytes / GW_LINK_CHUNK_MAX + 1);
+}
+
+static struct gw_gathering *begin(struct gw_link *l, struct gw_peer *p, sl_slot_id lease,
+                                  uint64_t total)
+{
+    if (total == 0 || total > l->conf.max_result_bytes)
+        return NULL;
+    struct gw_gathering *g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return NULL;
+    g->lease = lease;
+    g->total_bytes = total;
+    g->chunk_room = 4 * chunks_for(total); /* a node may send smaller chunks, but not crumbs */
+    g->chunks = calloc(g->chunk_room, sizeof *g->chunks);
+    g->pieces = calloc(g->chunk_room, sizeof *g->pieces);
+    sl_arena_init(&g->arena, &sl_alloc_malloc, RESULT_ARENA_MAX);
+    if (g->chunks == NULL || g->pieces == NULL) {
+        free_gathering(g);
+        return NULL;
+    }
+    DL_APPEND(p->gatherings, g);
+    return g;
+}
+
+/* Is the lease open, and of this node? What speaks of any other is late, not wrong. */
+static bool is_open(struct gw_link *l, const struct gw_peer *p, sl_slot_id lease)
+{
+    struct gw_fleet_lease *found = gw_fleet_find_lease(gw_flow_fleet(l->flow), lease);
+    return found != NULL && found->slice->node == p->node;
+}
+
+static void deliver_if_complete(struct gw_link *l, struct gw_peer *p, struct gw_gathering *g,
+                                sl_mono_ns now)
+{
+    if (!g->has_result || g->got_bytes < g->total_bytes)
+        return;
+    DL_DELETE(p->gatherings, g);
+    g->result.payload = (struct gw_result_payload){g->pieces, g->chunk_count, g->total_bytes};
+    g->result.release = free_gathering;
+    g->result.release_ctx = g;
+    gw_flow_on_result(l->flow, p->node, &g->result, now);
+}
+
+bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk_header *h,
+                      zmq_msg_t *chunk, sl_mono_ns now)
+{
+    size_t len = zmq_msg_size(chunk);
+    p->bulk_taken_bytes += len;
+    sl_metric_add(l->metrics.received_bulk_bytes, (int64_t)len);
+    if (!is_open(l, p, h->lease))
+        return true;
+    struct gw_gathering *g = find(p, h->lease);
+    if (g == NULL)
+        g = begin(l, p, h->lease, h->total_bytes);
+    if (g == NULL || h->total_bytes != g->total_bytes || h->offset_bytes != g->got_bytes ||
+        len > g->total_bytes - g->got_bytes || g->chunk_count == g->chunk_room)
+        return false;
+    zmq_msg_t *place = &g->chunks[g->chunk_count];
+    zmq_msg_init(place);
+    zmq_msg_move(place, chunk);
+    g->pieces[g->chunk_count++] = sl_span_of(zmq_msg_data(place), len);
+    g->got_bytes += len;
+    deliver_if_complete(l, p, g, now);
+    return true;
+}
+
+static struct sl_span keep_span(struct sl_arena *arena, struct sl_span s)
+{
+    return sl_span_of(sl_arena_str(arena, s), s.len);
+}
+
+/* Copies the result out of the batch it came in. */
+static bool keep_result(struct gw_gathering *g, const struct gw_result *r)
+{
+    struct gw_result_output *outputs =
+        sl_arena_zero(&g->arena, r->output_count + 1, sizeof *outputs);
+    g->result = *r;
+    g->result.text = keep_span(&g->arena, r->text);
+    g->result.outputs = outputs;
+    if (outputs == NULL || g->result.text.data == NULL)
+        return false;
+    for (size_t i = 0; i < r->output_count; i++) {
+        outputs[i] = r->outputs[i];
+        outputs[i].name = keep_span(&g->arena, r->outputs[i].name);
+        int64_t *dims = sl_arena_zero(&g->arena, r->outputs[i].rank + 1, sizeof *dims);
+        if (outputs[i].name.data == NULL || dims == NULL)
+            return false;
+        for (size_t k = 0; k < r->outputs[i].rank; k++)
+            dims[k] = r->outputs[i].dims[k];
+        outputs[i].dims = dims;
+    }
+    g->has_result = true;
+    return true;
+}
+
+static void deliver_inline(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
+                           sl_mono_ns now)
+{
+    struct gw_result result = r->result;
+    result.payload = (struct gw_result_payload){&r->inline_payload, 1, r->inline_payload.len};
+    gw_flow_on_result(l->flow, p->node, &result, now);
+}
+
+bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
+                       sl_mono_ns now)
+{
+    if (r->bulk_bytes == 0 || !is_open(l, p, r->result.lease)) {
+        deliver_inline(l, p, r, now);
+        return true;
+    }
+    struct gw_gathering *g = find(p, r->result.lease);
+    if (g == NULL)
+        g = begin(l, p, r->result.lease, r->bulk_bytes);
+    if (g == NULL || g->has_result || g->total_bytes != r->bulk_bytes ||
+        !keep_result(g, &r->result))
+        return false;
+    deliver_if_complete(l, p, g, now);
+    return true;
+}

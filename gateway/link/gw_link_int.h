@@ -1,0 +1,90 @@
+/* gw_link_int.h - the insides that gw_link.c (sockets, reading), gw_link_send.c (writing) and gw_link_gather.c
+ * (results by bulk) share. */
+#ifndef GW_LINK_INT_H
+#define GW_LINK_INT_H
+
+#include <zmq.h>
+
+#include "gw_link.h"
+#include "gw_link_wire.h"
+
+enum { IDENTITY_MAX = 255, ARENA_MAX = 8 << 20 };
+
+struct gw_identity {
+    uint8_t bytes[IDENTITY_MAX];
+    size_t len; /* 0: not known yet */
+};
+
+/* A request payload on its way out by bulk; holds references of the bodies. */
+struct gw_outgoing {
+    struct gw_outgoing *prev, *next; /* gw_peer.outgoing */
+    sl_slot_id lease;
+    struct {
+        struct gw_body *body;
+        struct sl_span bytes;
+    } parts[2];
+    size_t part_count;
+    uint64_t sent_bytes, total_bytes;
+};
+
+/* A result payload that arrives by bulk, with the Result message when it came first. */
+struct gw_gathering {
+    struct gw_gathering *prev, *next; /* gw_peer.gatherings */
+    sl_slot_id lease;
+    uint64_t total_bytes, got_bytes;
+    zmq_msg_t *chunks;
+    struct sl_span *pieces;
+    size_t chunk_count, chunk_room;
+    bool has_result;
+    struct gw_result result; /* its lists lie in the arena */
+    struct sl_arena arena;
+};
+
+struct gw_peer {
+    uint64_t session; /* 0: this place is free */
+    struct gw_fleet_node
+        *node; /* NULL: the flow has given it up, to be dropped at the next flush */
+    struct gw_identity control, bulk;
+    uint64_t window_bytes, inline_max_bytes;
+    uint64_t bulk_sent_bytes, bulk_acked_bytes; /* down */
+    uint64_t bulk_taken_bytes, bulk_told_bytes; /* up */
+    uint64_t unsent_bytes;                      /* in outgoing */
+    struct sl_buf batch; /* GatewayBatch under construction; empty: nothing to say */
+    struct gw_outgoing *outgoing;
+    struct gw_gathering *gatherings;
+    sl_mono_ns heartbeat_at;
+    uint64_t heartbeats;
+};
+
+struct gw_link {
+    struct gw_link_conf conf;
+    struct gw_link_metrics metrics;
+    struct gw_flow *flow;
+    void *zmq;
+    void *control_socket, *bulk_socket;
+    char control_endpoint[256], bulk_endpoint[256];
+    struct gw_peer *peers; /* conf.max_nodes */
+    struct sl_arena arena; /* of one message */
+};
+
+/* gw_link_send.c */
+sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node,
+                           const struct gw_dispatch *d);
+void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
+void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p);
+void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
+                         const char *text);
+/* false: the node cannot be reached any more. */
+bool gw_link_flush_peer(struct gw_link *l, struct gw_peer *p);
+void gw_link_drop_outgoing(struct gw_peer *p, sl_slot_id lease); /* 0: all */
+struct gw_peer *gw_link_peer_of(struct gw_link *l, uint64_t session);
+
+/* gw_link_gather.c */
+/* Takes a chunk (the message is moved). false: the node broke the protocol. */
+bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk_header *h,
+                      zmq_msg_t *chunk, sl_mono_ns now);
+bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
+                       sl_mono_ns now);
+void gw_link_drop_gatherings(struct gw_peer *p);
+
+#endif

@@ -1,0 +1,251 @@
+/* gw_link_send.c - what goes down to a node: one batch for each turn, and payloads by bulk under its window. */
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "gw_link_int.h"
+
+struct gw_peer *gw_link_peer_of(struct gw_link *l, uint64_t session)
+{
+    for (size_t i = 0; session != 0 && i < l->conf.max_nodes; i++)
+        if (l->peers[i].session == session)
+            return &l->peers[i];
+    return NULL;
+}
+
+/* ---- control */
+
+static sl_status open_batch(struct gw_peer *p)
+{
+    return p->batch.len > 0 ? SL_OK : gw_link_put_session(&p->batch, p->session);
+}
+
+static sl_status send_frames(void *socket, const struct gw_identity *to, const void *data,
+                             size_t len)
+{
+    if (zmq_send(socket, to->bytes, to->len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return errno == EHOSTUNREACH ? SL_ENOENT : SL_EAGAIN;
+    return zmq_send(socket, data, len, ZMQ_DONTWAIT) < 0 ? SL_EAGAIN : SL_OK;
+}
+
+/* Errors: SL_ENOENT (the node's connection is gone), SL_EAGAIN (its queue is full; the batch is kept). */
+static sl_status send_batch(struct gw_link *l, struct gw_peer *p)
+{
+    if (p->batch.len == 0)
+        return SL_OK;
+    sl_status s = send_frames(l->control_socket, &p->control, p->batch.data, p->batch.len);
+    if (s == SL_OK)
+        sl_buf_clear(&p->batch);
+    return s;
+}
+
+void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p)
+{
+    struct gw_welcome w = {
+        .bulk_window_bytes = l->conf.bulk_window_bytes,
+        .inline_max_bytes = l->conf.inline_max_bytes,
+        .heartbeat_every_ms = (uint64_t)(l->conf.heartbeat_every_ns / SL_NS_PER_MS),
+        .lost_after_ms = (uint64_t)(l->conf.lost_after_ns / SL_NS_PER_MS),
+    };
+    sl_status s = open_batch(p);
+    if (s == SL_OK)
+        s = gw_link_put_welcome(&p->batch, &w);
+    (void)s; /* a node without its welcome says hello again */
+}
+
+void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
+                         const char *text)
+{
+    struct sl_buf b;
+    sl_buf_init(&b, &sl_alloc_malloc, 4096);
+    if (gw_link_put_session(&b, session) == SL_OK && gw_link_put_refuse(&b, text) == SL_OK) {
+        sl_status s = send_frames(l->control_socket, to, b.data, b.len);
+        (void)s; /* it will ask again */
+    }
+    sl_buf_finish(&b);
+}
+
+/* A dispatch that does not fit behind the others goes into a batch of its own. */
+static sl_status put_dispatch(struct gw_link *l, struct gw_peer *p, const struct gw_dispatch *d)
+{
+    uint64_t inline_max = p->inline_max_bytes < l->conf.inline_max_bytes ? p->inline_max_bytes
+                                                                         : l->conf.inline_max_bytes;
+    sl_arena_reset(&l->arena);
+    sl_status s = open_batch(p);
+    if (s == SL_OK)
+        s = gw_link_put_dispatch(&p->batch, d, inline_max, &l->arena);
+    if (s != SL_ETOOBIG)
+        return s;
+    s = send_batch(l, p);
+    if (s != SL_OK)
+        return s == SL_EAGAIN ? SL_EFULL : s;
+    s = open_batch(p);
+    return s == SL_OK ? gw_link_put_dispatch(&p->batch, d, inline_max, &l->arena) : s;
+}
+
+static void add_part(struct gw_outgoing *o, struct gw_body *body, size_t offset, size_t length)
+{
+    if (length == 0)
+        return;
+    o->parts[o->part_count].body = gw_body_share(body);
+    o->parts[o->part_count++].bytes = sl_span_of(body->data + offset, length);
+    o->total_bytes += length;
+}
+
+static struct gw_outgoing *make_outgoing(const struct gw_dispatch *d)
+{
+    struct gw_outgoing *o = calloc(1, sizeof *o);
+    if (o == NULL)
+        return NULL;
+    o->lease = d->lease;
+    add_part(o, d->message, d->plan->message_part.offset, d->plan->message_part.length);
+    add_part(o, d->converted, 0, (size_t)d->plan->converted_bytes);
+    return o;
+}
+
+static void free_outgoing(struct gw_peer *p, struct gw_outgoing *o)
+{
+    DL_DELETE(p->outgoing, o);
+    p->unsent_bytes -= o->total_bytes - o->sent_bytes;
+    for (size_t i = 0; i < o->part_count; i++)
+        gw_body_release(o->parts[i].body);
+    free(o);
+}
+
+void gw_link_drop_outgoing(struct gw_peer *p, sl_slot_id lease)
+{
+    struct gw_outgoing *o, *next;
+    DL_FOREACH_SAFE (p->outgoing, o, next) {
+        if (lease == 0 || o->lease == lease)
+            free_outgoing(p, o);
+    }
+}
+
+sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d)
+{
+    struct gw_link *l = ctx;
+    struct gw_peer *p = gw_link_peer_of(l, node->session);
+    uint64_t bytes = gw_plan_payload_bytes(d->plan);
+    uint64_t inline_max = l->conf.inline_max_bytes;
+    struct gw_outgoing *o = NULL;
+    if (p == NULL || p->node == NULL)
+        return SL_ENOENT;
+    bool by_bulk = bytes > inline_max || bytes > p->inline_max_bytes;
+    if (by_bulk && p->unsent_bytes > 0 && p->unsent_bytes + bytes > l->conf.max_unsent_bytes)
+        return SL_EFULL;
+    if (by_bulk && (o = make_outgoing(d)) == NULL)
+        return SL_ENOMEM;
+    if (o != NULL) {
+        DL_APPEND(p->outgoing, o);
+        p->unsent_bytes += o->total_bytes;
+    }
+    sl_status s = put_dispatch(l, p, d);
+    if (s != SL_OK && o != NULL)
+        free_outgoing(p, o);
+    if (s == SL_ENOENT)
+        p->node = NULL;
+    return s;
+}
+
+void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
+{
+    struct gw_link *l = ctx;
+    struct gw_peer *p = gw_link_peer_of(l, node->session);
+    if (p == NULL || p->node == NULL)
+        return;
+    gw_link_drop_outgoing(p, lease);
+    sl_status s = open_batch(p);
+    if (s == SL_OK)
+        s = gw_link_put_cancel(&p->batch, lease);
+    if (s == SL_ETOOBIG && send_batch(l, p) == SL_OK && open_batch(p) == SL_OK)
+        s = gw_link_put_cancel(&p->batch, lease);
+    (void)s; /* a cancel that is lost costs the node the rest of its limit, no more */
+}
+
+/* ---- bulk */
+
+static void release_body(void *data, void *hint)
+{
+    (void)data;
+    gw_body_release(hint);
+}
+
+static uint64_t window_left(const struct gw_peer *p)
+{
+    uint64_t ahead = p->bulk_sent_bytes - p->bulk_acked_bytes;
+    return ahead >= p->window_bytes ? 0 : p->window_bytes - ahead;
+}
+
+/* The next bytes of a payload: of one part, at most a chunk, at most the window. */
+static struct sl_span next_chunk(const struct gw_outgoing *o, uint64_t window,
+                                 struct gw_body **out_body)
+{
+    uint64_t skip = o->sent_bytes;
+    size_t i = 0;
+    while (skip >= o->parts[i].bytes.len)
+        skip -= o->parts[i++].bytes.len;
+    uint64_t len = o->parts[i].bytes.len - skip;
+    if (len > GW_LINK_CHUNK_MAX)
+        len = GW_LINK_CHUNK_MAX;
+    if (len > window)
+        len = window;
+    *out_body = o->parts[i].body;
+    return sl_span_of(o->parts[i].bytes.data + skip, (size_t)len);
+}
+
+static sl_status send_chunk(struct gw_link *l, struct gw_peer *p, struct gw_outgoing *o)
+{
+    struct gw_body *body;
+    struct sl_span chunk = next_chunk(o, window_left(p), &body);
+    struct gw_bulk_header h = {p->session, o->lease, o->sent_bytes, o->total_bytes};
+    uint8_t header[GW_BULK_HEADER_MAX];
+    size_t header_len = gw_link_write_bulk(&h, header);
+    zmq_msg_t m;
+    if (zmq_send(l->bulk_socket, p->bulk.bytes, p->bulk.len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return errno == EHOSTUNREACH ? SL_ENOENT : SL_EAGAIN;
+    if (zmq_msg_init_data(&m, (void *)(uintptr_t)chunk.data, chunk.len, release_body,
+                          gw_body_share(body)) != 0) {
+        gw_body_release(body);
+        return SL_ENOMEM;
+    }
+    if (zmq_send(l->bulk_socket, header, header_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+        zmq_msg_send(&m, l->bulk_socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close(&m);
+        return SL_EAGAIN;
+    }
+    o->sent_bytes += chunk.len;
+    p->unsent_bytes -= chunk.len;
+    p->bulk_sent_bytes += chunk.len;
+    sl_metric_add(l->metrics.sent_bulk_bytes, (int64_t)chunk.len);
+    return SL_OK;
+}
+
+static sl_status send_bulk(struct gw_link *l, struct gw_peer *p)
+{
+    while (p->outgoing != NULL && p->bulk.len > 0 && window_left(p) > 0) {
+        struct gw_outgoing *o = p->outgoing;
+        sl_status s = send_chunk(l, p, o);
+        if (s != SL_OK)
+            return s;
+        if (o->sent_bytes == o->total_bytes)
+            free_outgoing(p, o);
+    }
+    return SL_OK;
+}
+
+static void acknowledge_bulk(struct gw_peer *p)
+{
+    if (p->bulk_taken_bytes == p->bulk_told_bytes)
+        return;
+    if (open_batch(p) == SL_OK && gw_link_put_taken(&p->batch, p->bulk_taken_bytes) == SL_OK)
+        p->bulk_told_bytes = p->bulk_taken_bytes;
+}
+
+bool gw_link_flush_peer(struct gw_link *l, struct gw_peer *p)
+{
+    acknowledge_bulk(p);
+    sl_status s = send_batch(l, p);
+    if (s == SL_OK)
+        s = send_bulk(l, p);
+    return s != SL_ENOENT;
+}

@@ -1,0 +1,65 @@
+/* gw_link_wire.h - sluice.node.v1 messages as the gateway reads and writes them; the only gateway user of
+ * node.pb-c.h.
+ *
+ * A GatewayBatch is written piece by piece at the end of a buffer: a protobuf message is the concatenation of
+ * its fields, so dispatches, cancels and heartbeats of one turn need no list of their own.
+ *
+ * Errors   Readers answer false for what is no valid message; writers SL_ETOOBIG or SL_ENOMEM with the buffer
+ *          as it was.
+ */
+#ifndef GW_LINK_WIRE_H
+#define GW_LINK_WIRE_H
+
+#include "gw_ports.h"
+#include "sl_buf.h"
+
+enum { GW_LINK_PROTOCOL = 1, GW_LINK_BATCH_MAX = 1 << 20, GW_LINK_CHUNK_MAX = 1 << 20 };
+
+/* A result with where its payload comes from. */
+struct gw_node_result {
+    struct gw_result result; /* payload and release unset */
+    struct sl_span inline_payload;
+    uint64_t bulk_bytes; /* 0: the payload is inline */
+};
+
+struct gw_node_batch {
+    uint64_t session;
+    bool has_hello;
+    struct gw_hello hello;
+    uint32_t protocol_min, protocol_max;
+    uint64_t bulk_window_bytes, inline_max_bytes;
+    const uint64_t *started;
+    size_t started_count;
+    const struct gw_node_result *results;
+    size_t result_count;
+    const uint64_t *returned;
+    size_t returned_count;
+    uint64_t bulk_taken_bytes;
+    bool is_draining;
+};
+
+/* Everything lies in the arena or in the message. */
+bool gw_link_read_batch(struct sl_span message, struct sl_arena *arena, struct gw_node_batch *out);
+
+struct gw_bulk_header {
+    uint64_t session, lease, offset_bytes, total_bytes;
+};
+bool gw_link_read_bulk(struct sl_span message, struct gw_bulk_header *out);
+enum { GW_BULK_HEADER_MAX = 48 };
+/* Returns the length. */
+size_t gw_link_write_bulk(const struct gw_bulk_header *h, uint8_t out[GW_BULK_HEADER_MAX]);
+
+SL_MUST_CHECK sl_status gw_link_put_session(struct sl_buf *out, uint64_t session);
+/* The payload goes inside when it has at most inline_max bytes; arena is for the time of the call. */
+SL_MUST_CHECK sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
+                                             uint64_t inline_max_bytes, struct sl_arena *arena);
+SL_MUST_CHECK sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease);
+SL_MUST_CHECK sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence);
+SL_MUST_CHECK sl_status gw_link_put_taken(struct sl_buf *out, uint64_t bulk_taken_bytes);
+struct gw_welcome {
+    uint64_t bulk_window_bytes, inline_max_bytes, heartbeat_every_ms, lost_after_ms;
+};
+SL_MUST_CHECK sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w);
+SL_MUST_CHECK sl_status gw_link_put_refuse(struct sl_buf *out, const char *text);
+
+#endif
