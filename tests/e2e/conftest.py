@@ -1,4 +1,4 @@
-"""Fixtures: stubs of our protos, a shared server for those that only ask, fresh ones for the rest."""
+"""Fixtures: stubs of our protos, a shared server for tests that only ask, fresh ones for others."""
 
 import pytest
 from support import stubs
