@@ -5,6 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: scripts/headers_alone.sh BUILD_DIR}
+[ -d "$build/proto" ] || {
+    echo "headers: $build has no generated headers yet: build it first"
+    exit 1
+}
 
 mapfile -t headers < <(git ls-files -co --exclude-standard 'common/*.h' 'gateway/*.h' \
     'executor/*.h' 'client/*.h')

@@ -43,7 +43,7 @@ outputs: [{{name: OUT, datatype: {datatype}, shape: [-1]}}]
     )
 
 
-def write_fake(models, name, *, instances=1, max_duration="30s", **script):
+def write_fake(models, name, *, max_duration="30s", **script):
     """A model of engine fake whose script each call may change by parameters fake_..."""
     lines = "".join(f"  {key}: {value}\n" for key, value in script.items())
     return write_model(
@@ -53,7 +53,6 @@ def write_fake(models, name, *, instances=1, max_duration="30s", **script):
 engine: fake
 duration: 1s
 max_duration: {max_duration}
-instances: {instances}
 inputs:  [{{name: IN, datatype: FP32, shape: [-1]}}]
 outputs: [{{name: OUT, datatype: FP32, shape: [-1]}}]
 """
