@@ -8,7 +8,9 @@
     _Static_assert(sizeof(ours) == sizeof(theirs) && _Alignof(ours) == _Alignof(theirs), #ours)
 #define SAME_VALUE(ours, theirs) _Static_assert((long long)(ours) == (long long)(theirs), #ours)
 #define SAME_PLACE(our_type, ours, their_type, theirs)                                             \
-    _Static_assert(offsetof(our_type, ours) == offsetof(their_type, theirs), #our_type "." #ours)
+    _Static_assert(offsetof(our_type, ours) == offsetof(their_type, theirs) &&                     \
+                       sizeof(((our_type *)0)->ours) == sizeof(((their_type *)0)->theirs),         \
+                   #our_type "." #ours)
 
 SAME_SIZE(ex_nvml_result, nvmlReturn_t);
 SAME_SIZE(ex_nvml_device, nvmlDevice_t);
