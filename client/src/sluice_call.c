@@ -181,6 +181,8 @@ static int attempt(struct call *c, struct sluice_result *result, bool *out_answe
         turn = sluice_conn_turn(conn, c->deadline, c->cancel_fd);
     if (sluice_exchange_is_over(&x))
         turn = SLUICE_TURN_OK; /* the answer came before the connection went */
+    if (turn == SLUICE_TURN_LOST && !sluice_h2_has_begun(conn->h2))
+        turn = SLUICE_TURN_PROTOCOL; /* hung up on our preface */
     let_go(c, &x, turn);
     if (turn != SLUICE_TURN_OK)
         return lost_status(c, turn);

@@ -14,6 +14,7 @@ enum {
 
 struct sluice_h2 {
     nghttp2_session *session;
+    bool has_settings; /* of the peer */
     bool has_goaway;
     struct sluice_outbox outbox;
 };
@@ -63,8 +64,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct sluice_h2 *h = user;
     bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
-    if (frame->hd.type == NGHTTP2_GOAWAY)
-        h->has_goaway = true;
+    h->has_settings = h->has_settings || frame->hd.type == NGHTTP2_SETTINGS;
+    h->has_goaway = h->has_goaway || frame->hd.type == NGHTTP2_GOAWAY;
     struct sluice_exchange *x = exchange_of(session, frame->hd.stream_id);
     if (x == NULL)
         return 0;
@@ -197,6 +198,7 @@ sl_status sluice_h2_create(struct sluice_h2 **out)
     if (h == NULL)
         return SL_ENOMEM;
     h->session = NULL;
+    h->has_settings = false;
     h->has_goaway = false;
     sluice_outbox_init(&h->outbox);
     if (create_session(h) != 0 || submit_settings(h) != 0) {
@@ -213,6 +215,11 @@ void sluice_h2_destroy(struct sluice_h2 *h)
         return;
     nghttp2_session_del(h->session);
     free(h);
+}
+
+bool sluice_h2_has_begun(const struct sluice_h2 *h)
+{
+    return h->has_settings;
 }
 
 bool sluice_h2_is_usable(const struct sluice_h2 *h)

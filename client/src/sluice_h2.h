@@ -18,6 +18,9 @@ struct sluice_h2;
 SL_MUST_CHECK sl_status sluice_h2_create(struct sluice_h2 **out);
 void sluice_h2_destroy(struct sluice_h2 *h);
 
+/* Has the peer shown that it speaks HTTP/2 (its SETTINGS came)? */
+bool sluice_h2_has_begun(const struct sluice_h2 *h);
+
 /* Can one more call be started? Not after GOAWAY, nor when the stream numbers are used up. */
 bool sluice_h2_is_usable(const struct sluice_h2 *h);
 

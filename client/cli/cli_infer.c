@@ -1,0 +1,487 @@
+/* cli_infer.c - sluice infer: one call to a model. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "cli_input.h"
+#include "cli_npy.h"
+#include "cli_show.h"
+
+enum {
+    ARENA_BYTES_MAX = INT32_MAX,
+    SHOWN_ELEMENTS = 16,
+    SHOWN_BYTES_MAX = 64 * 1024,
+    PAIRS_MAX = SLUICE_INPUTS_MAX,
+};
+
+static const char help[] =
+    "Usage: sluice infer MODEL --input NAME=VALUE [OPTION]...\n\n"
+    "Calls the model once and prints its outputs.\n\n"
+    "  -i, --input NAME=VALUE        a number, text, or nested JSON arrays: 3.5, [1,2,3,4], \"a\"\n"
+    "      --input NAME=@FILE        the file's bytes (for BYTES: as one element)\n"
+    "      --input NAME=@FILE.npy    a NumPy array\n"
+    "      --shape NAME=1,3,4        the input's shape, where it does not follow from the model's\n"
+    "  -o, --output NAME             only this output; repeat for more\n"
+    "      --output NAME=@FILE[.npy] and write it to a file\n"
+    "  -p, --param NAME=VALUE        a parameter: true, 5, 0.5 or text\n"
+    "      --version V               the model's version; else the newest\n"
+    "      --id ID                   returned with the result\n"
+    "      --duration TIME           GPU time to reserve: 5s, 500ms, auto\n"
+    "      --size SIZE               large or xlarge\n"
+    "      --max-wait TIME           wait at most this long in the queue\n" CLI_COMMON_HELP;
+
+/* NAME=VALUE options as they were given; texts borrowed from argv. */
+struct named {
+    const char *name; /* cut at '=' */
+    const char *value;
+};
+struct named_list {
+    struct named items[PAIRS_MAX];
+    size_t count;
+};
+
+struct infer {
+    struct cli_common common;
+    const char *model;
+    const char *version;
+    const char *id;
+    struct named_list inputs;
+    struct named_list shapes;
+    struct named_list outputs; /* value: "@FILE", or NULL */
+    struct named_list params;
+    struct sluice_pair metadata[4];
+    size_t metadata_count;
+    struct sl_arena arena;
+    struct sluice_cancel *cancel;
+};
+
+enum {
+    OPT_SHAPE = 256,
+    OPT_VERSION,
+    OPT_ID,
+    OPT_DURATION,
+    OPT_SIZE,
+    OPT_MAX_WAIT,
+};
+
+/* Cuts text at its first '='. */
+static bool take_named(struct named_list *l, char *text, bool needs_value)
+{
+    char *equals = strchr(text, '=');
+
+    if (l->count == PAIRS_MAX || equals == text || (equals == NULL && needs_value))
+        return false;
+    if (equals != NULL)
+        *equals = '\0';
+    l->items[l->count++] =
+        (struct named){.name = text, .value = equals != NULL ? equals + 1 : NULL};
+    return true;
+}
+
+static const char *find_named(const struct named_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (strcmp(l->items[i].name, name) == 0)
+            return l->items[i].value;
+    }
+    return NULL;
+}
+
+static void take_metadata(struct infer *v, const char *name, const char *value)
+{
+    v->metadata[v->metadata_count++ % SL_ARRAY_LEN(v->metadata)] =
+        (struct sluice_pair){.name = name, .value = value};
+}
+
+/* true: taken. An option given in the wrong form leaves *out_exit at CLI_USAGE. */
+static bool take_option(struct infer *v, int option, char *value, int *out_exit)
+{
+    *out_exit = CLI_OK;
+    switch (option) {
+    case 'i':
+        if (!take_named(&v->inputs, value, true))
+            *out_exit = cli_fail(&v->common, CLI_USAGE, "--input %s: write NAME=VALUE", value);
+        return true;
+    case OPT_SHAPE:
+        if (!take_named(&v->shapes, value, true))
+            *out_exit = cli_fail(&v->common, CLI_USAGE, "--shape %s: write NAME=1,3,4", value);
+        return true;
+    case 'o':
+        if (!take_named(&v->outputs, value, false))
+            *out_exit = cli_fail(&v->common, CLI_USAGE, "--output %s: write NAME=@FILE", value);
+        return true;
+    case 'p':
+        if (!take_named(&v->params, value, true))
+            *out_exit = cli_fail(&v->common, CLI_USAGE, "--param %s: write NAME=VALUE", value);
+        return true;
+    case OPT_VERSION:
+        v->version = value;
+        return true;
+    case OPT_ID:
+        v->id = value;
+        return true;
+    case OPT_DURATION:
+        take_metadata(v, "sluice-duration", value);
+        return true;
+    case OPT_SIZE:
+        take_metadata(v, "sluice-size", value);
+        return true;
+    case OPT_MAX_WAIT:
+        take_metadata(v, "sluice-max-wait", value);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool read_options(struct infer *v, int argc, char **argv, int *out_exit)
+{
+    static const struct option options[] = {{"input", required_argument, NULL, 'i'},
+                                            {"shape", required_argument, NULL, OPT_SHAPE},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"param", required_argument, NULL, 'p'},
+                                            {"version", required_argument, NULL, OPT_VERSION},
+                                            {"id", required_argument, NULL, OPT_ID},
+                                            {"duration", required_argument, NULL, OPT_DURATION},
+                                            {"size", required_argument, NULL, OPT_SIZE},
+                                            {"max-wait", required_argument, NULL, OPT_MAX_WAIT},
+                                            CLI_COMMON_OPTIONS,
+                                            {0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "i:o:p:", options, NULL)) != -1) {
+        bool is_ours = take_option(v, option, optarg, out_exit);
+        if (is_ours && *out_exit != CLI_OK)
+            return false;
+        if (!is_ours && !cli_common_take(&v->common, option, optarg, help, out_exit))
+            return false;
+    }
+    if (v->metadata_count > SL_ARRAY_LEN(v->metadata))
+        *out_exit = cli_fail(&v->common, CLI_USAGE, "--duration, --size or --max-wait twice");
+    else if (optind + 1 != argc)
+        *out_exit = cli_fail(&v->common, CLI_USAGE, "give one model; sluice infer --help");
+    else
+        v->model = argv[optind];
+    return v->model != NULL;
+}
+
+/* Which inputs the model has, for the error that one is missing or unknown. */
+static int fail_inputs(const struct infer *v, const struct sluice_model *m, const char *what,
+                       const char *name)
+{
+    struct sl_buf list;
+    char shape[256];
+    sl_status s = SL_OK;
+
+    sl_buf_init(&list, &sl_alloc_malloc, 8192);
+    for (size_t i = 0; i < sluice_model_input_count(m) && s == SL_OK; i++) {
+        const struct sluice_tensor_info *info = sluice_model_input(m, i);
+        s = sl_buf_printf(&list, "%s%s %s %s", i > 0 ? ", " : "", info->name, info->datatype,
+                          sl_shape_format(info->shape, info->rank, shape, sizeof(shape)));
+    }
+    cli_fail(&v->common, CLI_USAGE, "%s %s; the model %s takes: %.*s", what, name, v->model,
+             (int)list.len, list.len > 0 ? (const char *)list.data : "");
+    sl_buf_finish(&list);
+    return CLI_USAGE;
+}
+
+static bool has_input(const struct sluice_model *m, const char *name)
+{
+    for (size_t i = 0; i < sluice_model_input_count(m); i++) {
+        if (strcmp(sluice_model_input(m, i)->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int add_input(struct infer *v, const struct sluice_tensor_info *info, const char *spec,
+                     struct sluice_request *request)
+{
+    struct sl_error why = {0};
+    struct cli_tensor t;
+    sl_status s =
+        cli_input_read(info, spec, find_named(&v->shapes, info->name), &v->arena, &t, &why);
+    if (s == SL_ENOMEM)
+        return cli_fail(&v->common, CLI_FAILED, "no memory for input %s", info->name);
+    if (s != SL_OK)
+        return cli_fail(&v->common, CLI_USAGE, "%s", why.text);
+    sluice_request_add_input(request, info->name, info->datatype, t.shape, t.rank, t.data.data,
+                             t.data.len);
+    return CLI_OK;
+}
+
+static int add_inputs(struct infer *v, const struct sluice_model *m, struct sluice_request *request)
+{
+    for (size_t i = 0; i < v->inputs.count; i++) {
+        if (!has_input(m, v->inputs.items[i].name))
+            return fail_inputs(v, m, "there is no input", v->inputs.items[i].name);
+    }
+    for (size_t i = 0; i < sluice_model_input_count(m); i++) {
+        const struct sluice_tensor_info *info = sluice_model_input(m, i);
+        const char *spec = find_named(&v->inputs, info->name);
+        if (spec == NULL)
+            return fail_inputs(v, m, "there is no --input for", info->name);
+        int code = add_input(v, info, spec, request);
+        if (code != CLI_OK)
+            return code;
+    }
+    return CLI_OK;
+}
+
+static void add_param(struct sluice_request *request, const struct named *p)
+{
+    struct sluice_parameter out = {.name = p->name};
+    json_t *v = json_loads(p->value, JSON_DECODE_ANY, NULL);
+
+    if (json_is_boolean(v)) {
+        out.kind = SLUICE_PARAMETER_BOOL;
+        out.value.boolean = json_is_true(v);
+    } else if (json_is_integer(v)) {
+        out.kind = SLUICE_PARAMETER_INT64;
+        out.value.int64 = json_integer_value(v);
+    } else if (json_is_real(v)) {
+        out.kind = SLUICE_PARAMETER_DOUBLE;
+        out.value.real = json_real_value(v);
+    } else {
+        out.kind = SLUICE_PARAMETER_STRING;
+        out.value.string = json_is_string(v) ? json_string_value(v) : p->value;
+    }
+    sluice_request_add_parameter(request, &out);
+    json_decref(v);
+}
+
+static int make_request(struct infer *v, const struct sluice_model *m,
+                        struct sluice_request *request)
+{
+    int code = add_inputs(v, m, request);
+    if (v->id != NULL)
+        sluice_request_set_id(request, v->id);
+    for (size_t i = 0; i < v->outputs.count; i++)
+        sluice_request_add_output(request, v->outputs.items[i].name);
+    for (size_t i = 0; i < v->params.count; i++)
+        add_param(request, &v->params.items[i]);
+    return code;
+}
+
+static bool is_npy(const char *path)
+{
+    size_t len = strlen(path);
+    return len >= 4 && strcmp(path + len - 4, ".npy") == 0;
+}
+
+static int write_output(const struct infer *v, const struct sluice_tensor *t, const char *path)
+{
+    struct sl_buf head;
+    enum sl_dtype dtype = sl_dtype_from_name(sl_span_str(t->datatype));
+    int code = CLI_OK;
+
+    sl_buf_init(&head, &sl_alloc_malloc, 4096);
+    if (is_npy(path) && cli_npy_write_head(dtype, t->shape, t->rank, &head) != SL_OK) {
+        sl_buf_finish(&head);
+        return cli_fail(&v->common, CLI_FAILED, "a .npy file cannot hold %s", t->datatype);
+    }
+    FILE *f = fopen(path, "wbe");
+    if (f == NULL || fwrite(head.data, 1, head.len, f) != head.len ||
+        fwrite(t->data, 1, t->bytes, f) != t->bytes)
+        code = cli_fail(&v->common, CLI_FAILED, "cannot write %s: %m", path);
+    if (f != NULL && fclose(f) != 0 && code == CLI_OK)
+        code = cli_fail(&v->common, CLI_FAILED, "cannot write %s: %m", path);
+    sl_buf_finish(&head);
+    return code;
+}
+
+static int write_outputs(const struct infer *v, const struct sluice_result *r)
+{
+    for (size_t i = 0; i < v->outputs.count; i++) {
+        const struct named *o = &v->outputs.items[i];
+        const struct sluice_tensor *t = sluice_result_output_named(r, o->name);
+        if (o->value == NULL || t == NULL)
+            continue;
+        int code = write_output(v, t, o->value[0] == '@' ? o->value + 1 : o->value);
+        if (code != CLI_OK)
+            return code;
+    }
+    return CLI_OK;
+}
+
+static json_t *parameter_json(const struct sluice_parameter *p)
+{
+    switch (p->kind) {
+    case SLUICE_PARAMETER_BOOL:
+        return json_boolean(p->value.boolean);
+    case SLUICE_PARAMETER_INT64:
+        return json_integer(p->value.int64);
+    case SLUICE_PARAMETER_UINT64:
+        return json_integer((json_int_t)p->value.uint64);
+    case SLUICE_PARAMETER_DOUBLE:
+        return json_real(p->value.real);
+    default:
+        return json_string(p->value.string);
+    }
+}
+
+/* The trailers that Sluice's contract names. */
+static json_t *metadata_json(const struct sluice_result *r)
+{
+    json_t *o = json_object();
+    for (size_t i = 0; i < sluice_result_pair_count(r, SLUICE_TRAILERS); i++) {
+        const struct sluice_pair *p = sluice_result_pair(r, SLUICE_TRAILERS, i);
+        if (strncmp(p->name, "sluice-", 7) == 0)
+            json_object_set_new(o, p->name, json_string(p->value));
+    }
+    return o;
+}
+
+static int print_json(const struct sluice_result *r)
+{
+    json_t *outputs = json_array();
+    json_t *parameters = json_object();
+
+    for (size_t i = 0; i < sluice_result_output_count(r); i++)
+        json_array_append_new(outputs, cli_show_json(sluice_result_output(r, i)));
+    for (size_t i = 0; i < sluice_result_parameter_count(r); i++) {
+        const struct sluice_parameter *p = sluice_result_parameter(r, i);
+        json_object_set_new(parameters, p->name, parameter_json(p));
+    }
+    return cli_print_json(
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "model_name", sluice_result_model_name(r),
+                  "model_version", sluice_result_model_version(r), "id", sluice_result_id(r),
+                  "parameters", parameters, "outputs", outputs, "metadata", metadata_json(r)));
+}
+
+static void print_output(const struct sluice_tensor *t)
+{
+    struct sl_buf text;
+    char shape[256];
+
+    sl_buf_init(&text, &sl_alloc_malloc, SHOWN_BYTES_MAX);
+    if (cli_show_values(t, SHOWN_ELEMENTS, &text) == SL_OK && text.len > 0)
+        printf("%s %s %s: %.*s\n", t->name, t->datatype,
+               sl_shape_format(t->shape, t->rank, shape, sizeof(shape)), (int)text.len,
+               (const char *)text.data);
+    sl_buf_finish(&text);
+}
+
+/* "queue 0.125 ms, execution 1.5 ms, node peer, call 0f8f..." of what was told. */
+static void print_times(const struct sluice_result *r)
+{
+    static const struct {
+        const char *trailer, *before, *after;
+    } parts[] = {{"sluice-queue-ms", "queue ", " ms"},
+                 {"sluice-exec-ms", "execution ", " ms"},
+                 {"sluice-charged-ms", "charged ", " ms"},
+                 {"sluice-node", "node ", ""},
+                 {"sluice-call-id", "call ", ""}};
+    const char *separator = "";
+
+    for (size_t i = 0; i < SL_ARRAY_LEN(parts); i++) {
+        const char *value = sluice_result_metadata(r, parts[i].trailer);
+        if (value == NULL)
+            continue;
+        printf("%s%s%s%s", separator, parts[i].before, value, parts[i].after);
+        separator = ", ";
+    }
+    if (*separator != '\0')
+        putchar('\n');
+}
+
+static int print_text(const struct sluice_result *r)
+{
+    for (size_t i = 0; i < sluice_result_output_count(r); i++)
+        print_output(sluice_result_output(r, i));
+    print_times(r);
+    return CLI_OK;
+}
+
+static struct sluice_call_options call_options(const struct infer *v)
+{
+    struct sluice_call_options o = cli_call_options(&v->common);
+    o.cancel = v->cancel;
+    o.metadata = v->metadata;
+    o.metadata_count = v->metadata_count;
+    return o;
+}
+
+static int send_request(struct infer *v, struct sluice_channel *channel,
+                        const struct sluice_request *request)
+{
+    struct sluice_call_options options = call_options(v);
+    struct sluice_result *result;
+    struct sluice_status status;
+    int code;
+
+    if (sluice_infer(channel, request, &options, &result, &status) != SLUICE_OK)
+        code = cli_fail_status(&v->common, &status);
+    else
+        code = write_outputs(v, result);
+    if (status.code == SLUICE_OK && code == CLI_OK)
+        code = v->common.json ? print_json(result) : print_text(result);
+    sluice_result_destroy(result);
+    return code;
+}
+
+static int run(struct infer *v, struct sluice_channel *channel)
+{
+    struct sluice_call_options options = call_options(v);
+    struct sluice_request *request = NULL;
+    struct sluice_model *model;
+    struct sluice_status status;
+
+    options.metadata_count = 0;
+    if (sluice_model_metadata(channel, v->model, v->version, &options, &model, &status) !=
+        SLUICE_OK)
+        return cli_fail_status(&v->common, &status);
+    int code = CLI_FAILED;
+    if (sluice_request_create(v->model, v->version, &request) == SLUICE_OK)
+        code = make_request(v, model, request);
+    if (code == CLI_OK)
+        code = send_request(v, channel, request);
+    sluice_request_destroy(request);
+    sluice_model_destroy(model);
+    return code;
+}
+
+/* Ctrl-C cancels the call, so that the server learns of it; the switch is set before the handler. */
+static struct sluice_cancel *interrupt_switch;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    sluice_cancel_trigger(interrupt_switch);
+}
+
+static void catch_interrupt(struct sluice_cancel *cancel)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    interrupt_switch = cancel;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int cli_infer(int argc, char **argv)
+{
+    struct infer v = {.version = ""};
+    struct sluice_channel *channel;
+    int code;
+
+    cli_common_init(&v.common);
+    if (!read_options(&v, argc, argv, &code))
+        return code;
+    code = cli_open(&v.common, &channel);
+    if (code != CLI_OK)
+        return code;
+    sl_arena_init(&v.arena, &sl_alloc_malloc, ARENA_BYTES_MAX);
+    if (sluice_cancel_create(&v.cancel) == SLUICE_OK) {
+        catch_interrupt(v.cancel);
+        code = run(&v, channel);
+    } else {
+        code = cli_fail(&v.common, CLI_FAILED, "no file descriptor is left");
+    }
+    sluice_channel_destroy(channel);
+    sl_arena_finish(&v.arena);
+    /* v.cancel stays: the handler may still use it until the process ends. */
+    return code;
+}

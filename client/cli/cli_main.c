@@ -1,0 +1,58 @@
+/* cli_main.c - the sluice command: a table of verbs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct cli_verb verbs[] = {
+    {"infer", "one call to a model", cli_infer},
+    {"models", "which models there are, and where", cli_models},
+    {"nodes", "which executors there are, with their slices", cli_nodes},
+    {"status", "how the gateway does: calls, queue, slices", cli_status},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: sluice VERB [OPTION]...    sluice VERB --help tells more\n\n", out);
+    for (size_t i = 0; i < SL_ARRAY_LEN(verbs); i++)
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+    fputs("\n  --version, --help\n\n"
+          "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 server not reachable.\n",
+          out);
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(verbs); i++) {
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    }
+    return NULL;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("sluice %s\n", sluice_version());
+        return CLI_OK;
+    }
+    if (is_help(argv[1])) {
+        print_help(stdout);
+        return CLI_OK;
+    }
+    const struct cli_verb *verb = find_verb(argv[1]);
+    if (verb == NULL) {
+        fprintf(stderr, "sluice: there is no verb %s; sluice --help lists them\n", argv[1]);
+        return CLI_USAGE;
+    }
+    return verb->run(argc - 1, argv + 1);
+}
