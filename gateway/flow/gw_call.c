@@ -82,6 +82,7 @@ static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_res
     int64_t queued_ns = c->started_at - c->queued_at;
     add_trailer(x, "sluice-queue-ms", ms_text(x, queued_ns / SL_NS_PER_US));
     add_trailer(x, "sluice-exec-ms", ms_text(x, result->held_us));
+    add_trailer(x, "sluice-node", c->node);
     sl_metric_observe_ns(f->metrics.queue_seconds, queued_ns);
     sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
 }
@@ -393,6 +394,7 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
     gw_queue_remove(&f->queue, &c->queue_item);
     move(f, c, GW_CALL_DISPATCHED);
     c->lease = lease->id;
+    snprintf(c->node, sizeof c->node, "%s", slice->node->name);
     struct gw_dispatch dispatch;
     fill_dispatch(c, lease, &dispatch);
     s = f->ports.link.dispatch(f->ports.link.ctx, slice->node, &dispatch);

@@ -35,6 +35,7 @@ struct gw_call {
     struct gw_call *room_prev, *room_next; /* gw_flow.room_waiting */
     bool waits_for_room;
     sl_slot_id lease; /* 0: none */
+    char node[64];    /* where it was sent last */
     unsigned returns; /* how often a node gave it back */
 };
 

@@ -240,6 +240,10 @@ static void publish(struct gw_flow *f)
 {
     for (int s = GW_CALL_RECEIVING; s < GW_CALL_STATE_COUNT; s++)
         sl_metric_set(f->metrics.in_state[s], (int64_t)f->counts.in[s]);
+    struct gw_fleet_totals t = gw_fleet_totals(f->fleet);
+    sl_metric_set(f->metrics.nodes, (int64_t)t.nodes);
+    sl_metric_set(f->metrics.slices, (int64_t)t.slices);
+    sl_metric_set(f->metrics.slices_busy, (int64_t)t.slices_busy);
 }
 
 void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
@@ -275,6 +279,11 @@ void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now)
 bool gw_flow_is_empty(const struct gw_flow *f)
 {
     return f->exchanges == 0;
+}
+
+uint64_t gw_flow_exchanges(const struct gw_flow *f)
+{
+    return f->exchanges;
 }
 
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f)

@@ -91,6 +91,7 @@ void gw_flow_drain(struct gw_flow *f);
 /* All calls end now with DRAINING: the second signal, or the end of patience. */
 void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now);
 bool gw_flow_is_empty(const struct gw_flow *f);
+uint64_t gw_flow_exchanges(const struct gw_flow *f); /* open ones */
 
 /* ---- looking in */
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f);

@@ -1,0 +1,190 @@
+#include "gw_conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sl_text.h"
+
+#define KEY(name_, type_, field, default_, ...)                                                    \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .offset = offsetof(struct gw_conf, field),               \
+        .default_text = (default_), __VA_ARGS__                                                    \
+    }
+#define S SL_NS_PER_S
+#define MS SL_NS_PER_MS
+#define MIB (INT64_C(1) << 20)
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+/* clang-format off: one key a line, or one key a paragraph */
+const struct sl_conf_key gw_conf_table[] = {
+    KEY("listen.grpc", SL_CONF_STRING, listen_grpc, "127.0.0.1:8001", .max = 300,
+        .help = "Address and port of gRPC (HTTP/2 without TLS); port 0 takes any free one."),
+    KEY("listen.http", SL_CONF_STRING, listen_http, "127.0.0.1:8000", .max = 300,
+        .help = "Address and port of health and metrics (HTTP/1.1); port 0 takes any free one."),
+    KEY("net_threads", SL_CONF_INT, net_threads, "0", .min = 0, .max = 64,
+        .help = "Threads that serve connections; 0 serves them on the thread that decides, which is best on few cores."),
+    KEY("limits.connections", SL_CONF_INT, limits.connections, "4096", .min = 1, .max = 1000000,
+        .help = "Open connections in all; further ones wait in the listen queue."),
+    KEY("limits.streams", SL_CONF_INT, limits.streams, "256", .min = 1, .max = 65536,
+        .help = "Open requests of one connection."),
+    KEY("limits.calls", SL_CONF_INT, limits.calls, "16384", .min = 1, .max = 1000000,
+        .help = "Calls in all states; one more is refused with QUEUE_FULL."),
+    KEY("limits.queue", SL_CONF_INT, limits.queue, "4000", .min = 1, .max = 1000000,
+        .help = "Calls that wait for a slice; one more is refused with QUEUE_FULL."),
+    KEY("limits.nodes", SL_CONF_INT, limits.nodes, "64", .min = 1, .max = 4096,
+        .help = "Connected executors."),
+    KEY("limits.models", SL_CONF_INT, limits.models, "1024", .min = 1, .max = 65536,
+        .help = "Models of all executors, merged by name."),
+    KEY("limits.message", SL_CONF_BYTES, limits.message_bytes, "64MiB", .min = 65536, .max = 1024 * MIB,
+        .help = "The largest ModelInfer request."),
+    KEY("limits.body_total", SL_CONF_BYTES, limits.body_total_bytes, "1GiB", .min = 1 * MIB, .max = INT64_MAX,
+        .help = "All requests in memory together; a large one waits for room before it is received."),
+    KEY("limits.headers", SL_CONF_BYTES, limits.header_bytes, "16KiB", .min = 1024, .max = 1 * MIB,
+        .help = "Decoded headers of one request, 32 bytes an entry included."),
+    KEY("limits.outbound", SL_CONF_BYTES, limits.outbound_bytes, "4MiB", .min = 65536, .max = 1024 * MIB,
+        .help = "Unsent frames of one connection, beyond which it is not read any more."),
+    KEY("limits.handshake", SL_CONF_DURATION, limits.handshake_ns, "10s", .min = 1 * MS, .max = 3600 * S,
+        .help = "From accepting a connection to its HTTP/2 preface and settings."),
+    KEY("limits.idle", SL_CONF_DURATION, limits.idle_ns, "300s", .min = 1 * MS, .max = 86400 * S,
+        .help = "A connection without an open request is closed after this time."),
+    KEY("limits.stall", SL_CONF_DURATION, limits.stall_ns, "30s", .min = 1 * MS, .max = 86400 * S,
+        .help = "A request or a reply in whose middle the peer stands still ends after this time."),
+    KEY("limits.body_wait", SL_CONF_DURATION, limits.body_wait_ns, "5s", .min = 1 * MS, .max = 3600 * S,
+        .help = "How long a large request waits for room in limits.body_total."),
+    KEY("calls.max_duration", SL_CONF_DURATION, calls.max_duration_ns, "300s", .min = 1 * MS, .max = 86400 * S,
+        .help = "The longest duration a call may declare."),
+    KEY("calls.max_wait", SL_CONF_DURATION, calls.max_wait_ns, "60s", .min = 1 * MS, .max = 86400 * S,
+        .help = "How long a call waits for a slice when it does not say."),
+    KEY("calls.max_wait_limit", SL_CONF_DURATION, calls.max_wait_limit_ns, "600s", .min = 1 * MS, .max = 86400 * S,
+        .help = "The longest wait a call may ask for by sluice-max-wait."),
+    KEY("link.control", SL_CONF_STRING, link.control, "tcp://127.0.0.1:5571", .max = 250,
+        .help = "Where executors connect, control messages: ipc://PATH or tcp://HOST:PORT."),
+    KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,
+        .help = "Where executors connect, large tensors: ipc://PATH or tcp://HOST:PORT."),
+    KEY("link.trusted_network", SL_CONF_BOOL, link.trusted_network, "false",
+        .help = "Allow link addresses off this machine although the link is neither encrypted nor authenticated."),
+    KEY("link.heartbeat", SL_CONF_DURATION, link.heartbeat_ns, "500ms", .min = 10 * MS, .max = 60 * S,
+        .help = "How often both ends of the link say that they are there."),
+    KEY("link.lost_after", SL_CONF_DURATION, link.lost_after_ns, "3s", .min = 50 * MS, .max = 600 * S,
+        .help = "An executor that is silent for this time is lost; its unstarted calls are queued again."),
+    KEY("link.bulk_window", SL_CONF_BYTES, link.bulk_window_bytes, "64MiB", .min = 1 * MIB, .max = 65536 * MIB,
+        .help = "How far an executor may send result bytes ahead of the gateway's acknowledgement."),
+    KEY("link.inline_max", SL_CONF_BYTES, link.inline_max_bytes, "32KiB", .min = 0, .max = 262144,
+        .help = "Tensors of a call up to this size travel inside control messages."),
+    KEY("link.unsent_max", SL_CONF_BYTES, link.unsent_max_bytes, "256MiB", .min = 1 * MIB, .max = 65536 * MIB,
+        .help = "Request bytes waiting to be sent to one executor, beyond which calls stay in the queue."),
+    KEY("link.result_max", SL_CONF_BYTES, link.result_max_bytes, "1GiB", .min = 65536, .max = 65536 * MIB,
+        .help = "The largest result that is taken from an executor."),
+    KEY("link.feed_ahead", SL_CONF_DURATION, link.feed_ahead_ns, "2ms", .min = 0, .max = 1 * S,
+        .help = "Expected work that is sent to a slice ahead of its turn, so that it is never idle."),
+    KEY("link.feed_ahead_calls", SL_CONF_INT, link.feed_ahead_calls, "64", .min = 1, .max = 1024,
+        .help = "The most calls at one slice, the running one included."),
+    KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
+        .help = "How long SIGTERM lets accepted calls go on before they end with DRAINING."),
+    KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = levels, .reloadable = true,
+        .help = "The least important lines that are logged."),
+    KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = formats,
+        .help = "One line of text, or one JSON object, for each event."),
+    {0},
+};
+/* clang-format on */
+
+bool gw_conf_split_address(const char *text, char *host, size_t host_bytes, uint16_t *out_port)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text)
+        return false;
+    const char *begin = text;
+    size_t len = (size_t)(colon - text);
+    if (text[0] == '[' && colon[-1] == ']') {
+        begin++;
+        len -= 2;
+    }
+    int64_t port;
+    if (len == 0 || len >= host_bytes || sl_text_int(sl_span_str(colon + 1), &port) != SL_OK ||
+        port < 0 || port > UINT16_MAX)
+        return false;
+    memcpy(host, begin, len);
+    host[len] = '\0';
+    *out_port = (uint16_t)port;
+    return true;
+}
+
+/* ---- checks across keys; each adds its sentence and answers false */
+
+struct checking {
+    const char *path;
+    const struct sl_conf *owner;
+    struct sl_buf *errors;
+    bool ok;
+};
+
+static void complain(struct checking *c, const char *key, const char *value, const char *why)
+{
+    sl_status s = sl_buf_printf(c->errors, "%s:%u: %s: '%s' %s\n", c->path,
+                                sl_conf_line(c->owner, key), key, value, why);
+    (void)s; /* a full error buffer has said enough */
+    c->ok = false;
+}
+
+static void check_address(struct checking *c, const char *key, const char *value)
+{
+    char host[256];
+    uint16_t port;
+    if (!gw_conf_split_address(value, host, sizeof host, &port))
+        complain(c, key, value, "is not HOST:PORT with a port of 0 to 65535");
+}
+
+static bool is_local_endpoint(const char *value)
+{
+    static const char *const local[] = {"ipc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
+    for (size_t i = 0; i < SL_ARRAY_LEN(local); i++)
+        if (strncmp(value, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
+static void check_endpoint(struct checking *c, const struct gw_conf *conf, const char *key,
+                           const char *value)
+{
+    if (strncmp(value, "ipc://", 6) != 0 && strncmp(value, "tcp://", 6) != 0)
+        complain(c, key, value, "is neither ipc://PATH nor tcp://HOST:PORT");
+    else if (!is_local_endpoint(value) && !conf->link.trusted_network)
+        complain(c, key, value,
+                 "can be reached from other machines, and executors are not authenticated; use a "
+                 "loopback address, or set link.trusted_network: true for a network of your own");
+}
+
+static void check_order(struct checking *c, const char *key, int64_t value_ns, int64_t least_ns,
+                        const char *why)
+{
+    char text[32];
+    sl_text_format_duration(value_ns, text);
+    if (value_ns < least_ns)
+        complain(c, key, text, why);
+}
+
+sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
+                       struct sl_conf **out_owner)
+{
+    *out = (struct gw_conf){0};
+    sl_status s = sl_conf_load(path, gw_conf_table, out, errors, out_owner);
+    if (s != SL_OK)
+        return s;
+    struct checking c = {path == NULL || path[0] == '\0' ? "defaults" : path, *out_owner, errors, true};
+    check_address(&c, "listen.grpc", out->listen_grpc);
+    check_address(&c, "listen.http", out->listen_http);
+    check_endpoint(&c, out, "link.control", out->link.control);
+    check_endpoint(&c, out, "link.bulk", out->link.bulk);
+    check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,
+                "is less than two heartbeats");
+    check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,
+                "is less than calls.max_wait");
+    if (c.ok)
+        return SL_OK;
+    sl_conf_destroy(*out_owner);
+    *out_owner = NULL;
+    return SL_EINVAL;
+}

@@ -1,0 +1,42 @@
+/* gw_conf.h - the gateway's configuration: one struct, read by one table, with the checks that go across keys. */
+#ifndef GW_CONF_H
+#define GW_CONF_H
+
+#include "sl_conf.h"
+#include "sl_log.h"
+
+struct gw_conf {
+    const char *listen_grpc;
+    const char *listen_http;
+    int64_t net_threads;
+    struct {
+        int64_t connections, streams, calls, queue, nodes, models;
+        uint64_t message_bytes, body_total_bytes, header_bytes, outbound_bytes;
+        int64_t handshake_ns, idle_ns, stall_ns, body_wait_ns;
+    } limits;
+    struct {
+        int64_t max_duration_ns, max_wait_ns, max_wait_limit_ns;
+    } calls;
+    struct {
+        const char *control;
+        const char *bulk;
+        bool trusted_network;
+        int64_t heartbeat_ns, lost_after_ns, feed_ahead_ns;
+        uint64_t bulk_window_bytes, inline_max_bytes, unsent_max_bytes, result_max_bytes;
+        int64_t feed_ahead_calls;
+    } link;
+    int64_t drain_timeout_ns;
+    int log_level;  /* enum sl_log_level */
+    int log_format; /* enum sl_log_format */
+};
+
+extern const struct sl_conf_key gw_conf_table[];
+
+/* Reads path ("" or NULL: all defaults) and checks it; sentences of all errors go to errors. */
+SL_MUST_CHECK sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
+                                     struct sl_conf **out_owner);
+
+/* "HOST:PORT" or "[HOST]:PORT" apart; host has room for host_bytes. false: not of that form. */
+bool gw_conf_split_address(const char *text, char *host, size_t host_bytes, uint16_t *out_port);
+
+#endif

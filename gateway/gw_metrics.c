@@ -1,0 +1,90 @@
+#include "gw_metrics.h"
+
+static const double wait_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                     0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
+
+static bool register_calls(struct gw_metrics *m)
+{
+    static const char *const labels[] = {
+#define CALL_LABEL(name, grpc, http) [SL_REASON_##name] = "reason=\"" #name "\"",
+        SL_REASON_MAP(CALL_LABEL)
+#undef CALL_LABEL
+    };
+    bool ok = true;
+    for (int r = 0; r < SL_REASON_COUNT; r++) {
+        m->flow.calls[r] = sl_metric_counter(m->registry, "sluice_calls_total", labels[r],
+                                             "ModelInfer calls that ended, by reason.");
+        ok = ok && m->flow.calls[r] != NULL;
+    }
+    return ok;
+}
+
+static bool register_states(struct gw_metrics *m)
+{
+    static const char *const labels[] = {
+#define STATE_LABEL(name, text) [GW_CALL_##name] = "state=\"" text "\"",
+        GW_CALL_STATE_MAP(STATE_LABEL)
+#undef STATE_LABEL
+    };
+    bool ok = true;
+    for (int s = GW_CALL_RECEIVING; s < GW_CALL_STATE_COUNT; s++) {
+        m->flow.in_state[s] = sl_metric_gauge(m->registry, "sluice_calls", labels[s],
+                                              "ModelInfer calls now, by state.");
+        ok = ok && m->flow.in_state[s] != NULL;
+    }
+    return ok;
+}
+
+static bool register_times(struct gw_metrics *m)
+{
+    size_t count = SL_ARRAY_LEN(wait_bounds);
+    m->flow.queue_seconds = sl_metric_histogram_seconds(
+        m->registry, "sluice_call_queue_seconds", "",
+        "From a call's admission to its start on a slice.", wait_bounds, count);
+    m->flow.exec_seconds =
+        sl_metric_histogram_seconds(m->registry, "sluice_call_exec_seconds", "",
+                                    "How long a call held its slice.", wait_bounds, count);
+    return m->flow.queue_seconds != NULL && m->flow.exec_seconds != NULL;
+}
+
+static bool register_rest(struct gw_metrics *m)
+{
+    struct sl_metric_registry *r = m->registry;
+    m->flow.nodes = sl_metric_gauge(r, "sluice_nodes", "", "Connected executors.");
+    m->flow.nodes_lost = sl_metric_counter(r, "sluice_nodes_lost_total", "", "Executors lost.");
+    m->flow.slices = sl_metric_gauge(r, "sluice_slices", "", "Slices of connected executors.");
+    m->flow.slices_busy = sl_metric_gauge(r, "sluice_slices_busy", "", "Slices with a lease.");
+    m->flow.body_bytes =
+        sl_metric_gauge(r, "sluice_request_bytes", "", "Memory reserved for requests.");
+    m->flow.requeued = sl_metric_counter(r, "sluice_calls_requeued_total", "",
+                                         "Calls given back unstarted and queued again.");
+    m->flow.stale_messages =
+        sl_metric_counter(r, "sluice_node_messages_stale_total", "",
+                          "Node messages about leases that were not open any more.");
+    m->link.bad_messages = sl_metric_counter(r, "sluice_node_messages_bad_total", "",
+                                             "Node messages dropped: garbled or of no known session.");
+    m->link.sent_bulk_bytes =
+        sl_metric_counter(r, "sluice_node_bulk_sent_bytes_total", "", "Payload sent to executors.");
+    m->link.received_bulk_bytes = sl_metric_counter(r, "sluice_node_bulk_received_bytes_total", "",
+                                                    "Payload received from executors.");
+    return m->link.received_bulk_bytes != NULL && m->flow.nodes != NULL;
+}
+
+sl_status gw_metrics_init(struct gw_metrics *m)
+{
+    *m = (struct gw_metrics){0};
+    sl_status s = sl_metric_registry_create(&sl_alloc_malloc, &m->registry);
+    if (s != SL_OK)
+        return s;
+    if (register_calls(m) && register_states(m) && register_times(m) && register_rest(m) &&
+        gw_net_metrics_register(m->registry, &m->net) == SL_OK)
+        return SL_OK;
+    gw_metrics_finish(m);
+    return SL_ENOMEM;
+}
+
+void gw_metrics_finish(struct gw_metrics *m)
+{
+    sl_metric_registry_destroy(m->registry);
+    m->registry = NULL;
+}

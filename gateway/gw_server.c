@@ -1,0 +1,509 @@
+#include "gw_server.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "gw_front.h"
+#include "gw_http.h"
+#include "gw_link.h"
+#include "gw_metrics.h"
+#include "gw_wire.h"
+
+enum { ROUNDS_PER_TURN = 4, EXCHANGES_KEPT = 4096 };
+
+enum phase { SERVING, DRAINING, STOPPING, STOPPED };
+
+struct front_place {
+    struct gw_server *server;
+    struct gw_front *front;
+    uv_async_t mail; /* wakes the loop */
+    atomic_bool is_drained, is_stopped;
+};
+
+struct gw_server {
+    struct gw_conf conf; /* a copy; its strings are the caller's */
+    struct gw_server_options options;
+    const struct sl_clock *clock;
+    struct gw_metrics metrics;
+    uv_loop_t loop;
+    uv_check_t check;
+    uv_timer_t timer;
+    uv_poll_t link_polls[GW_LINK_FDS];
+    uv_signal_t signals[3];
+    bool has_loop;
+    struct gw_link *link;
+    struct gw_flow *flow;
+    struct gw_http *http;
+    struct front_place *fronts;
+    size_t front_count;
+    atomic_bool is_ready;
+    enum phase phase;
+    sl_mono_ns drain_until;
+    sl_mono_ns now; /* of this turn */
+};
+
+/* ---- the end */
+
+static bool is_over(const struct gw_server *s)
+{
+    for (size_t i = 0; i < s->front_count; i++)
+        if (!s->fronts[i].is_drained)
+            return false;
+    return gw_flow_is_empty(s->flow);
+}
+
+static void begin_drain(struct gw_server *s)
+{
+    s->phase = DRAINING;
+    s->drain_until = sl_sat_add(sl_clock_mono(s->clock), s->conf.drain_timeout_ns);
+    sl_log(SL_LOG_INFO, "draining", SL_U("exchanges", gw_flow_exchanges(s->flow)));
+    gw_flow_drain(s->flow);
+    for (size_t i = 0; i < s->front_count; i++)
+        gw_front_drain(s->fronts[i].front);
+}
+
+/* Calls that are left get their reply before their connections are closed. */
+static void begin_stop(struct gw_server *s)
+{
+    s->phase = STOPPING;
+    gw_flow_drain(s->flow);
+    gw_flow_end_all(s->flow, s->now);
+    gw_link_flush(s->link, s->now);
+    for (size_t i = 0; i < s->front_count; i++) {
+        gw_front_flush(s->fronts[i].front);
+        gw_front_stop(s->fronts[i].front);
+    }
+}
+
+static void advance_phase(struct gw_server *s)
+{
+    if (s->phase != DRAINING)
+        return;
+    if (is_over(s)) {
+        sl_log(SL_LOG_INFO, "drained");
+        begin_stop(s);
+    } else if (s->now >= s->drain_until) {
+        sl_log(SL_LOG_WARN, "drain timed out", SL_U("exchanges", gw_flow_exchanges(s->flow)));
+        begin_stop(s);
+    }
+}
+
+static void on_drained(void *ctx, struct gw_front *f)
+{
+    struct front_place *place = ctx;
+    (void)f;
+    atomic_store(&place->is_drained, true);
+    uv_async_send(&place->mail);
+}
+
+static void on_stopped(void *ctx, struct gw_front *f)
+{
+    struct front_place *place = ctx;
+    (void)f;
+    atomic_store(&place->is_stopped, true);
+    uv_async_send(&place->mail);
+}
+
+static void close_handle(uv_handle_t *h, void *ctx)
+{
+    (void)ctx;
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+/* All fronts have stopped: nothing is left that could want a turn. */
+static void end_loop_if_stopped(struct gw_server *s)
+{
+    for (size_t i = 0; i < s->front_count; i++)
+        if (!atomic_load(&s->fronts[i].is_stopped))
+            return;
+    if (s->phase == STOPPING) {
+        s->phase = STOPPED;
+        uv_stop(&s->loop);
+    }
+}
+
+/* ---- a turn of the loop */
+
+static void take_mail(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct gw_server *s = ctx;
+    gw_flow_on_exchange(s->flow, x, events, s->now);
+}
+
+/* What has come is told to the flow, the flow decides, and what it said is sent. */
+static void round_trip(struct gw_server *s)
+{
+    s->now = sl_clock_mono(s->clock);
+    for (size_t i = 0; i < s->front_count; i++)
+        gw_front_take(s->fronts[i].front, take_mail, s);
+    gw_link_read(s->link, s->now);
+    gw_link_tick(s->link, s->now);
+    gw_flow_turn(s->flow, s->now);
+    gw_link_flush(s->link, s->now);
+    for (size_t i = 0; i < s->front_count; i++)
+        gw_front_flush(s->fronts[i].front);
+}
+
+static void on_timer(uv_timer_t *t);
+
+/* Whatever the loop woke for, it comes by here before it sleeps again. */
+static void turn(struct gw_server *s)
+{
+    bool more = true;
+    for (int round = 0; more && round < ROUNDS_PER_TURN; round++) {
+        round_trip(s);
+        more = gw_link_has_mail(s->link);
+    }
+    advance_phase(s);
+    atomic_store_explicit(&s->is_ready, gw_flow_is_ready(s->flow), memory_order_relaxed);
+    end_loop_if_stopped(s);
+    sl_mono_ns next = gw_flow_next_at(s->flow), link = gw_link_next_at(s->link);
+    next = link < next ? link : next;
+    if (s->phase == DRAINING && s->drain_until < next)
+        next = s->drain_until;
+    int64_t wait_ms = more || next <= s->now ? 0 : (next - s->now) / SL_NS_PER_MS + 1;
+    uv_timer_start(&s->timer, on_timer, (uint64_t)(wait_ms < 1000 ? wait_ms : 1000), 0);
+}
+
+static void on_check(uv_check_t *c)
+{
+    turn(c->data);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    turn(t->data);
+}
+
+/* Only wakes the loop: on_check does the rest. */
+static void on_mail(uv_async_t *a)
+{
+    (void)a;
+}
+
+static void on_link(uv_poll_t *p, int status, int events)
+{
+    (void)p;
+    (void)status;
+    (void)events;
+}
+
+static void on_wake(void *ctx, struct gw_front *f)
+{
+    struct front_place *place = ctx;
+    (void)f;
+    uv_async_send(&place->mail);
+}
+
+/* ---- signals */
+
+static void reload(struct gw_server *s)
+{
+    struct gw_conf fresh;
+    struct sl_conf *owner;
+    struct sl_buf errors;
+    sl_buf_init(&errors, &sl_alloc_malloc, 65536);
+    if (gw_conf_load(s->options.config_path, &fresh, &errors, &owner) == SL_OK) {
+        sl_log_set_level((enum sl_log_level)fresh.log_level);
+        sl_log(SL_LOG_INFO, "configuration read again; only log.level changes without a restart");
+        sl_conf_destroy(owner);
+    } else {
+        sl_status ended = sl_buf_append(&errors, "", 1);
+        sl_log(SL_LOG_ERROR, "configuration not changed", SL_S("why", ended == SL_OK ? (char *)errors.data : ""));
+    }
+    sl_buf_finish(&errors);
+}
+
+static void on_signal(uv_signal_t *handle, int signal)
+{
+    struct gw_server *s = handle->data;
+    if (signal == SIGHUP)
+        reload(s);
+    else if (s->phase == SERVING)
+        begin_drain(s);
+    else if (s->phase == DRAINING)
+        begin_stop(s);
+}
+
+/* ---- putting together */
+
+static bool fail(struct sl_error *err, const char *what, int uv_error)
+{
+    sl_error_set(err, SL_REASON_INTERNAL, "%s: %s", what, uv_strerror(uv_error));
+    return false;
+}
+
+static uint64_t connections(void *ctx)
+{
+    struct gw_server *s = ctx;
+    return (uint64_t)sl_metric_value(s->metrics.net.connections);
+}
+
+static void post(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    (void)ctx;
+    gw_front_post(x->net_front, x, events);
+}
+
+static bool create_link(struct gw_server *s, struct sl_error *err)
+{
+    struct gw_link_conf c = {
+        .control = s->conf.link.control,
+        .bulk = s->conf.link.bulk,
+        .max_nodes = (size_t)s->conf.limits.nodes,
+        .heartbeat_every_ns = s->conf.link.heartbeat_ns,
+        .lost_after_ns = s->conf.link.lost_after_ns,
+        .bulk_window_bytes = s->conf.link.bulk_window_bytes,
+        .inline_max_bytes = s->conf.link.inline_max_bytes,
+        .max_result_bytes = s->conf.link.result_max_bytes,
+        .max_unsent_bytes = s->conf.link.unsent_max_bytes,
+    };
+    return gw_link_create(&c, &s->metrics.link, &s->link, err) == SL_OK;
+}
+
+/* Call ids name calls to their owners: nobody should guess the next one. */
+static uint64_t random_seed(void)
+{
+    uint64_t seed = 0;
+    ssize_t n = getrandom(&seed, sizeof seed, 0);
+    return n == (ssize_t)sizeof seed ? seed : (uint64_t)getpid();
+}
+
+static bool create_flow(struct gw_server *s, struct sl_error *err)
+{
+    const struct gw_conf *conf = &s->conf;
+    struct gw_flow_conf c = {
+        .version = SLUICE_VERSION,
+        .max_calls = (size_t)conf->limits.calls,
+        .max_queued = (size_t)conf->limits.queue,
+        .max_message_bytes = conf->limits.message_bytes,
+        .max_body_bytes = conf->limits.body_total_bytes,
+        .body_wait_ns = conf->limits.body_wait_ns,
+        .asks = {.max_duration_us = conf->calls.max_duration_ns / SL_NS_PER_US,
+                 .max_wait_default_ns = conf->calls.max_wait_ns,
+                 .max_wait_limit_ns = conf->calls.max_wait_limit_ns},
+        .fleet = {.max_nodes = (size_t)conf->limits.nodes,
+                  .max_models = (size_t)conf->limits.models,
+                  .max_leases = (size_t)conf->limits.calls,
+                  .feed_ahead_us = conf->link.feed_ahead_ns / SL_NS_PER_US,
+                  .feed_ahead_max = (uint32_t)conf->link.feed_ahead_calls},
+        .seed = random_seed(),
+        .started_at = sl_clock_mono(s->clock),
+    };
+    struct gw_ports ports = {.net = {.ctx = s, .post = post, .connections = connections},
+                             .link = gw_link_port(s->link),
+                             .wire = gw_wire_port};
+    if (gw_flow_create(&sl_alloc_malloc, &c, &s->metrics.flow, &ports, &s->flow) != SL_OK) {
+        sl_error_set(err, SL_REASON_INTERNAL, "no memory for the flow");
+        return false;
+    }
+    gw_link_attach(s->link, s->flow);
+    return true;
+}
+
+static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c)
+{
+    gw_front_conf_defaults(c);
+    c->max_connections = (size_t)s->conf.limits.connections / s->front_count;
+    if (c->max_connections == 0)
+        c->max_connections = 1;
+    c->max_streams = (uint32_t)s->conf.limits.streams;
+    c->max_message_bytes = s->conf.limits.message_bytes;
+    c->header_bytes_max = s->conf.limits.header_bytes;
+    c->outbound_max_bytes = s->conf.limits.outbound_bytes;
+    c->exchanges_kept = EXCHANGES_KEPT;
+    c->handshake_timeout_ns = s->conf.limits.handshake_ns;
+    c->idle_timeout_ns = s->conf.limits.idle_ns;
+    c->stall_timeout_ns = s->conf.limits.stall_ns;
+    c->clock = s->clock;
+    c->metrics = &s->metrics.net;
+}
+
+static bool create_front(struct gw_server *s, size_t i, const char *host, uint16_t *port,
+                         struct sl_error *err)
+{
+    struct front_place *place = &s->fronts[i];
+    struct gw_front_conf c;
+    struct gw_front_port p = {
+        .wake = on_wake, .drained = on_drained, .stopped = on_stopped, .ctx = place};
+    fill_front_conf(s, &c);
+    c.address = host;
+    c.port = *port;
+    c.index = (unsigned)i;
+    place->server = s;
+    int rc = uv_async_init(&s->loop, &place->mail, on_mail);
+    if (rc != 0)
+        return fail(err, "cannot wake the loop", rc);
+    uv_loop_t *loop = s->conf.net_threads == 0 ? &s->loop : NULL;
+    if (gw_front_create(&c, &p, loop, err, &place->front) != SL_OK)
+        return false;
+    *port = gw_front_bound_port(place->front);
+    return true;
+}
+
+static bool create_fronts(struct gw_server *s, uint16_t *out_port, struct sl_error *err)
+{
+    char host[256];
+    size_t count = s->conf.net_threads == 0 ? 1 : (size_t)s->conf.net_threads;
+    s->fronts = calloc(count, sizeof *s->fronts);
+    if (s->fronts == NULL) {
+        sl_error_set(err, SL_REASON_INTERNAL, "no memory for %zu net threads", count);
+        return false;
+    }
+    if (!gw_conf_split_address(s->conf.listen_grpc, host, sizeof host, out_port))
+        return false; /* gw_conf_load has checked it */
+    s->front_count = count;
+    for (size_t i = 0; i < count; i++)
+        if (!create_front(s, i, host, out_port, err)) {
+            s->front_count = i + 1;
+            return false;
+        }
+    return true;
+}
+
+static bool is_ready(void *ctx)
+{
+    struct gw_server *s = ctx;
+    return atomic_load_explicit(&s->is_ready, memory_order_relaxed);
+}
+
+static bool create_http(struct gw_server *s, uint16_t *out_port, struct sl_error *err)
+{
+    char host[256];
+    if (!gw_conf_split_address(s->conf.listen_http, host, sizeof host, out_port))
+        return false;
+    struct gw_http_conf c;
+    gw_http_conf_defaults(&c);
+    c.address = host;
+    c.port = *out_port;
+    struct gw_http_port p = {.is_ready = is_ready, .ctx = s, .registry = s->metrics.registry};
+    if (gw_http_create(&c, &p, err, &s->http) != SL_OK)
+        return false;
+    *out_port = gw_http_bound_port(s->http);
+    return true;
+}
+
+static bool watch_link(struct gw_server *s, struct sl_error *err)
+{
+    int fds[GW_LINK_FDS];
+    gw_link_fds(s->link, fds);
+    for (size_t i = 0; i < GW_LINK_FDS; i++) {
+        int rc = uv_poll_init(&s->loop, &s->link_polls[i], fds[i]);
+        if (rc == 0)
+            rc = uv_poll_start(&s->link_polls[i], UV_READABLE, on_link);
+        if (rc != 0)
+            return fail(err, "cannot watch the link", rc);
+    }
+    return true;
+}
+
+static bool watch_signals(struct gw_server *s, struct sl_error *err)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < SL_ARRAY_LEN(numbers); i++) {
+        int rc = uv_signal_init(&s->loop, &s->signals[i]);
+        s->signals[i].data = s;
+        if (rc == 0)
+            rc = uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+        if (rc != 0)
+            return fail(err, "cannot watch signals", rc);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return true;
+}
+
+static bool create_loop(struct gw_server *s, struct sl_error *err)
+{
+    int rc = uv_loop_init(&s->loop);
+    if (rc != 0)
+        return fail(err, "cannot create the loop", rc);
+    s->has_loop = true;
+    uv_check_init(&s->loop, &s->check);
+    uv_timer_init(&s->loop, &s->timer);
+    s->check.data = s->timer.data = s;
+    rc = uv_check_start(&s->check, on_check);
+    return rc == 0 || fail(err, "cannot start the loop", rc);
+}
+
+static void announce(const struct gw_server *s, uint16_t grpc_port, uint16_t http_port)
+{
+    char grpc[256], http[256], line[640];
+    uint16_t ignored;
+    if (!gw_conf_split_address(s->conf.listen_grpc, grpc, sizeof grpc, &ignored) ||
+        !gw_conf_split_address(s->conf.listen_http, http, sizeof http, &ignored))
+        return;
+    int n = snprintf(line, sizeof line, "listening grpc=%s:%u http=%s:%u\n", grpc, grpc_port, http,
+                     http_port);
+    sl_log(SL_LOG_INFO, "listening", SL_S("grpc", grpc), SL_U("grpc_port", grpc_port),
+           SL_S("http", http), SL_U("http_port", http_port),
+           SL_S("control", gw_link_control_endpoint(s->link)),
+           SL_S("bulk", gw_link_bulk_endpoint(s->link)));
+    if (s->options.announce_fd >= 0 && write(s->options.announce_fd, line, (size_t)n) != n)
+        sl_log(SL_LOG_WARN, "nobody reads the announcement");
+}
+
+static bool create_parts(struct gw_server *s, struct sl_error *err)
+{
+    uint16_t grpc_port, http_port;
+    if (gw_metrics_init(&s->metrics) != SL_OK) {
+        sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
+        return false;
+    }
+    if (!create_loop(s, err) || !create_link(s, err) || !create_flow(s, err) ||
+        !create_fronts(s, &grpc_port, err) || !create_http(s, &http_port, err) ||
+        !watch_link(s, err) || !watch_signals(s, err))
+        return false;
+    announce(s, grpc_port, http_port);
+    return true;
+}
+
+sl_status gw_server_create(const struct gw_conf *conf, const struct gw_server_options *options,
+                           const struct sl_clock *clock, struct gw_server **out, struct sl_error *err)
+{
+    struct gw_server *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return SL_ENOMEM;
+    s->conf = *conf;
+    s->options = *options;
+    s->clock = clock;
+    if (!create_parts(s, err)) {
+        gw_server_destroy(s);
+        return SL_EIO;
+    }
+    *out = s;
+    return SL_OK;
+}
+
+void gw_server_run(struct gw_server *s)
+{
+    for (size_t i = 0; i < s->front_count; i++)
+        if (gw_front_start(s->fronts[i].front) != SL_OK)
+            sl_log(SL_LOG_ERROR, "a net thread cannot start", SL_U("index", i));
+    turn(s);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+}
+
+/* Fronts first: theirs are handles on the loop and exchanges in the flow. The HTTP thread reads metrics. */
+void gw_server_destroy(struct gw_server *s)
+{
+    if (s == NULL)
+        return;
+    gw_http_destroy(s->http);
+    for (size_t i = 0; i < s->front_count; i++)
+        gw_front_destroy(s->fronts[i].front);
+    gw_flow_destroy(s->flow);
+    if (s->has_loop) {
+        uv_walk(&s->loop, close_handle, NULL);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&s->loop);
+    }
+    gw_link_destroy(s->link);
+    gw_metrics_finish(&s->metrics);
+    free(s->fronts);
+    free(s);
+}
