@@ -162,12 +162,14 @@ int64_t sl_metric_value(const struct sl_metric *m)
 
 /* ------------------------------------------------------------------------------------------- page */
 
-/* The shortest decimal text that reads back as the same number: 0.1, not 0.10000000000000001. */
+/* The shortest decimal text that reads back as the same number: 0.1, not 0.10000000000000001. What
+ * people read as they count, up to 1e15, has no exponent. */
 static const char *format_number(double x, char out[32])
 {
+    bool wants_no_exponent = x < 1e15;
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, x);
-        if (strtod(out, NULL) == x)
+        if (strtod(out, NULL) == x && !(wants_no_exponent && strstr(out, "e+")))
             break;
     }
     return out;
