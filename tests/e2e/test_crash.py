@@ -80,6 +80,7 @@ def test_kill_9_of_the_executor_under_load(fresh):
 
 @pytest.mark.parametrize("how", ["segv", "abort", "exit", "kill"])
 def test_a_models_crash_ends_only_its_own_call(fresh, how):
+    fresh.allow_reports = True
     stub = fresh.stub()
     waiting = [stub.ModelInfer.future(scripted_request(run="20ms"), timeout=30) for _ in range(5)]
     outcome = refusal(stub.ModelInfer, scripted_request(crash=how))

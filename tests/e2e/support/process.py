@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -11,8 +12,18 @@ import psutil
 from .wait import wait_until
 
 
+# What the sanitizers print when they found something.
+REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*$", re.M)
+
+
 class Process:
-    """Starts argv with its standard error in a log file; stop() in a finally or by `with`."""
+    """Starts argv with its standard error in a log file; stop() in a finally or by `with`.
+
+    Leaving the `with` block fails the test when a sanitizer reported anything, unless the test
+    provoked it and set allow_reports.
+    """
+
+    allow_reports = False
 
     def __init__(self, argv, log, **kwargs):
         self.argv = [str(a) for a in argv]
@@ -27,8 +38,11 @@ class Process:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error_type, *_):
         self.stop()
+        reports = REPORT.findall(self.log())
+        if error_type is None and not self.allow_reports:
+            assert not reports, f"{self.log_path}: {reports}"
 
     @property
     def pid(self):
