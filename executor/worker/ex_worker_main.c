@@ -83,6 +83,15 @@ static int run(struct ex_worker *w, const struct ex_worker_options *o)
     return serve(w);
 }
 
+/* Without the last line's end. */
+static const char *trim(char *text)
+{
+    const size_t len = strlen(text);
+    if (len > 0 && text[len - 1] == '\n')
+        text[len - 1] = '\0';
+    return text;
+}
+
 /* With the process tied and the rings attached. */
 static int load_and_run(struct ex_worker *w, const struct ex_worker_options *o)
 {
@@ -95,8 +104,9 @@ static int load_and_run(struct ex_worker *w, const struct ex_worker_options *o)
         w->spec = ex_model_file_spec(file);
         code = run(w, o);
     } else {
-        const bool ended = sl_buf_append(&errors, "", 1) == SL_OK;
-        code = end_with(EX_WORKER_FAILED, ended ? (const char *)errors.data : sl_status_text(s));
+        char text[EX_WORKER_TEXT_MAX + 1];
+        snprintf(text, sizeof(text), "%.*s", (int)errors.len, (const char *)errors.data);
+        code = end_with(EX_WORKER_FAILED, errors.len > 0 ? trim(text) : sl_status_text(s));
     }
     ex_model_file_destroy(file);
     sl_buf_finish(&errors);
