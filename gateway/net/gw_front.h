@@ -84,6 +84,7 @@ typedef void (*gw_front_mail_fn)(void *ctx, struct gw_exchange *x, unsigned even
 void gw_front_take(struct gw_front *f, gw_front_mail_fn on_mail, void *ctx);
 /* GW_TO_NET_*; nothing leaves before the flush. */
 void gw_front_post(struct gw_front *f, struct gw_exchange *x, unsigned events);
+/* At the end of each turn in which something was taken or posted. */
 void gw_front_flush(struct gw_front *f);
 
 #endif

@@ -1,28 +1,56 @@
-/* gw_net_metrics.h - what the net threads count. Registered once at start, shared by all fronts. */
+/* gw_net_metrics.h - what the net threads count.
+ *
+ * A front counts in plain numbers (struct gw_net_counts) and adds them to the metrics, which all fronts
+ * share, once per loop turn.
+ */
 #ifndef GW_NET_METRICS_H
 #define GW_NET_METRICS_H
 
-#include "sl_metric.h"
+#include <stdint.h>
 
-struct gw_net_metrics {
-    struct sl_metric *connections;     /* gauge: open now */
-    struct sl_metric *accepted;        /* counters from here on */
-    struct sl_metric *accept_pauses;   /* max_connections was reached */
-    struct sl_metric *timeouts;        /* handshake, idle and stall */
-    struct sl_metric *protocol_errors; /* connections ended because the peer broke HTTP/2 */
-    struct sl_metric *requests;        /* streams with complete headers */
-    struct sl_metric
-        *refused_early; /* answered without asking flow: bad headers, framing, length */
-    struct sl_metric *resets_by_peer;
-    struct sl_metric *resets_by_us;
-    struct sl_metric
-        *read_pauses_outbound; /* read-pauses because the peer does not take its replies */
-    struct sl_metric *received_bytes;
-    struct sl_metric *sent_bytes;
+#include "sl_metric.h"
+#include "sl_status.h"
+
+/* X(field, counter or gauge, name, labels, help) */
+#define GW_NET_METRIC_MAP(X)                                                                       \
+    X(connections, gauge, "sluice_connections", "", "Connections of visitors that are open.")      \
+    X(accepted, counter, "sluice_connections_accepted_total", "", "Connections accepted.")         \
+    X(accept_pauses, counter, "sluice_accept_pauses_total", "",                                    \
+      "Times that a net thread stopped accepting because it had max_connections.")                 \
+    X(timeouts_handshake, counter, "sluice_connection_timeouts_total", "kind=\"handshake\"",       \
+      "Connections closed for standing still.")                                                    \
+    X(timeouts_idle, counter, "sluice_connection_timeouts_total", "kind=\"idle\"",                 \
+      "Connections closed for standing still.")                                                    \
+    X(timeouts_stall, counter, "sluice_connection_timeouts_total", "kind=\"stall\"",               \
+      "Connections closed for standing still.")                                                    \
+    X(protocol_errors, counter, "sluice_http2_errors_total", "",                                   \
+      "Connections ended because the peer broke HTTP/2 or passed a limit on abuse.")               \
+    X(requests, counter, "sluice_http2_requests_total", "", "Requests with complete headers.")     \
+    X(refused_early, counter, "sluice_http2_refused_total", "",                                    \
+      "Requests answered by the net thread: headers, framing, length, memory, a stalled body.")    \
+    X(resets_received, counter, "sluice_http2_resets_total", "by=\"peer\"", "RST_STREAM frames.")  \
+    X(resets_sent, counter, "sluice_http2_resets_total", "by=\"gateway\"", "RST_STREAM frames.")   \
+    X(read_pauses, counter, "sluice_read_pauses_total", "reason=\"outbound\"",                     \
+      "Times that a connection was not read on because its peer did not take its replies.")        \
+    X(received_bytes, counter, "sluice_received_bytes_total", "", "Bytes read from visitors.")     \
+    X(sent_bytes, counter, "sluice_sent_bytes_total", "", "Bytes written to visitors.")
+
+struct gw_net_counts {
+#define GW_NET_COUNT_FIELD(field, kind, name, labels, help) int64_t field;
+    GW_NET_METRIC_MAP(GW_NET_COUNT_FIELD)
+#undef GW_NET_COUNT_FIELD
 };
 
-/* Errors: SL_ENOMEM. */
+struct gw_net_metrics {
+#define GW_NET_METRIC_FIELD(field, kind, name, labels, help) struct sl_metric *field;
+    GW_NET_METRIC_MAP(GW_NET_METRIC_FIELD)
+#undef GW_NET_METRIC_FIELD
+};
+
+/* Once at start. Errors: SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_net_metrics_register(struct sl_metric_registry *r,
                                                 struct gw_net_metrics *out);
+/* Adds the counts and sets them to 0. m may be NULL. */
+void gw_net_metrics_add(const struct gw_net_metrics *m, struct gw_net_counts *counts);
 
 #endif

@@ -1,0 +1,365 @@
+/* gw_conn.c - libuv's side of a connection. */
+#include "gw_conn.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "sl_log.h"
+
+enum {
+    VECTORS_MAX = 64,
+    TURN_BYTES_MAX = 4 << 20, /* one connection's share of a turn */
+    PEER_TEXT_BYTES = 64,
+};
+#define LINGER_NS (2 * SL_NS_PER_S)
+
+enum conn_state { OPEN, LINGERING, CLOSING };
+
+struct gw_conn {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    struct gw_conn_host *host;
+    struct gw_h2 *h2;
+    struct gw_conn *prev, *next; /* host.conns */
+    struct gw_conn *dirty_next;  /* host.dirty */
+    enum conn_state state;
+    bool is_dirty;
+    bool is_reading;
+    bool is_writing; /* libuv has write_bytes of ours */
+    size_t write_bytes;
+    sl_mono_ns opened_at;
+    sl_mono_ns input_at;  /* last bytes read */
+    sl_mono_ns output_at; /* last bytes written, or left to libuv */
+    sl_mono_ns lingers_since;
+    char peer[PEER_TEXT_BYTES];
+};
+
+static sl_mono_ns now_of(const struct gw_conn *c)
+{
+    return c->host->now(c->host->ctx);
+}
+
+/* ---- the end ---- */
+
+static void on_close(uv_handle_t *handle)
+{
+    struct gw_conn *c = handle->data;
+    struct gw_conn_host *host = c->host;
+    gw_h2_destroy(c->h2);
+    DL_DELETE(host->conns, c);
+    if (c->is_dirty)
+        LL_DELETE2(host->dirty, c, dirty_next);
+    host->conn_count--;
+    host->counts.connections--;
+    free(c);
+    host->on_closed(host->ctx);
+}
+
+static void close_conn(struct gw_conn *c)
+{
+    if (c->state == CLOSING)
+        return;
+    c->state = CLOSING;
+    uv_close((uv_handle_t *)&c->tcp, on_close);
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct gw_conn *c = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init((char *)c->host->read_buffer, (unsigned)c->host->read_buffer_bytes);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct gw_conn *c = stream->data;
+    if (n < 0)
+        close_conn(c);
+    if (n <= 0 || c->state != OPEN)
+        return;
+    c->host->counts.received_bytes += n;
+    c->input_at = now_of(c);
+    /* SL_EPROTO shows at the end of the turn, when the GOAWAY has been written. */
+    (void)!gw_h2_input(c->h2, sl_span_of(buf->base, (size_t)n), c->input_at);
+    gw_conn_mark(c);
+}
+
+static void set_reading(struct gw_conn *c, bool wanted)
+{
+    if (c->is_reading == wanted)
+        return;
+    c->is_reading = wanted;
+    if (!wanted) {
+        c->host->counts.read_pauses++;
+        uv_read_stop((uv_stream_t *)&c->tcp);
+    } else if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0) {
+        close_conn(c);
+    }
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    if (status != 0 && status != UV_ECANCELED)
+        close_conn(req->data);
+}
+
+static void linger(struct gw_conn *c)
+{
+    c->state = LINGERING;
+    c->lingers_since = now_of(c);
+    c->shutdown.data = c;
+    set_reading(c, true);
+    if (c->state == LINGERING &&
+        uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0)
+        close_conn(c);
+}
+
+/* ---- writing ---- */
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct gw_conn *c = req->data;
+    c->is_writing = false;
+    if (status != 0) {
+        close_conn(c);
+        return;
+    }
+    c->host->counts.sent_bytes += (int64_t)c->write_bytes;
+    c->output_at = now_of(c);
+    gw_h2_sent(c->h2, c->write_bytes);
+    gw_conn_mark(c);
+}
+
+static size_t to_bufs(const struct iovec *v, size_t count, uv_buf_t *out)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = uv_buf_init(v[i].iov_base, (unsigned)v[i].iov_len);
+        bytes += v[i].iov_len;
+    }
+    return bytes;
+}
+
+/* What the socket did not take now is libuv's to send when it can. */
+static void leave_to_libuv(struct gw_conn *c)
+{
+    struct iovec v[VECTORS_MAX];
+    uv_buf_t bufs[VECTORS_MAX];
+    size_t count = gw_h2_pending(c->h2, v, VECTORS_MAX);
+    c->write_bytes = to_bufs(v, count, bufs);
+    c->write.data = c;
+    c->is_writing = true;
+    c->output_at = now_of(c);
+    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, bufs, (unsigned)count, on_written) != 0) {
+        c->is_writing = false;
+        close_conn(c);
+    }
+}
+
+/* Bytes that left; 0: there is nothing to send, or the socket is full, or the connection is closing. */
+static size_t write_some(struct gw_conn *c)
+{
+    struct iovec v[VECTORS_MAX];
+    uv_buf_t bufs[VECTORS_MAX];
+    size_t count = gw_h2_output(c->h2, v, VECTORS_MAX, now_of(c));
+    if (count == 0)
+        return 0;
+    size_t offered = to_bufs(v, count, bufs);
+    int rv = uv_try_write((uv_stream_t *)&c->tcp, bufs, (unsigned)count);
+    if (rv < 0 && rv != UV_EAGAIN) {
+        close_conn(c);
+        return 0;
+    }
+    size_t sent = rv > 0 ? (size_t)rv : 0;
+    if (sent > 0) {
+        c->host->counts.sent_bytes += rv;
+        c->output_at = now_of(c);
+        gw_h2_sent(c->h2, sent);
+    }
+    if (sent == offered)
+        return sent;
+    leave_to_libuv(c);
+    return 0;
+}
+
+/* true: its share of the turn is used up and there is more. */
+static bool write_conn(struct gw_conn *c)
+{
+    size_t total = 0, n = 0;
+    while (c->state == OPEN && !c->is_writing && total < TURN_BYTES_MAX && (n = write_some(c)) > 0)
+        total += n;
+    if (c->state != OPEN)
+        return false;
+    if (!c->is_writing && n == 0 && gw_h2_is_over(c->h2)) {
+        linger(c);
+        return false;
+    }
+    set_reading(c, gw_h2_wants_input(c->h2));
+    return total >= TURN_BYTES_MAX;
+}
+
+void gw_conn_mark(struct gw_conn *c)
+{
+    if (c->is_dirty)
+        return;
+    c->is_dirty = true;
+    c->dirty_next = c->host->dirty;
+    c->host->dirty = c;
+}
+
+bool gw_conn_write_dirty(struct gw_conn_host *host)
+{
+    struct gw_conn *todo = host->dirty;
+    bool is_more = false;
+    host->dirty = NULL;
+    while (todo != NULL) {
+        struct gw_conn *c = todo;
+        todo = c->dirty_next;
+        c->is_dirty = false;
+        if (write_conn(c)) {
+            gw_conn_mark(c);
+            is_more = true;
+        }
+    }
+    return is_more;
+}
+
+/* ---- the beginning ---- */
+
+static void name_peer(struct gw_conn *c)
+{
+    struct sockaddr_storage a = {0};
+    int len = sizeof a;
+    char host[INET6_ADDRSTRLEN] = "?";
+    uint16_t port = 0;
+    uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&a, &len);
+    if (a.ss_family == AF_INET6) {
+        uv_ip6_name((struct sockaddr_in6 *)&a, host, sizeof host);
+        port = ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
+    } else if (a.ss_family == AF_INET) {
+        uv_ip4_name((struct sockaddr_in *)&a, host, sizeof host);
+        port = ntohs(((struct sockaddr_in *)&a)->sin_port);
+    }
+    snprintf(c->peer, sizeof c->peer, a.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+static void on_close_unborn(uv_handle_t *handle)
+{
+    struct gw_conn *c = handle->data;
+    gw_h2_destroy(c->h2);
+    free(c);
+}
+
+static sl_status open_conn(struct gw_conn *c, struct gw_listener *l)
+{
+    struct gw_conn_host *host = c->host;
+    sl_status s = gw_listener_accept(l, &c->tcp);
+    if (s != SL_OK)
+        return s;
+    name_peer(c);
+    c->opened_at = c->input_at = c->output_at = now_of(c);
+    s = gw_h2_create(&host->h2_conf, &host->h2_port, sl_span_str(c->peer), c, c->opened_at, &c->h2);
+    if (s != SL_OK)
+        return s;
+    if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0)
+        return SL_EIO;
+    c->is_reading = true;
+    return SL_OK;
+}
+
+sl_status gw_conn_accept(struct gw_conn_host *host, struct gw_listener *l)
+{
+    struct gw_conn *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return SL_ENOMEM;
+    c->host = host;
+    if (uv_tcp_init(host->loop, &c->tcp) != 0) {
+        free(c);
+        return SL_EIO;
+    }
+    c->tcp.data = c;
+    sl_status s = open_conn(c, l);
+    if (s != SL_OK) {
+        uv_close((uv_handle_t *)&c->tcp, on_close_unborn);
+        return s;
+    }
+    DL_APPEND(host->conns, c);
+    host->conn_count++;
+    host->counts.accepted++;
+    host->counts.connections++;
+    gw_conn_mark(c); /* SETTINGS */
+    return SL_OK;
+}
+
+/* ---- time and drain ---- */
+
+static void time_out(struct gw_conn *c, const char *kind, int64_t *count)
+{
+    ++*count;
+    sl_log(SL_LOG_DEBUG, "connection timed out", SL_S("peer", c->peer), SL_S("timer", kind));
+    close_conn(c);
+}
+
+/* Politely: a request may be on its way, and its sender should learn that it was not taken. */
+static void end_idle(struct gw_conn *c)
+{
+    c->host->counts.timeouts_idle++;
+    gw_h2_begin_end(c->h2);
+    gw_conn_mark(c);
+}
+
+static void tick_conn(struct gw_conn *c, sl_mono_ns now)
+{
+    struct gw_conn_host *host = c->host;
+    if (c->state == LINGERING && now - c->lingers_since > LINGER_NS)
+        close_conn(c);
+    if (c->state != OPEN)
+        return;
+    if (gw_h2_tick(c->h2, now))
+        gw_conn_mark(c);
+    if (!gw_h2_is_ready(c->h2) && now - c->opened_at > host->handshake_timeout_ns)
+        time_out(c, "handshake", &host->counts.timeouts_handshake);
+    else if (c->is_writing && now - c->output_at > host->stall_timeout_ns)
+        time_out(c, "stall", &host->counts.timeouts_stall);
+    else if (gw_h2_is_idle(c->h2) && now - c->input_at > host->idle_timeout_ns &&
+             now - c->output_at > host->idle_timeout_ns)
+        end_idle(c);
+}
+
+void gw_conn_tick_all(struct gw_conn_host *host)
+{
+    struct gw_conn *c, *next;
+    sl_mono_ns now = host->now(host->ctx);
+    DL_FOREACH_SAFE (host->conns, c, next)
+        tick_conn(c, now);
+}
+
+void gw_conn_announce_end_all(struct gw_conn_host *host)
+{
+    struct gw_conn *c;
+    DL_FOREACH (host->conns, c) {
+        gw_h2_announce_end(c->h2);
+        gw_conn_mark(c);
+    }
+}
+
+void gw_conn_begin_end_all(struct gw_conn_host *host)
+{
+    struct gw_conn *c;
+    DL_FOREACH (host->conns, c) {
+        gw_h2_begin_end(c->h2);
+        gw_conn_mark(c);
+    }
+}
+
+void gw_conn_close_all(struct gw_conn_host *host)
+{
+    struct gw_conn *c;
+    DL_FOREACH (host->conns, c)
+        close_conn(c);
+}

@@ -1,0 +1,30 @@
+/* gw_h2_guard.h - how much of what costs us more than the peer one connection may do. Pure.
+ *
+ * Token buckets: a burst, refilled at a rate. What nghttp2 already bounds (resets by the peer, CONTINUATION
+ * frames, unsent acknowledgements, SETTINGS entries) is set at the session; here is the rest.
+ */
+#ifndef GW_H2_GUARD_H
+#define GW_H2_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sl_time.h"
+
+enum gw_h2_abuse {
+    GW_H2_ABUSE_RESETS_PROVOKED, /* RST_STREAM that the peer's errors made us send ("MadeYouReset") */
+    GW_H2_ABUSE_CHEAP_FRAMES,    /* PING, SETTINGS, PRIORITY, empty DATA, unknown frames */
+    GW_H2_ABUSE_COUNT,
+};
+
+struct gw_h2_guard {
+    double tokens[GW_H2_ABUSE_COUNT];
+    sl_mono_ns refilled_at;
+};
+
+void gw_h2_guard_init(struct gw_h2_guard *g, sl_mono_ns now);
+/* Takes one token. false: there was none, the connection should end. */
+bool gw_h2_guard_take(struct gw_h2_guard *g, enum gw_h2_abuse what, sl_mono_ns now);
+const char *gw_h2_guard_text(enum gw_h2_abuse what);
+
+#endif

@@ -1,0 +1,227 @@
+/* gw_h2_reply.c - what goes: replies and refusals become frames; payload leaves by reference. */
+#include <utlist.h>
+
+#include "gw_h2_int.h"
+
+/* ---- header lists ---- */
+
+static size_t to_nv(const struct gw_grpc_fields *f, nghttp2_nv *out)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        const struct gw_grpc_field *from = &f->at[i];
+        unsigned flags = from->recurs ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX;
+        if (from->is_static)
+            flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+        out[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)from->name, (uint8_t *)(uintptr_t)from->value,
+                              from->name_len, from->value_len, (uint8_t)flags};
+    }
+    return f->count;
+}
+
+static void submit_trailers_only(struct gw_h2 *h, struct gw_stream *s, int http_status,
+                                 const struct gw_reply *r)
+{
+    struct gw_grpc_fields fields;
+    nghttp2_nv nv[GW_GRPC_FIELDS_MAX];
+    gw_grpc_fields_trailers_only(&fields, http_status, r);
+    if (nghttp2_submit_response(h->session, s->id, nv, to_nv(&fields, nv), NULL) != 0)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
+/* ---- refusals ---- */
+
+void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
+                  const struct gw_reply *refusal)
+{
+    h->port->counts->refused_early++;
+    s->is_refused = true;
+    gw_stream_drop_body(s);
+    gw_h2_post_gone(h, s);
+    submit_trailers_only(h, s, http_status, refusal);
+}
+
+void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error)
+{
+    struct gw_reply refusal = {.error = *error};
+    gw_h2_refuse(h, s, 200, &refusal);
+}
+
+/* ---- replies ---- */
+
+/* How many of at most max bytes can leave in one frame: the prefix and a few pieces. */
+static size_t frame_bytes(const struct gw_stream *s, size_t max)
+{
+    const struct gw_reply *r = &s->x.reply;
+    uint64_t sent = GW_GRPC_PREFIX_BYTES + r->message_bytes - s->reply_left_bytes;
+    uint64_t n = sent < GW_GRPC_PREFIX_BYTES ? GW_GRPC_PREFIX_BYTES - sent : 0;
+    size_t offset = s->piece_offset, pieces = 0;
+    for (size_t i = s->piece; i < r->piece_count && pieces < GW_H2_PIECES_PER_FRAME; i++) {
+        n += r->pieces[i].len - offset;
+        pieces += r->pieces[i].len > 0;
+        offset = 0;
+    }
+    if (n > s->reply_left_bytes)
+        n = s->reply_left_bytes;
+    return n < max ? (size_t)n : max;
+}
+
+static void submit_trailers(struct gw_h2 *h, struct gw_stream *s)
+{
+    struct gw_grpc_fields fields;
+    nghttp2_nv nv[GW_GRPC_FIELDS_MAX];
+    gw_grpc_fields_trailers(&fields, &s->x.reply);
+    if (nghttp2_submit_trailer(h->session, s->id, nv, to_nv(&fields, nv)) != 0)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
+static ssize_t on_read_reply(nghttp2_session *session, int32_t id, uint8_t *buf, size_t max,
+                             uint32_t *flags, nghttp2_data_source *source, void *user_data)
+{
+    struct gw_h2 *h = user_data;
+    struct gw_stream *s = source->ptr;
+    (void)session, (void)id, (void)buf;
+    size_t n = frame_bytes(s, max);
+    if (n == 0) /* the pieces are less than message_bytes: flow's mistake, the stream is reset */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (n == s->reply_left_bytes) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        submit_trailers(h, s);
+    }
+    return h->is_dead ? NGHTTP2_ERR_CALLBACK_FAILURE : (ssize_t)n;
+}
+
+static sl_status put_prefix(struct gw_h2 *h, struct gw_stream *s, size_t *left)
+{
+    uint8_t prefix[GW_GRPC_PREFIX_BYTES];
+    uint64_t sent = GW_GRPC_PREFIX_BYTES + s->x.reply.message_bytes - s->reply_left_bytes;
+    if (sent >= GW_GRPC_PREFIX_BYTES)
+        return SL_OK;
+    size_t n = GW_GRPC_PREFIX_BYTES - (size_t)sent;
+    if (n > *left)
+        n = *left;
+    gw_grpc_frame_prefix((uint32_t)s->x.reply.message_bytes, prefix);
+    *left -= n;
+    return gw_h2_out_copy(&h->out, prefix + sent, n);
+}
+
+static sl_status put_piece(struct gw_h2 *h, struct gw_stream *s, size_t *left)
+{
+    const struct sl_span *p = &s->x.reply.pieces[s->piece];
+    const uint8_t *from = p->data + s->piece_offset;
+    size_t n = p->len - s->piece_offset;
+    if (n > *left)
+        n = *left;
+    *left -= n;
+    s->piece_offset += n;
+    if (s->piece_offset == p->len) {
+        s->piece++;
+        s->piece_offset = 0;
+    }
+    return n <= GW_H2_COPIED_MAX ? gw_h2_out_copy(&h->out, from, n)
+                                 : gw_h2_out_borrow(&h->out, from, n);
+}
+
+static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                        size_t len, nghttp2_data_source *source, void *user_data)
+{
+    enum { HEAD_BYTES = 9 };
+    struct gw_h2 *h = user_data;
+    struct gw_stream *s = source->ptr;
+    (void)session, (void)frame; /* no padding: no such callback is set */
+    size_t left = len;
+    sl_status status = gw_h2_out_copy(&h->out, head, HEAD_BYTES);
+    if (status == SL_OK)
+        status = put_prefix(h, s, &left);
+    while (status == SL_OK && left > 0)
+        status = put_piece(h, s, &left);
+    if (status != SL_OK)
+        return gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory for output");
+    s->reply_left_bytes -= len;
+    s->progress_at = h->now;
+    return gw_h2_has_room(h) ? 0 : NGHTTP2_ERR_PAUSE;
+}
+
+static void submit_message(struct gw_h2 *h, struct gw_stream *s)
+{
+    struct gw_grpc_fields fields;
+    nghttp2_nv nv[GW_GRPC_FIELDS_MAX];
+    nghttp2_data_provider source = {.source.ptr = s, .read_callback = on_read_reply};
+    s->reply_left_bytes = GW_GRPC_PREFIX_BYTES + s->x.reply.message_bytes;
+    gw_grpc_fields_head(&fields);
+    if (nghttp2_submit_response(h->session, s->id, nv, to_nv(&fields, nv), &source) != 0)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
+static void submit_reply(struct gw_h2 *h, struct gw_stream *s)
+{
+    gw_stream_drop_body(s); /* the reply may be earlier than the request's end */
+    s->progress_at = h->now;
+    if (sl_error_is_set(&s->x.reply.error))
+        submit_trailers_only(h, s, 200, &s->x.reply);
+    else
+        submit_message(h, s);
+}
+
+static void end_orphan(struct gw_stream *s, const struct gw_h2_port *port)
+{
+    if (s->h2 != NULL) {
+        DL_DELETE(s->h2->orphans, s);
+        s->h2->open_count--;
+    }
+    gw_h2_depart(s, port);
+}
+
+void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port)
+{
+    s->is_replied = true;
+    if (s->is_closed)
+        end_orphan(s, port);
+    else if (!s->is_refused && !s->h2->is_dead)
+        submit_reply(s->h2, s);
+}
+
+/* ---- frames ---- */
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct gw_h2 *h = user_data;
+    int32_t id = frame->hd.stream_id;
+    int rv = 0;
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        h->port->counts->resets_sent++;
+        uint32_t code = frame->rst_stream.error_code;
+        bool is_provoked = code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL;
+        if (is_provoked && !gw_h2_guard_take(&h->guard, GW_H2_ABUSE_RESETS_PROVOKED, h->now))
+            return gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM,
+                              gw_h2_guard_text(GW_H2_ABUSE_RESETS_PROVOKED));
+    } else if (frame->hd.type == NGHTTP2_HEADERS &&
+               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+               nghttp2_session_get_stream_remote_close(session, id) == 0) {
+        /* Answered before the request was whole: the peer may stop sending it. */
+        rv = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+    } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+        h->port->counts->protocol_errors++;
+    }
+    return rv == 0 ? 0 : gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
+static ssize_t on_read_length(nghttp2_session *session, uint8_t type, int32_t id,
+                              int32_t connection_window, int32_t stream_window,
+                              uint32_t peer_frame_max, void *user_data)
+{
+    int32_t n = GW_H2_FRAME_BYTES_MAX;
+    (void)session, (void)type, (void)id, (void)user_data;
+    if (n > connection_window)
+        n = connection_window;
+    if (n > stream_window)
+        n = stream_window;
+    return (uint32_t)n > peer_frame_max ? (ssize_t)peer_frame_max : n;
+}
+
+void gw_h2_set_reply_callbacks(nghttp2_session_callbacks *c)
+{
+    nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_sent);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(c, on_read_length);
+}

@@ -1,0 +1,105 @@
+/* gw_stream.c - streams and their pool. */
+#include "gw_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+void gw_stream_pool_init(struct gw_stream_pool *p, const struct sl_alloc *alloc, size_t idle_max,
+                         void *front)
+{
+    *p = (struct gw_stream_pool){.alloc = alloc, .idle_max = idle_max, .front = front};
+}
+
+static struct gw_stream *create(struct gw_stream_pool *p)
+{
+    struct gw_stream *s = sl_alloc_zero(p->alloc, 1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    sl_arena_init(&s->x.arena, p->alloc, GW_STREAM_ARENA_MAX);
+    s->x.net_front = p->front;
+    s->x.net_stream = s;
+    DL_APPEND2(p->all, s, all_prev, all_next);
+    return s;
+}
+
+static void destroy(struct gw_stream_pool *p, struct gw_stream *s)
+{
+    DL_DELETE2(p->all, s, all_prev, all_next);
+    sl_arena_finish(&s->x.arena);
+    sl_alloc_free(p->alloc, s);
+}
+
+void gw_stream_pool_finish(struct gw_stream_pool *p)
+{
+    while (p->all != NULL) {
+        struct gw_stream *s = p->all;
+        if (s->is_replied)
+            gw_stream_release_reply(s);
+        gw_stream_drop_body(s);
+        destroy(p, s);
+    }
+}
+
+struct gw_stream *gw_stream_take(struct gw_stream_pool *p)
+{
+    struct gw_stream *s = p->idle;
+    if (s != NULL) {
+        LL_DELETE(p->idle, s);
+        p->idle_count--;
+    } else if ((s = create(p)) == NULL) {
+        return NULL;
+    }
+    p->taken_count++;
+    return s;
+}
+
+/* Field by field where that is cheaper: an exchange has much text that need not be cleared. */
+static void forget(struct gw_stream *s)
+{
+    struct gw_exchange *x = &s->x;
+    sl_arena_reset(&x->arena);
+    x->message_bytes = 0;
+    x->body = NULL;
+    x->flow_call = 0;
+    x->reply.error.reason = SL_REASON_OK;
+    x->reply.pieces = NULL;
+    x->reply.piece_count = 0;
+    x->reply.message_bytes = 0;
+    x->reply.trailer_count = 0;
+    x->reply.release = NULL;
+    x->reply.release_ctx = NULL;
+    s->prev = s->next = NULL;
+    memset(&s->h2, 0, sizeof *s - offsetof(struct gw_stream, h2));
+}
+
+void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s)
+{
+    gw_stream_drop_body(s);
+    forget(s);
+    p->taken_count--;
+    if (p->idle_count >= p->idle_max) {
+        destroy(p, s);
+        return;
+    }
+    LL_PREPEND(p->idle, s);
+    p->idle_count++;
+}
+
+void gw_stream_release_reply(struct gw_stream *s)
+{
+    struct gw_reply *r = &s->x.reply;
+    void (*release)(void *ctx) = r->release;
+    r->release = NULL;
+    if (release != NULL)
+        release(r->release_ctx);
+}
+
+void gw_stream_drop_body(struct gw_stream *s)
+{
+    gw_body_release(s->body);
+    s->body = NULL;
+    free(s->early);
+    s->early = NULL;
+    s->early_bytes = 0;
+}
