@@ -22,22 +22,12 @@
 #include <stdint.h>
 
 #include "ex_param.h"
+#include "ex_slice.h"
 #include "sl_dtype.h"
 #include "sl_reason.h"
 #include "sl_span.h"
 
 struct ex_model_spec; /* executor/core/ex_model.h */
-
-enum ex_slice_kind { EX_SLICE_CPU, EX_SLICE_WHOLE, EX_SLICE_MIG, EX_SLICE_MPS, EX_SLICE_SHARED };
-
-struct ex_slice {
-    uint32_t id;
-    enum ex_slice_kind kind;
-    char device[64];       /* "cpu0", a GPU or MIG UUID */
-    uint64_t memory_bytes; /* 0: not limited */
-    uint32_t share_thousandths;
-    uint32_t cpu_threads; /* for engines that compute on the CPU; >= 1 */
-};
 
 /* An input or a finished output. */
 struct ex_tensor {

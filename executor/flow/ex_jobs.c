@@ -1,0 +1,704 @@
+/* ex_jobs.c - the story of a job, told in the order in which it happens. */
+#include "ex_jobs.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "ex_lease.h"
+#include "ex_task.h"
+#include "sl_text.h"
+
+/* What stands at one slice. */
+struct line {
+    struct ex_task *waiting; /* WAITING, in the order of arrival */
+    struct ex_task *posted; /* the first RUNNING or STOPPING, the others POSTED; all of one model */
+    uint32_t posted_count;
+    uint32_t job_count; /* all that belong to the slice, also RECEIVING */
+};
+
+struct ex_jobs {
+    const struct sl_alloc *alloc;
+    struct ex_jobs_conf conf;
+    const struct ex_catalog *catalog;
+    const struct ex_report_port *report;
+    const struct ex_worker_port *workers;
+    struct ex_lease_table *leases;
+    struct ex_task *by_lease;  /* hash of all but orphans */
+    struct ex_task *receiving; /* RECEIVING; the one that was fed last is last */
+    struct ex_job_counts counts;
+    struct ex_jobs_stats stats;
+    bool refuses_new;
+    struct line lines[EX_SLICES_MAX];
+};
+
+sl_status ex_jobs_create(const struct sl_alloc *alloc, const struct ex_jobs_conf *conf,
+                         const struct ex_catalog *catalog, const struct ex_report_port *report,
+                         const struct ex_worker_port *workers, struct ex_jobs **out)
+{
+    if (conf->jobs_max == 0 || conf->payload_max_bytes == 0 || conf->receive_patience_ns <= 0)
+        return SL_EINVAL;
+    struct ex_jobs *j = sl_alloc_zero(alloc, 1, sizeof(*j));
+    if (!j)
+        return SL_ENOMEM;
+    const sl_status st = ex_lease_create(alloc, conf->slice_count, &j->leases);
+    if (st != SL_OK) {
+        sl_alloc_free(alloc, j);
+        return st;
+    }
+    j->alloc = alloc;
+    j->conf = *conf;
+    j->catalog = catalog;
+    j->report = report;
+    j->workers = workers;
+    *out = j;
+    return SL_OK;
+}
+
+/* ---- the ends of a job */
+
+/* Every job is moved by this: an illegal move is a bug here and shows in ex_jobs_check. */
+static void move(struct ex_jobs *j, struct ex_task *t, enum ex_job_state to)
+{
+    j->stats.broken += ex_job_move(&j->counts, &t->state, to) != SL_OK;
+}
+
+/* From now on nobody waits for it: a later call may use its lease number. */
+static void make_orphan(struct ex_jobs *j, struct ex_task *t)
+{
+    if (t->is_orphan)
+        return;
+    t->is_orphan = true;
+    j->stats.orphans++;
+    HASH_DEL(j->by_lease, t);
+}
+
+/* Out of whichever list held it already; the end of its memory. */
+static void end_task(struct ex_jobs *j, struct ex_task *t)
+{
+    move(j, t, EX_JOB_ENDED);
+    j->lines[t->slice].job_count--;
+    if (!t->is_orphan)
+        HASH_DEL(j->by_lease, t);
+    if (t->posting.segment)
+        j->workers->segment_close(j->workers->ctx, t->posting.segment);
+    ex_task_destroy(j->alloc, t);
+}
+
+static void tell_result(struct ex_jobs *j, uint64_t lease, const struct ex_outcome *outcome)
+{
+    j->stats.results++;
+    j->stats.failures += outcome->reason != SL_REASON_OK;
+    j->report->result(j->report->ctx, lease, outcome);
+}
+
+static void tell_failure(struct ex_jobs *j, uint64_t lease, const struct sl_error *why,
+                         bool started, sl_gpu_us held)
+{
+    const struct ex_outcome outcome = {
+        .reason = why->reason, .text = why->text, .started = started, .held_us = held};
+    tell_result(j, lease, &outcome);
+}
+
+static void tell_returned(struct ex_jobs *j, uint64_t lease, enum sl_reason reason,
+                          const char *text)
+{
+    j->stats.returned++;
+    j->report->returned(j->report->ctx, lease, reason, text);
+}
+
+static void fail_task(struct ex_jobs *j, struct ex_task *t, const struct sl_error *why,
+                      bool started, sl_gpu_us held)
+{
+    if (!t->is_orphan)
+        tell_failure(j, t->lease, why, started, held);
+    end_task(j, t);
+}
+
+/* A job that will not begin here. The gateway was told that it had started: then it is an end. */
+static void give_back_task(struct ex_jobs *j, struct ex_task *t, enum sl_reason reason,
+                           const char *text)
+{
+    if (t->is_announced && !t->is_orphan) {
+        struct sl_error why;
+        sl_error_set(&why, SL_REASON_EXECUTOR_LOST, "%s", text);
+        tell_failure(j, t->lease, &why, false, 0);
+    } else if (!t->is_orphan) {
+        tell_returned(j, t->lease, reason, text);
+    }
+    end_task(j, t);
+}
+
+/* ---- a slice's line */
+
+static struct line *line_of(struct ex_jobs *j, const struct ex_task *t)
+{
+    return &j->lines[t->slice];
+}
+
+static bool is_stopping(const struct line *line)
+{
+    return line->posted && line->posted->state == EX_JOB_STOPPING;
+}
+
+/* The first of the posted jobs holds the slice from here on. */
+static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+{
+    struct ex_task *t = line->posted;
+    move(j, t, EX_JOB_RUNNING);
+    j->stats.broken += ex_lease_grant(j->leases, t->slice, t->lease) != SL_OK;
+    j->stats.broken += ex_lease_start(j->leases, t->slice, t->lease, t->limit_us, now) != SL_OK;
+    if (t->is_orphan) {
+        t->kill_at = sl_sat_add(now, j->conf.cancel_grace_ns);
+    } else if (!t->is_announced) {
+        t->is_announced = true;
+        j->report->started(j->report->ctx, t->lease);
+    }
+}
+
+/* The slice is free of the first posted job, which is taken out of the line. */
+static sl_gpu_us release_slice(struct ex_jobs *j, struct line *line, sl_mono_ns end)
+{
+    struct ex_task *t = line->posted;
+    sl_gpu_us held = 0;
+    j->stats.broken += ex_lease_end(j->leases, t->slice, t->lease, end, &held) != SL_OK;
+    DL_DELETE(line->posted, t);
+    line->posted_count--;
+    return held;
+}
+
+static void to_posted(struct ex_jobs *j, struct line *line, struct ex_task *t, sl_mono_ns now)
+{
+    DL_DELETE(line->waiting, t);
+    DL_APPEND(line->posted, t);
+    line->posted_count++;
+    move(j, t, EX_JOB_POSTED);
+    if (line->posted == t)
+        begin(j, line, now);
+}
+
+/* Offers a waiting job to its worker. Returns SL_EAGAIN when it has to wait on. */
+static sl_status offer(struct ex_jobs *j, struct line *line, struct ex_task *t, sl_mono_ns now)
+{
+    struct sl_error why = {.reason = SL_REASON_NO_CAPACITY, .text = "its input is too large"};
+    const sl_status st = j->workers->post(j->workers->ctx, t->slice, t->model, &t->posting, &why);
+    if (st == SL_EAGAIN)
+        return st;
+    if (st == SL_OK) {
+        to_posted(j, line, t, now);
+        return SL_OK;
+    }
+    DL_DELETE(line->waiting, t);
+    give_back_task(j, t, why.reason, why.text);
+    return SL_OK;
+}
+
+/* Gives the slice's worker what it can take. While it works, only jobs of its own model that are next
+ * in the line may follow; an idle slice takes the first job whose worker is ready. */
+static void pump(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+{
+    struct ex_task *t, *next;
+    DL_FOREACH_SAFE (line->waiting, t, next) {
+        if (is_stopping(line) || line->posted_count >= EX_POSTED_MAX)
+            return;
+        if (line->posted && line->posted->model != t->model)
+            return;
+        if (offer(j, line, t, now) == SL_EAGAIN && line->posted)
+            return;
+    }
+}
+
+/* ---- from the gateway: accept, bulk, cancel */
+
+/* A sentence why the call cannot even be looked at, or NULL. */
+static enum sl_reason may_accept(const struct ex_jobs *j, const struct ex_call *call,
+                                 uint32_t *out_model, struct sl_error *why)
+{
+    why->reason = SL_REASON_OK;
+    *out_model = ex_catalog_find(j->catalog, call->model, call->version);
+    if (j->refuses_new)
+        sl_error_set(why, SL_REASON_DRAINING, "the node is stopping");
+    else if (call->slice >= j->conf.slice_count)
+        sl_error_set(why, SL_REASON_NO_CAPACITY, "the node has no slice %u", call->slice);
+    else if (*out_model == ex_catalog_count(j->catalog))
+        sl_error_set(why, SL_REASON_MODEL_NOT_FOUND, "the node has no model '%s' version '%s'",
+                     call->model, call->version);
+    else if (j->lines[call->slice].job_count > j->conf.backlog_max)
+        sl_error_set(why, SL_REASON_NO_CAPACITY, "slice %u has %u calls in line already",
+                     call->slice, j->conf.backlog_max);
+    else if (ex_job_open_count(&j->counts) >= j->conf.jobs_max)
+        sl_error_set(why, SL_REASON_NO_CAPACITY, "the node has %u calls already", j->conf.jobs_max);
+    return why->reason;
+}
+
+static bool check_size(const struct ex_jobs *j, const struct ex_call *call, struct sl_error *why)
+{
+    if (call->payload_bytes <= j->conf.payload_max_bytes)
+        return true;
+    char limit[32];
+    sl_text_format_bytes(j->conf.payload_max_bytes, limit);
+    sl_error_set(why, SL_REASON_TOO_LARGE, "inputs of %llu bytes are more than the node's %s",
+                 (unsigned long long)call->payload_bytes, limit);
+    return false;
+}
+
+static void wait_for_slice(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
+{
+    struct line *line = line_of(j, t);
+    move(j, t, EX_JOB_WAITING);
+    DL_APPEND(line->waiting, t);
+    pump(j, line, now);
+}
+
+static void wait_for_bulk(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
+{
+    uint8_t *map;
+    move(j, t, EX_JOB_RECEIVING);
+    struct ex_segment *segment =
+        j->workers->segment_open(j->workers->ctx, ex_task_segment_bytes(t), &map);
+    if (!segment) {
+        give_back_task(j, t, SL_REASON_NO_CAPACITY, "the node has no memory for the inputs");
+        return;
+    }
+    ex_task_use_segment(t, segment, map);
+    t->give_up_at = sl_sat_add(now, j->conf.receive_patience_ns);
+    DL_APPEND(j->receiving, t);
+}
+
+void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns now)
+{
+    struct ex_task *t;
+    struct sl_error why;
+    uint32_t model;
+    HASH_FIND(hh, j->by_lease, &call->lease, sizeof(call->lease), t);
+    if (call->lease == 0 || t) {
+        j->stats.refused_messages++;
+        return;
+    }
+    if (may_accept(j, call, &model, &why) != SL_REASON_OK) {
+        tell_returned(j, call->lease, why.reason, why.text);
+        return;
+    }
+    if (!check_size(j, call, &why) ||
+        !ex_task_create(j->alloc, call, model, ex_catalog_spec(j->catalog, model), &t, &why)) {
+        tell_failure(j, call->lease, &why, false, 0);
+        return;
+    }
+    HASH_ADD(hh, j->by_lease, lease, sizeof(t->lease), t);
+    j->lines[t->slice].job_count++;
+    if (t->payload_bytes > 0)
+        wait_for_bulk(j, t, now);
+    else
+        wait_for_slice(j, t, now);
+}
+
+sl_status ex_jobs_bulk(struct ex_jobs *j, uint64_t lease, uint64_t offset, uint64_t total,
+                       struct sl_span bytes, sl_mono_ns now)
+{
+    struct ex_task *t;
+    HASH_FIND(hh, j->by_lease, &lease, sizeof(lease), t);
+    if (!t || t->state != EX_JOB_RECEIVING)
+        return SL_ENOENT;
+    if (total != t->payload_bytes || ex_task_receive(t, offset, bytes) != SL_OK) {
+        j->stats.refused_messages++;
+        return SL_EPROTO;
+    }
+    DL_DELETE(j->receiving, t);
+    if (t->received_bytes == t->payload_bytes) {
+        wait_for_slice(j, t, now);
+        return SL_OK;
+    }
+    t->give_up_at = sl_sat_add(now, j->conf.receive_patience_ns);
+    DL_APPEND(j->receiving, t);
+    return SL_OK;
+}
+
+/* Ends the worker of the running job; the job ends for that reason when the worker is gone. */
+static void stop(struct ex_jobs *j, struct ex_task *t, enum sl_reason reason)
+{
+    move(j, t, EX_JOB_STOPPING);
+    t->stop_reason = reason;
+    t->kill_at = SL_MONO_NEVER;
+    j->stats.broken += ex_lease_take_back(j->leases, t->slice, t->lease) != SL_OK;
+    j->workers->kill(j->workers->ctx, t->slice, t->model);
+}
+
+/* A posted job lies in the ring behind another one. The worker skips it, and if it had just begun it
+ * after all, it has cancel_grace_ns once it is the first. */
+static void disown_posted(struct ex_jobs *j, struct ex_task *t)
+{
+    j->workers->cancel(j->workers->ctx, t->slice, t->model, t->posting.job.seq);
+    make_orphan(j, t);
+}
+
+void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
+{
+    static const struct sl_error why = {SL_REASON_CANCELLED, "cancelled before its start"};
+    struct ex_task *t;
+    (void)now;
+    HASH_FIND(hh, j->by_lease, &lease, sizeof(lease), t);
+    if (!t)
+        return; /* its result is on the way */
+    if (t->state == EX_JOB_RUNNING) {
+        stop(j, t, SL_REASON_CANCELLED);
+    } else if (t->state == EX_JOB_POSTED) {
+        tell_failure(j, lease, &why, false, 0);
+        disown_posted(j, t);
+    } else if (t->state == EX_JOB_WAITING) {
+        DL_DELETE(line_of(j, t)->waiting, t);
+        fail_task(j, t, &why, false, 0);
+    } else if (t->state == EX_JOB_RECEIVING) {
+        DL_DELETE(j->receiving, t);
+        fail_task(j, t, &why, false, 0);
+    }
+}
+
+static void drop_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+{
+    struct ex_task *t, *next;
+    DL_FOREACH_SAFE (line->waiting, t, next) {
+        DL_DELETE(line->waiting, t);
+        make_orphan(j, t);
+        end_task(j, t);
+    }
+    DL_FOREACH (line->posted, t) {
+        if (t->state == EX_JOB_POSTED && !t->is_orphan)
+            disown_posted(j, t);
+        if (t->state == EX_JOB_RUNNING && !t->is_orphan)
+            t->kill_at = sl_sat_add(now, j->conf.cancel_grace_ns);
+        make_orphan(j, t);
+    }
+}
+
+void ex_jobs_drop_all(struct ex_jobs *j, sl_mono_ns now)
+{
+    struct ex_task *t, *next;
+    DL_FOREACH_SAFE (j->receiving, t, next) {
+        DL_DELETE(j->receiving, t);
+        make_orphan(j, t);
+        end_task(j, t);
+    }
+    for (size_t i = 0; i < j->conf.slice_count; i++)
+        drop_line(j, &j->lines[i], now);
+}
+
+/* ---- from the workers: results, deaths */
+
+void ex_jobs_worker_ready(struct ex_jobs *j, uint32_t slice, uint32_t model, sl_mono_ns now)
+{
+    (void)model;
+    pump(j, &j->lines[slice], now);
+}
+
+/* When the first posted job ended: now, or earlier when others that followed it end now too. */
+static sl_mono_ns end_of_first(const struct ex_jobs *j, const struct line *line, sl_gpu_us run,
+                               sl_mono_ns now)
+{
+    if (line->posted_count < 2 || run < 0)
+        return now;
+    const sl_mono_ns started_at = ex_lease_look(j->leases, line->posted->slice).started_at;
+    const sl_mono_ns end = sl_sat_add(started_at, sl_sat_mul(run, SL_NS_PER_US));
+    return end < now ? end : now;
+}
+
+static uint64_t payload_bytes(const struct ex_outcome *outcome)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < outcome->output_count; i++)
+        sum += outcome->outputs[i].bytes.len;
+    return sum;
+}
+
+static void tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome *outcome)
+{
+    const uint64_t bytes = payload_bytes(outcome);
+    if (bytes <= j->conf.payload_max_bytes) {
+        tell_result(j, t->lease, outcome);
+        return;
+    }
+    char limit[32];
+    struct sl_error why;
+    sl_text_format_bytes(j->conf.payload_max_bytes, limit);
+    sl_error_set(&why, SL_REASON_TOO_LARGE, "outputs of %llu bytes are more than the node's %s",
+                 (unsigned long long)bytes, limit);
+    tell_failure(j, t->lease, &why, outcome->started, outcome->held_us);
+}
+
+void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
+                    struct ex_outcome *outcome, sl_gpu_us run, sl_mono_ns now)
+{
+    struct line *line = &j->lines[slice];
+    struct ex_task *t = line->posted;
+    if (!t || t->model != model || t->posting.job.seq != seq) {
+        j->stats.refused_messages++;
+        return;
+    }
+    if (t->state == EX_JOB_STOPPING)
+        return; /* too late: its worker is being ended, and what follows it runs again */
+    const sl_mono_ns end = end_of_first(j, line, run, now);
+    outcome->started = true;
+    outcome->held_us = release_slice(j, line, end);
+    if (!t->is_orphan)
+        tell_outcome(j, t, outcome);
+    end_task(j, t);
+    if (line->posted)
+        begin(j, line, end);
+    pump(j, line, now);
+}
+
+static void stop_sentence(const struct ex_task *t, struct sl_error *out)
+{
+    char limit[32];
+    sl_text_format_duration(t->limit_us * SL_NS_PER_US, limit);
+    if (t->stop_reason == SL_REASON_DURATION_EXCEEDED)
+        sl_error_set(out, t->stop_reason, "Duration exceeded: the call used its %s", limit);
+    else if (t->stop_reason == SL_REASON_EXECUTOR_LOST)
+        sl_error_set(out, t->stop_reason, "the node stopped before the call was done");
+    else
+        sl_error_set(out, t->stop_reason, "cancelled after its start");
+}
+
+/* The job that held the slice of a worker that is gone. True: it had not begun and was put to `back`. */
+static void settle_first(struct ex_jobs *j, struct line *line, uint64_t started_seq,
+                         const char *text, sl_mono_ns now, struct ex_task **back)
+{
+    struct ex_task *t = line->posted;
+    struct sl_error why;
+    const bool has_begun = t->posting.job.seq <= started_seq;
+    const bool was_stopped = t->state == EX_JOB_STOPPING;
+    const sl_gpu_us held = release_slice(j, line, now);
+    if (was_stopped) {
+        stop_sentence(t, &why);
+        fail_task(j, t, &why, true, held);
+    } else if (has_begun || t->is_orphan) {
+        sl_error_set(&why, SL_REASON_MODEL_ERROR, "the model's process %s", text);
+        fail_task(j, t, &why, true, held);
+    } else {
+        t->death_count++;
+        DL_APPEND(*back, t);
+    }
+}
+
+/* Jobs behind it have not begun, or nobody knows of their beginning: they run again. */
+static void settle_others(struct line *line, bool was_stopped, struct ex_task **back)
+{
+    struct ex_task *t, *next;
+    DL_FOREACH_SAFE (line->posted, t, next) {
+        DL_DELETE(line->posted, t);
+        line->posted_count--;
+        t->death_count += !was_stopped;
+        DL_APPEND(*back, t);
+    }
+}
+
+/* Puts jobs in front of those that wait, without those that nobody wants or that outlived too many
+ * workers. */
+static void back_to_waiting(struct ex_jobs *j, struct line *line, struct ex_task *back,
+                            const char *text)
+{
+    struct ex_task *keep = NULL, *t, *next;
+    char sentence[SL_ERROR_TEXT_MAX];
+    snprintf(sentence, sizeof(sentence),
+             "%d processes of the model ended before the call began: "
+             "the last one %.300s",
+             EX_DEATHS_MAX, text);
+    DL_FOREACH_SAFE (back, t, next) {
+        DL_DELETE(back, t);
+        if (t->is_orphan || t->death_count >= EX_DEATHS_MAX) {
+            give_back_task(j, t, SL_REASON_NO_CAPACITY, sentence);
+        } else {
+            move(j, t, EX_JOB_WAITING);
+            DL_APPEND(keep, t);
+        }
+    }
+    DL_CONCAT(keep, line->waiting);
+    line->waiting = keep;
+}
+
+void ex_jobs_worker_lost(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t started_seq,
+                         const char *text, sl_mono_ns now)
+{
+    struct line *line = &j->lines[slice];
+    struct ex_task *back = NULL;
+    if (!line->posted || line->posted->model != model)
+        return;
+    const bool was_stopped = is_stopping(line);
+    settle_first(j, line, started_seq, text, now, &back);
+    settle_others(line, was_stopped, &back);
+    back_to_waiting(j, line, back, text);
+    pump(j, line, now);
+}
+
+void ex_jobs_worker_failed(struct ex_jobs *j, uint32_t slice, uint32_t model, const char *text,
+                           sl_mono_ns now)
+{
+    struct line *line = &j->lines[slice];
+    struct ex_task *t, *next;
+    DL_FOREACH_SAFE (line->waiting, t, next) {
+        if (t->model != model)
+            continue;
+        DL_DELETE(line->waiting, t);
+        give_back_task(j, t, SL_REASON_NO_CAPACITY, text);
+    }
+    pump(j, line, now);
+}
+
+/* ---- time and ends */
+
+static void give_up_receiving(struct ex_jobs *j, sl_mono_ns now)
+{
+    while (j->receiving && j->receiving->give_up_at <= now) {
+        struct ex_task *t = j->receiving;
+        DL_DELETE(j->receiving, t);
+        give_back_task(j, t, SL_REASON_NO_CAPACITY, "the inputs' bytes stopped coming");
+    }
+}
+
+void ex_jobs_tick(struct ex_jobs *j, sl_mono_ns now)
+{
+    give_up_receiving(j, now);
+    for (uint32_t i = 0; i < j->conf.slice_count; i++) {
+        struct ex_task *t = j->lines[i].posted;
+        if (!t || t->state != EX_JOB_RUNNING)
+            continue;
+        if (ex_lease_is_expired(j->leases, i, now))
+            stop(j, t, SL_REASON_DURATION_EXCEEDED);
+        else if (t->kill_at <= now)
+            stop(j, t, SL_REASON_CANCELLED);
+    }
+}
+
+sl_mono_ns ex_jobs_next_at(const struct ex_jobs *j)
+{
+    sl_mono_ns next = ex_lease_next_expiry(j->leases);
+    if (j->receiving && j->receiving->give_up_at < next)
+        next = j->receiving->give_up_at;
+    for (size_t i = 0; i < j->conf.slice_count; i++) {
+        const struct ex_task *t = j->lines[i].posted;
+        if (t && t->kill_at < next)
+            next = t->kill_at;
+    }
+    return next;
+}
+
+void ex_jobs_refuse_new(struct ex_jobs *j)
+{
+    j->refuses_new = true;
+}
+
+static void abandon_line(struct ex_jobs *j, struct line *line)
+{
+    static const char stopped[] = "the node stopped before the call began";
+    struct ex_task *t, *next;
+    DL_FOREACH_SAFE (line->waiting, t, next) {
+        DL_DELETE(line->waiting, t);
+        give_back_task(j, t, SL_REASON_DRAINING, stopped);
+    }
+    DL_FOREACH (line->posted, t) {
+        if (t->state == EX_JOB_POSTED && !t->is_orphan) {
+            tell_returned(j, t->lease, SL_REASON_DRAINING, stopped);
+            disown_posted(j, t);
+        } else if (t->state == EX_JOB_RUNNING) {
+            stop(j, t, SL_REASON_EXECUTOR_LOST);
+        }
+    }
+}
+
+void ex_jobs_abandon(struct ex_jobs *j, sl_mono_ns now)
+{
+    struct ex_task *t, *next;
+    (void)now;
+    j->refuses_new = true;
+    DL_FOREACH_SAFE (j->receiving, t, next) {
+        DL_DELETE(j->receiving, t);
+        give_back_task(j, t, SL_REASON_DRAINING, "the node stopped before the call began");
+    }
+    for (size_t i = 0; i < j->conf.slice_count; i++)
+        abandon_line(j, &j->lines[i]);
+}
+
+void ex_jobs_destroy(struct ex_jobs *j)
+{
+    if (!j)
+        return;
+    ex_jobs_drop_all(j, 0);
+    for (size_t i = 0; i < j->conf.slice_count; i++) {
+        struct ex_task *t, *next;
+        DL_FOREACH_SAFE (j->lines[i].posted, t, next) {
+            DL_DELETE(j->lines[i].posted, t);
+            end_task(j, t);
+        }
+    }
+    ex_lease_destroy(j->leases);
+    sl_alloc_free(j->alloc, j);
+}
+
+/* ---- looking */
+
+uint64_t ex_jobs_open_count(const struct ex_jobs *j)
+{
+    return ex_job_open_count(&j->counts);
+}
+
+const struct ex_job_counts *ex_jobs_counts(const struct ex_jobs *j)
+{
+    return &j->counts;
+}
+
+struct ex_jobs_stats ex_jobs_stats(const struct ex_jobs *j)
+{
+    return j->stats;
+}
+
+bool ex_jobs_is_busy(const struct ex_jobs *j, uint32_t slice, uint32_t model)
+{
+    const struct ex_task *t = j->lines[slice].posted;
+    return t && t->model == model;
+}
+
+/* The slice's lease and its first posted job say the same, and the others wait behind it. */
+static bool is_line_sound(const struct ex_jobs *j, uint32_t slice, uint64_t seen[])
+{
+    const struct line *line = &j->lines[slice];
+    const struct ex_lease_view view = ex_lease_look(j->leases, slice);
+    const struct ex_task *t;
+    uint32_t count = 0;
+    DL_FOREACH (line->waiting, t) {
+        seen[t->state]++;
+        if (t->state != EX_JOB_WAITING || t->slice != slice || t->is_orphan)
+            return false;
+    }
+    DL_FOREACH (line->posted, t) {
+        const bool is_first = t == line->posted;
+        seen[t->state]++;
+        count++;
+        if (t->slice != slice || t->model != line->posted->model)
+            return false;
+        if (is_first != (t->state == EX_JOB_RUNNING || t->state == EX_JOB_STOPPING))
+            return false;
+    }
+    if (!line->posted)
+        return count == line->posted_count && view.state == EX_LEASE_FREE;
+    return count == line->posted_count && view.lease == line->posted->lease &&
+           view.state == (is_stopping(line) ? EX_LEASE_RESETTING : EX_LEASE_RUNNING);
+}
+
+sl_status ex_jobs_check(const struct ex_jobs *j)
+{
+    uint64_t seen[EX_JOB_STATE_COUNT] = {0};
+    const struct ex_task *t;
+    if (j->stats.broken > 0)
+        return SL_EBROKEN;
+    for (uint32_t i = 0; i < j->conf.slice_count; i++) {
+        if (!is_line_sound(j, i, seen))
+            return SL_EBROKEN;
+    }
+    DL_FOREACH (j->receiving, t) {
+        seen[t->state]++;
+    }
+    for (int s = EX_JOB_NEW; s < EX_JOB_ENDED; s++) {
+        if (seen[s] != j->counts.in[s])
+            return SL_EBROKEN;
+    }
+    return SL_OK;
+}

@@ -1,0 +1,372 @@
+/* ex_link_wire.c - protobuf-c's structs on one side, ours on the other. */
+#include "ex_link_wire.h"
+
+#include "ex_record.h"
+#include "sl_pack.h"
+#include "sluice/node/v1/node.pb-c.h"
+
+typedef Sluice__Node__V1__Dispatch pb_dispatch;
+typedef Sluice__Node__V1__GatewayBatch pb_gateway_batch;
+typedef Sluice__Node__V1__Model pb_model;
+typedef Sluice__Node__V1__NodeBatch pb_node_batch;
+typedef Sluice__Node__V1__Parameter pb_parameter;
+typedef Sluice__Node__V1__Slice pb_slice;
+typedef Sluice__Node__V1__Tensor pb_tensor;
+typedef Sluice__Node__V1__TensorSpec pb_spec;
+
+/* protobuf-c's fields are not const although packing only reads them. */
+static void *unconst(const void *p)
+{
+    return (void *)(uintptr_t)p;
+}
+
+/* ---- down */
+
+static bool read_param(const pb_parameter *from, struct ex_param *out)
+{
+    out->name = from->name;
+    switch (from->value_case) {
+    case SLUICE__NODE__V1__PARAMETER__VALUE_BOOL_VALUE:
+        out->kind = EX_PARAM_BOOL;
+        out->value.b = from->bool_value;
+        return true;
+    case SLUICE__NODE__V1__PARAMETER__VALUE_INT64_VALUE:
+        out->kind = EX_PARAM_INT;
+        out->value.i = from->int64_value;
+        return true;
+    case SLUICE__NODE__V1__PARAMETER__VALUE_UINT64_VALUE:
+        out->kind = EX_PARAM_UINT;
+        out->value.u = from->uint64_value;
+        return true;
+    case SLUICE__NODE__V1__PARAMETER__VALUE_DOUBLE_VALUE:
+        out->kind = EX_PARAM_DOUBLE;
+        out->value.d = from->double_value;
+        return true;
+    case SLUICE__NODE__V1__PARAMETER__VALUE_STRING_VALUE:
+        out->kind = EX_PARAM_STRING;
+        out->value.s = from->string_value;
+        return true;
+    default:
+        return false; /* a parameter without a value says nothing */
+    }
+}
+
+static bool read_params(const pb_dispatch *from, struct sl_arena *arena, struct ex_call *out)
+{
+    if (from->n_parameters == 0)
+        return true;
+    struct ex_param *params = sl_arena_zero(arena, from->n_parameters, sizeof(*params));
+    out->params = params;
+    for (size_t i = 0; params && i < from->n_parameters; i++)
+        out->param_count += read_param(from->parameters[i], &params[out->param_count]);
+    return params != NULL;
+}
+
+static bool read_inputs(const pb_dispatch *from, struct sl_arena *arena, struct ex_call *out)
+{
+    if (from->n_inputs == 0)
+        return true;
+    struct ex_input *inputs = sl_arena_get(arena, from->n_inputs * sizeof(*inputs));
+    out->inputs = inputs;
+    out->input_count = from->n_inputs;
+    for (size_t i = 0; inputs && i < from->n_inputs; i++) {
+        const pb_tensor *t = from->inputs[i];
+        inputs[i] = (struct ex_input){.name = t->name,
+                                      .dtype = sl_dtype_from_name(sl_span_str(t->datatype)),
+                                      .dims = t->shape,
+                                      .rank = t->n_shape,
+                                      .offset_bytes = t->offset_bytes,
+                                      .length_bytes = t->length_bytes};
+    }
+    return inputs != NULL;
+}
+
+static bool read_call(const pb_dispatch *from, struct sl_arena *arena, struct ex_call *out)
+{
+    *out = (struct ex_call){.lease = from->lease,
+                            .slice = from->slice,
+                            .model = from->model,
+                            .version = from->version,
+                            .limit_us = from->limit_us,
+                            .outputs = (const char *const *)from->outputs,
+                            .output_count = from->n_outputs,
+                            .payload = sl_span_of(from->payload.data, from->payload.len),
+                            .payload_bytes = from->payload_bytes,
+                            .call_id = from->call_id};
+    return read_params(from, arena, out) && read_inputs(from, arena, out);
+}
+
+static bool read_calls(const pb_gateway_batch *from, struct sl_arena *arena,
+                       struct ex_gateway_batch *out)
+{
+    if (from->n_dispatches == 0)
+        return true;
+    struct ex_call *calls = sl_arena_get(arena, from->n_dispatches * sizeof(*calls));
+    for (size_t i = 0; calls && i < from->n_dispatches; i++) {
+        if (!read_call(from->dispatches[i], arena, &calls[i]))
+            return false;
+    }
+    out->calls = calls;
+    out->call_count = from->n_dispatches;
+    return calls != NULL;
+}
+
+static bool read_cancels(const pb_gateway_batch *from, struct sl_arena *arena,
+                         struct ex_gateway_batch *out)
+{
+    if (from->n_cancels == 0)
+        return true;
+    uint64_t *cancels = sl_arena_get(arena, from->n_cancels * sizeof(*cancels));
+    for (size_t i = 0; cancels && i < from->n_cancels; i++)
+        cancels[i] = from->cancels[i]->lease;
+    out->cancels = cancels;
+    out->cancel_count = from->n_cancels;
+    return cancels != NULL;
+}
+
+static void read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gateway_batch *out)
+{
+    out->has_welcome = true;
+    out->welcome =
+        (struct ex_welcome){from->protocol, from->bulk_window_bytes, from->inline_max_bytes,
+                            from->heartbeat_every_ms, from->lost_after_ms};
+}
+
+sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
+                             struct ex_gateway_batch *out)
+{
+    ProtobufCAllocator allocator = sl_pack_allocator(arena);
+    const pb_gateway_batch *b =
+        sluice__node__v1__gateway_batch__unpack(&allocator, message.len, message.data);
+    if (!b)
+        return SL_EPROTO;
+    *out = (struct ex_gateway_batch){.session = b->session,
+                                     .bulk_taken_bytes = b->bulk_taken_bytes,
+                                     .refusal = b->refuse ? b->refuse->text : NULL};
+    if (b->welcome)
+        read_welcome(b->welcome, out);
+    return read_calls(b, arena, out) && read_cancels(b, arena, out) ? SL_OK : SL_EPROTO;
+}
+
+sl_status ex_link_read_bulk(struct sl_span message, struct sl_arena *arena,
+                            struct ex_bulk_header *out)
+{
+    ProtobufCAllocator allocator = sl_pack_allocator(arena);
+    const Sluice__Node__V1__BulkHeader *h =
+        sluice__node__v1__bulk_header__unpack(&allocator, message.len, message.data);
+    if (!h)
+        return SL_EPROTO;
+    *out = (struct ex_bulk_header){h->session, h->lease, h->offset_bytes, h->total_bytes};
+    return SL_OK;
+}
+
+/* ---- up */
+
+static sl_status append(struct sl_buf *out, const pb_node_batch *batch)
+{
+    const size_t len = sluice__node__v1__node_batch__get_packed_size(batch);
+    const sl_status st = sl_buf_reserve(out, len);
+    if (st == SL_OK)
+        out->len += sluice__node__v1__node_batch__pack(batch, out->data + out->len);
+    return st;
+}
+
+sl_status ex_link_put_session(struct sl_buf *out, uint64_t session)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    batch.session = session;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_started(struct sl_buf *out, uint64_t lease)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Started started = SLUICE__NODE__V1__STARTED__INIT;
+    Sluice__Node__V1__Started *one = &started;
+    started.lease = lease;
+    batch.started = &one;
+    batch.n_started = 1;
+    return append(out, &batch);
+}
+
+static void fill_output(const struct ex_output *from, uint64_t offset, pb_tensor *out)
+{
+    sluice__node__v1__tensor__init(out);
+    out->name = unconst(from->name);
+    out->datatype = unconst(sl_dtype_name(from->dtype));
+    out->shape = unconst(from->dims);
+    out->n_shape = from->rank;
+    out->offset_bytes = offset;
+    out->length_bytes = from->bytes.len;
+}
+
+sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease, const struct ex_outcome *outcome,
+                             struct sl_span payload, uint64_t bulk_bytes)
+{
+    pb_tensor tensors[EX_TENSORS_MAX], *pointers[EX_TENSORS_MAX];
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT;
+    Sluice__Node__V1__Result *one = &result;
+    uint64_t offset = 0;
+    if (outcome->output_count > EX_TENSORS_MAX)
+        return SL_ETOOBIG;
+    for (size_t i = 0; i < outcome->output_count; i++) {
+        fill_output(&outcome->outputs[i], offset, &tensors[i]);
+        offset += outcome->outputs[i].bytes.len;
+        pointers[i] = &tensors[i];
+    }
+    result.lease = lease;
+    result.outputs = pointers;
+    result.n_outputs = outcome->output_count;
+    if (outcome->reason != SL_REASON_OK) {
+        result.reason = unconst(sl_reason_name(outcome->reason));
+        result.text = unconst(outcome->text);
+    }
+    result.payload = (ProtobufCBinaryData){payload.len, unconst(payload.data)};
+    result.payload_bytes = bulk_bytes;
+    result.started = outcome->started;
+    result.held_us = (uint64_t)outcome->held_us;
+    batch.results = &one;
+    batch.n_results = 1;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_returned(struct sl_buf *out, uint64_t lease, enum sl_reason reason,
+                               const char *text)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Returned returned = SLUICE__NODE__V1__RETURNED__INIT;
+    Sluice__Node__V1__Returned *one = &returned;
+    returned.lease = lease;
+    returned.reason = unconst(sl_reason_name(reason));
+    returned.text = unconst(text);
+    batch.returned = &one;
+    batch.n_returned = 1;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_heartbeat(struct sl_buf *out, uint64_t sequence)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Heartbeat heartbeat = SLUICE__NODE__V1__HEARTBEAT__INIT;
+    heartbeat.sequence = sequence;
+    batch.heartbeat = &heartbeat;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_bulk_taken(struct sl_buf *out, uint64_t bytes)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    batch.bulk_taken_bytes = bytes;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_draining(struct sl_buf *out)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    batch.draining = true;
+    return append(out, &batch);
+}
+
+size_t ex_link_write_bulk(const struct ex_bulk_header *header, uint8_t out[EX_BULK_HEADER_MAX])
+{
+    Sluice__Node__V1__BulkHeader h = SLUICE__NODE__V1__BULK_HEADER__INIT;
+    h.session = header->session;
+    h.lease = header->lease;
+    h.offset_bytes = header->offset_bytes;
+    h.total_bytes = header->total_bytes;
+    return sluice__node__v1__bulk_header__pack(&h, out);
+}
+
+/* ---- hello */
+
+static bool fill_slices(const struct ex_hello *from, struct sl_arena *arena,
+                        Sluice__Node__V1__Hello *out)
+{
+    static const char *const kinds[] = {"cpu", "whole", "mig", "mps", "shared"};
+    pb_slice *slices = sl_arena_get(arena, from->slice_count * sizeof(*slices));
+    out->slices = sl_arena_get(arena, from->slice_count * sizeof(pb_slice *));
+    if (!slices || !out->slices)
+        return false;
+    for (size_t i = 0; i < from->slice_count; i++) {
+        sluice__node__v1__slice__init(&slices[i]);
+        slices[i].id = from->slices[i].id;
+        slices[i].device = unconst(from->slices[i].device);
+        slices[i].kind = unconst(kinds[from->slices[i].kind]);
+        slices[i].memory_bytes = from->slices[i].memory_bytes;
+        slices[i].share_thousandths = from->slices[i].share_thousandths;
+        out->slices[out->n_slices++] = &slices[i];
+    }
+    return true;
+}
+
+static pb_spec **make_specs(const struct ex_tensor_spec *from, size_t count, struct sl_arena *arena)
+{
+    pb_spec *specs = sl_arena_get(arena, count * sizeof(*specs));
+    pb_spec **pointers = sl_arena_get(arena, count * sizeof(*pointers));
+    if (!specs || !pointers)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        sluice__node__v1__tensor_spec__init(&specs[i]);
+        specs[i].name = unconst(from[i].name);
+        specs[i].datatype = unconst(sl_dtype_name(from[i].dtype));
+        specs[i].shape = unconst(from[i].dims);
+        specs[i].n_shape = from[i].rank;
+        pointers[i] = &specs[i];
+    }
+    return pointers;
+}
+
+static bool fill_model(const struct ex_catalog *catalog, uint32_t model, struct sl_arena *arena,
+                       pb_model *out)
+{
+    const struct ex_model_spec *spec = ex_catalog_spec(catalog, model);
+    sluice__node__v1__model__init(out);
+    out->name = unconst(ex_catalog_name(catalog, model));
+    out->problem = unconst(ex_catalog_problem(catalog, model));
+    if (!spec)
+        return true;
+    out->version = unconst(spec->version);
+    out->engine = unconst(spec->engine);
+    out->duration_us = (uint64_t)spec->duration_us;
+    out->max_duration_us = (uint64_t)spec->max_duration_us;
+    out->inputs = make_specs(spec->inputs, spec->input_count, arena);
+    out->n_inputs = spec->input_count;
+    out->outputs = make_specs(spec->outputs, spec->output_count, arena);
+    out->n_outputs = spec->output_count;
+    return out->inputs && out->outputs;
+}
+
+static bool fill_models(const struct ex_hello *from, struct sl_arena *arena,
+                        Sluice__Node__V1__Hello *out)
+{
+    const uint32_t count = ex_catalog_count(from->catalog);
+    pb_model *models = sl_arena_get(arena, count * sizeof(*models));
+    out->models = sl_arena_get(arena, count * sizeof(pb_model *));
+    if (!models || !out->models)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!fill_model(from->catalog, i, arena, &models[i]))
+            return false;
+        out->models[out->n_models++] = &models[i];
+    }
+    return true;
+}
+
+sl_status ex_link_put_hello(struct sl_buf *out, const struct ex_hello *from, struct sl_arena *arena)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Hello hello = SLUICE__NODE__V1__HELLO__INIT;
+    hello.protocol_min = EX_LINK_PROTOCOL;
+    hello.protocol_max = EX_LINK_PROTOCOL;
+    hello.node = unconst(from->node);
+    hello.host = unconst(from->host);
+    hello.version = unconst(SLUICE_VERSION);
+    hello.bulk_window_bytes = from->bulk_window_bytes;
+    hello.inline_max_bytes = from->inline_max_bytes;
+    hello.slice_backlog_max = from->slice_backlog_max;
+    if (!fill_slices(from, arena, &hello) || !fill_models(from, arena, &hello))
+        return SL_ENOMEM;
+    batch.hello = &hello;
+    return append(out, &batch);
+}
