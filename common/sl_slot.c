@@ -170,7 +170,8 @@ void *sl_slot_next(const struct sl_slot_table *t, size_t *cursor, sl_slot_id *ou
         size_t index = (*cursor)++;
         struct slot *s = slot_at(t, index);
         if (s->is_taken) {
-            *out_id = id_of(s, index);
+            if (out_id)
+                *out_id = id_of(s, index);
             return object_of(s);
         }
     }
