@@ -1,4 +1,4 @@
-/* sl_alloc.c - the C library's allocator behind struct sl_alloc, and what is built on any of them. */
+/* sl_alloc.c - malloc behind struct sl_alloc, and what is built on any allocator. */
 #include "sl_alloc.h"
 
 #include <stdint.h>

@@ -5,14 +5,13 @@
  * the reference page. Keys are written nested in the file (`listen: {grpc: ...}`) and dotted in the
  * table ("listen.grpc").
  *
- * Errors   All of a file at once: unknown and duplicate keys, wrong types, units and ranges, each as
- *          FILE:LINE:COLUMN: sentence, appended to an sl_buf, one per line. Aliases and anchors are
- *          refused; a document has at most SL_CONF_NODES_MAX nodes, SL_CONF_DEPTH_MAX levels and
- *          SL_CONF_BYTES_MAX bytes.
- *          Texts that stand for what is missing (nothing, ~, null) are an empty list, map or section,
- *          and an error for everything else.
- * Memory   Strings and items are kept by struct sl_conf, from the allocator of the errors buffer; end
- *          it after the last use of the values. libyaml's own memory is malloc's.
+ * Errors   All of a file at once: unknown and duplicate keys, wrong types, units and ranges, each
+ *          as FILE:LINE:COLUMN: sentence, appended to an sl_buf, one per line. Aliases, anchors and
+ *          tags are refused; a document has at most SL_CONF_NODES_MAX nodes, SL_CONF_DEPTH_MAX
+ *          levels and SL_CONF_BYTES_MAX bytes. What YAML calls null (nothing, ~, null) is an empty
+ *          list, map or section, and an error for everything else.
+ * Memory   Strings and items are kept by struct sl_conf, from the allocator of the errors buffer;
+ *          end it after the last use of the values. libyaml's own memory is malloc's.
  * Threads  One.
  * Source   libyaml's document API; this module alone uses it.
  */
@@ -50,8 +49,8 @@ struct sl_conf_key {
     size_t offset; /* of the field in the struct */
     /* As it would be written, a list or map in YAML too. NULL: required; a list or map: empty. */
     const char *default_text;
-    /* Numbers: the range; max 0 with min >= 0 is no upper limit. String: max = most bytes, 0 = 4096.
-     * List, map: max = most items, 0 = 1024. */
+    /* Numbers: the range; max 0 with min >= 0 is no upper limit.
+     * String: max = most bytes, 0 = 4096. List, map: max = most items, 0 = 1024. */
     int64_t min, max;
     const char *const *choices;      /* SL_CONF_CHOICE: NULL-terminated */
     const struct sl_conf_key *items; /* SL_CONF_LIST, SL_CONF_MAP: one item, NULL-name-ended */
@@ -63,10 +62,10 @@ struct sl_conf_key {
 /* A loaded document's memory: opaque. */
 struct sl_conf;
 
-/* Reads text (borrowed; file_name is for messages) by table (ended by a NULL name) into *out, a struct
- * that was zeroed; defaults fill what is not there. On success *out_conf owns all strings and items;
- * end it with sl_conf_destroy. Errors: SL_EINVAL (sentences in errors), SL_ENOMEM. On error nothing is
- * kept and *out must not be read. */
+/* Reads text (borrowed; file_name is for messages) by table (ended by a NULL name) into *out, a
+ * struct that was zeroed; defaults fill what is not there. On success *out_conf owns all strings
+ * and items; end it with sl_conf_destroy. Errors: SL_EINVAL (sentences in errors), SL_ENOMEM. On
+ * error nothing is kept and *out must not be read. */
 SL_MUST_CHECK sl_status sl_conf_parse(const char *file_name, struct sl_span text,
                                       const struct sl_conf_key *table, void *out,
                                       struct sl_buf *errors, struct sl_conf **out_conf);
@@ -75,8 +74,8 @@ SL_MUST_CHECK sl_status sl_conf_load(const char *path, const struct sl_conf_key 
                                      struct sl_buf *errors, struct sl_conf **out_conf);
 void sl_conf_destroy(struct sl_conf *c); /* NULL is fine */
 
-/* Line (from 1) on which a key's value stands; 0 when it came from its default. path is dotted; items
- * as "inputs[0].name" or "tiers.pro.weight". For messages of cross-field checks. */
+/* Line (from 1) on which a key's value stands; 0 when it came from its default. path is dotted;
+ * items as "inputs[0].name" or "tiers.pro.weight". For messages of cross-field checks. */
 unsigned sl_conf_line(const struct sl_conf *c, const char *path);
 
 /* Appends the values in force as YAML that sl_conf_parse reads back to the same values. */

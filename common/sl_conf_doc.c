@@ -22,6 +22,8 @@ static sl_status add_cell_text(struct sl_buf *out, const char *text)
 static sl_status add_default(const struct sl_conf_key *key, struct sl_buf *out)
 {
     bool is_scalar = sl_conf_is_scalar(key->type);
+    if (key->name[0] == '\0')
+        return sl_buf_printf(out, "-"); /* an item that is not there has none */
     if (!key->default_text)
         return sl_buf_printf(out, "%s", is_scalar ? "**required**" : "empty");
     if (key->default_text[0] == '\0')

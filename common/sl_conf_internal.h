@@ -25,7 +25,7 @@ enum {
     SL_CONF_QUOTE_MAX = 80,
 };
 
-/* ---------------------------------------------------------------------------------------- document */
+/* ------------------------------------------------------------------------------------- document */
 
 struct sl_conf_line {
     struct sl_conf_line *next;
@@ -39,7 +39,7 @@ struct sl_conf {
     struct sl_conf_line *lines;
 };
 
-/* ------------------------------------------------------------------------------------------ report */
+/* --------------------------------------------------------------------------------------- report */
 
 /* Where in the file, both from 1. line 0: the file as a whole. */
 struct sl_conf_place {
@@ -60,7 +60,7 @@ void sl_conf_report_no_memory(struct sl_conf_report *r);
 /* Text from the file between quotes, cut when long. Returns out. */
 const char *sl_conf_quote(struct sl_span text, char out[SL_CONF_QUOTE_MAX]);
 
-/* -------------------------------------------------------------------------------------------- yaml */
+/* ----------------------------------------------------------------------------------------- yaml */
 
 /* Loads text into *out_doc; false: reported, nothing to free. */
 bool sl_conf_yaml_load(struct sl_span text, struct sl_conf_report *r, yaml_document_t *out_doc);
@@ -69,13 +69,13 @@ struct sl_conf_place sl_conf_place_of(const yaml_node_t *node);
 bool sl_conf_is_null(const yaml_node_t *node);
 struct sl_span sl_conf_scalar_text(const yaml_node_t *scalar);
 
-/* -------------------------------------------------------------------------------------------- walk */
+/* ----------------------------------------------------------------------------------------- walk */
 
 /* Fills *out by table from text; defaults for what text does not have. Reports what is wrong. */
 void sl_conf_walk(struct sl_conf *conf, const struct sl_conf_key *table, struct sl_span text,
                   void *out, struct sl_conf_report *r);
 
-/* ------------------------------------------------------------------------------------------- value */
+/* ---------------------------------------------------------------------------------------- value */
 
 bool sl_conf_is_scalar(enum sl_conf_type t);
 /* Reads text into field. Errors: SL_EINVAL (not what the key describes), SL_ENOMEM. */
@@ -90,7 +90,7 @@ const char *sl_conf_describe(const struct sl_conf_key *key, char out[SL_CONF_DES
 size_t sl_conf_max_bytes(const struct sl_conf_key *string);
 size_t sl_conf_max_items(const struct sl_conf_key *seq);
 
-/* -------------------------------------------------------------------------------------------- near */
+/* ----------------------------------------------------------------------------------------- near */
 
 /* Does name, a dotted path of len bytes, lead to keys (listen to listen.grpc)? */
 bool sl_conf_is_section(const struct sl_conf_key *table, const char *name, size_t len);

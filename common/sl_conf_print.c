@@ -1,4 +1,5 @@
-/* sl_conf_print.c - a struct by its table into YAML: builds a document of libyaml and has it written. */
+/* sl_conf_print.c - a struct by its table into YAML: builds a document of libyaml and has it
+ * written. */
 #include <string.h>
 #include <strings.h>
 
@@ -14,7 +15,7 @@ enum { NO_NODE = 0, SCALAR_BYTES_MAX = SL_CONF_BYTES_MAX };
 
 static int add_value(struct printer *p, const struct sl_conf_key *key, const void *field);
 
-/* ------------------------------------------------------------------------------------------ nodes */
+/* ---------------------------------------------------------------------------------------- nodes */
 
 /* A text that no reader takes for a number, a bool or null needs no quotes. */
 static bool is_plain_text(struct sl_span s)
@@ -58,9 +59,9 @@ static bool add_pair(struct printer *p, int mapping, struct sl_span name, int va
     return key != NO_NODE && yaml_document_append_mapping_pair(&p->doc, mapping, key, value);
 }
 
-/* ---------------------------------------------------------------------------------------- structs */
+/* -------------------------------------------------------------------------------------- structs */
 
-/* Is the first part of k's name, behind prefix, also that of an earlier key? Then it stands there. */
+/* Is the section that k's name begins with also that of an earlier key? Then it stands there. */
 static bool is_listed_before(const struct sl_conf_key *table, const struct sl_conf_key *k,
                              size_t end)
 {
@@ -92,7 +93,7 @@ static int add_section(struct printer *p, const struct sl_conf_key *table, const
     return mapping;
 }
 
-/* --------------------------------------------------------------------------------- lists and maps */
+/* ------------------------------------------------------------------------------- lists and maps */
 
 static int add_item(struct printer *p, const struct sl_conf_key *seq, const char *item)
 {
@@ -134,7 +135,7 @@ static int add_value(struct printer *p, const struct sl_conf_key *key, const voi
     return key->type == SL_CONF_MAP ? add_map(p, key, field) : add_scalar(p, key, field);
 }
 
-/* ----------------------------------------------------------------------------------------- output */
+/* --------------------------------------------------------------------------------------- output */
 
 struct output {
     struct sl_buf *buf;

@@ -1,4 +1,4 @@
-/* sl_conf_value.c - one scalar: its text to its field, its field to text, what it may be in words. */
+/* sl_conf_value.c - one scalar: text to field, field to text, what it may be in words. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -25,7 +25,7 @@ static int64_t max_number(const struct sl_conf_key *key)
     return key->max == 0 && key->min >= 0 ? INT64_MAX : key->max;
 }
 
-/* ----------------------------------------------------------------------------------- text to field */
+/* -------------------------------------------------------------------------------- text to field */
 
 static bool is_in_range(const struct sl_conf_key *key, int64_t value)
 {
@@ -92,7 +92,7 @@ sl_status sl_conf_value_read(const struct sl_conf_key *key, struct sl_span text,
     return SL_EINVAL;
 }
 
-/* ----------------------------------------------------------------------------------- field to text */
+/* -------------------------------------------------------------------------------- field to text */
 
 sl_status sl_conf_value_format(const struct sl_conf_key *key, const void *field, struct sl_buf *out)
 {
@@ -121,7 +121,7 @@ sl_status sl_conf_value_format(const struct sl_conf_key *key, const void *field,
     return SL_EINVAL;
 }
 
-/* -------------------------------------------------------------------------------------- in words */
+/* ------------------------------------------------------------------------------------- in words */
 
 static void format_number(enum sl_conf_type type, int64_t value, char out[32])
 {

@@ -1,8 +1,8 @@
 /* sl_conf_walk.c - goes through a YAML document by a table and fills a struct.
  *
- * The walk keeps one path ("inputs[0].name"), of which the part behind the innermost struct's start is
- * the name to look up in that struct's table. Every node is reported at most once: what is wrong with a
- * value is told at its key, and the walk goes on behind it.
+ * The walk keeps one path ("inputs[0].name"), of which the part behind the innermost struct's start
+ * is the name to look up in that struct's table. Every node is reported at most once: what is wrong
+ * with a value is told at its key, and the walk goes on behind it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ struct target {
 static void walk_value(struct walk *w, const struct sl_conf_key *key, const yaml_node_t *node,
                        struct sl_conf_place at, void *field);
 
-/* ------------------------------------------------------------------------------------------- path */
+/* ----------------------------------------------------------------------------------------- path */
 
 /* Appends to the path; what comes back is the length to give to path_cut. */
 static size_t path_add(struct walk *w, const char *fmt, ...) SL_PRINTF(2, 3);
@@ -74,7 +74,7 @@ static void remember_line(struct walk *w, const yaml_node_t *node)
     w->conf->lines = l;
 }
 
-/* ---------------------------------------------------------------------------------------- scalars */
+/* -------------------------------------------------------------------------------------- scalars */
 
 static const char *node_kind(const yaml_node_t *node)
 {
@@ -140,7 +140,7 @@ static void walk_scalar(struct walk *w, const struct sl_conf_key *key, const yam
         read_text(w, key, sl_conf_scalar_text(node), at, field);
 }
 
-/* --------------------------------------------------------------------------------------- defaults */
+/* ------------------------------------------------------------------------------------- defaults */
 
 /* A list or map whose default is written in the table. */
 static void read_default_seq(struct walk *w, const struct sl_conf_key *key, struct sl_conf_place at,
@@ -185,7 +185,7 @@ static void fill_defaults(struct walk *w, const struct target *t, struct sl_conf
     }
 }
 
-/* ------------------------------------------------------------------------------------------- keys */
+/* ----------------------------------------------------------------------------------------- keys */
 
 /* The text of a pair's key; false: reported. */
 static bool key_text(struct walk *w, const yaml_node_t *key, struct sl_span *out)
@@ -243,7 +243,7 @@ static void report_unknown(struct walk *w, const struct target *t, bool has_dot,
         sl_conf_report_add(w->report, at, "unknown key %s", w->path);
 }
 
-/* ---------------------------------------------------------------------------------------- structs */
+/* -------------------------------------------------------------------------------------- structs */
 
 static void walk_section(struct walk *w, const struct target *t, const yaml_node_t *mapping);
 
@@ -333,7 +333,7 @@ static void walk_struct(struct walk *w, const struct sl_conf_key *table, const y
     fill_defaults(w, &t, at);
 }
 
-/* --------------------------------------------------------------------------------- lists and maps */
+/* ------------------------------------------------------------------------------- lists and maps */
 
 static void walk_item(struct walk *w, const struct sl_conf_key *seq, const yaml_node_t *node,
                       struct sl_conf_place at, char *item)
@@ -429,7 +429,7 @@ static void walk_value(struct walk *w, const struct sl_conf_key *key, const yaml
         report_kind(w, key, node, at);
 }
 
-/* ------------------------------------------------------------------------------------------- root */
+/* ----------------------------------------------------------------------------------------- root */
 
 static void walk_root(struct walk *w, const struct sl_conf_key *table, void *out)
 {

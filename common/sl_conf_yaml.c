@@ -1,5 +1,5 @@
-/* sl_conf_yaml.c - text to a YAML document: first its events, where every limit and every feature we
- * refuse is seen before anything is built, then libyaml's document. */
+/* sl_conf_yaml.c - text to a YAML document: first its events, where every limit and every feature
+ * we refuse is seen before anything is built, then libyaml's document. */
 #include <string.h>
 
 #include "sl_conf_internal.h"
@@ -69,7 +69,7 @@ static bool start_parser(yaml_parser_t *parser, struct sl_span text, struct sl_c
     return true;
 }
 
-/* ----------------------------------------------------------------------------------------- events */
+/* --------------------------------------------------------------------------------------- events */
 
 struct census {
     size_t documents;
@@ -159,7 +159,7 @@ static void check_events(yaml_parser_t *parser, struct sl_span text, struct sl_c
     }
 }
 
-/* --------------------------------------------------------------------------------------- document */
+/* ------------------------------------------------------------------------------------- document */
 
 bool sl_conf_yaml_load(struct sl_span text, struct sl_conf_report *r, yaml_document_t *out_doc)
 {

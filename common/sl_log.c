@@ -45,7 +45,7 @@ bool sl_log_is_on(enum sl_log_level level)
     return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
 }
 
-/* ------------------------------------------------------------------------------- building the line */
+/* ---------------------------------------------------------------------------- building the line */
 
 /* What may follow the fields; room for the longest is kept in every line. */
 #define END_OF_CUT_VALUE "...\""

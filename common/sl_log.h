@@ -53,8 +53,8 @@ struct sl_log_field {
 #define SL_I(key, value) ((struct sl_log_field){SL_LOG_INT, (key), 0, (int64_t)(value), 0})
 #define SL_U(key, value) ((struct sl_log_field){SL_LOG_UINT, (key), 0, 0, (uint64_t)(value)})
 
-/* sl_log(SL_LOG_INFO, "node connected", SL_S("node", name), SL_U("slices", n)); a NULL string prints
- * as "-". */
+/* sl_log(SL_LOG_INFO, "node connected", SL_S("node", name), SL_U("slices", n)); a NULL string
+ * prints as "-". */
 #define sl_log(level, ...)                                                                         \
     sl_log_line(level, __VA_ARGS__, (struct sl_log_field){.kind = SL_LOG_END})
 void sl_log_line(enum sl_log_level level, const char *message, ...);

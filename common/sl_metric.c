@@ -35,7 +35,7 @@ struct sl_metric_registry {
     struct sl_metric **last_link;
 };
 
-/* ----------------------------------------------------------------------------------- registration */
+/* --------------------------------------------------------------------------------- registration */
 
 sl_status sl_metric_registry_create(const struct sl_alloc *alloc, struct sl_metric_registry **out)
 {
@@ -108,7 +108,7 @@ struct sl_metric *sl_metric_histogram_seconds(struct sl_metric_registry *r, cons
     return m;
 }
 
-/* ----------------------------------------------------------------------------------------- change */
+/* --------------------------------------------------------------------------------------- change */
 
 void sl_metric_add(struct sl_metric *m, int64_t n)
 {
@@ -160,7 +160,7 @@ int64_t sl_metric_value(const struct sl_metric *m)
     return total;
 }
 
-/* ------------------------------------------------------------------------------------------- page */
+/* ----------------------------------------------------------------------------------------- page */
 
 /* The shortest decimal text that reads back as the same number: 0.1, not 0.10000000000000001. What
  * people read as they count, up to 1e15, has no exponent. */

@@ -1,7 +1,8 @@
-/* sl_metric.h - counters, gauges and histograms, and their Prometheus text (exposition format 0.0.4).
+/* sl_metric.h - counters, gauges, histograms, and their Prometheus text (exposition format 0.0.4).
  *
- * Metrics are registered at start, before threads; after that any thread may change them and one may
- * render at the same time (relaxed atomics: a page may show one metric a moment ahead of another).
+ * Metrics are registered at start, before threads; after that any thread may change them and one
+ * may render at the same time (relaxed atomics: a page may show one metric a moment ahead of
+ * another).
  *
  * Memory   A registry owns its metrics. Label sets are fixed at registration, so their number is
  *          bounded by the code.

@@ -1,5 +1,5 @@
-/* sl_rng.h - a small seeded generator (xoshiro256**, Blackman and Vigna 2018; seeded by splitmix64).
- * Not for secrets. The same seed gives the same numbers everywhere. */
+/* sl_rng.h - a small seeded generator (xoshiro256**, Blackman and Vigna 2018; seeded by
+ * splitmix64). Not for secrets. The same seed gives the same numbers everywhere. */
 #ifndef SL_RNG_H
 #define SL_RNG_H
 

@@ -1,8 +1,8 @@
 /* sl_status.h - the outcome of a fallible function inside one process.
  *
  * A status never leaves the process: what a caller of Sluice sees is an sl_reason (sl_reason.h).
- * "Not now" (SL_EAGAIN, SL_EFULL) and "never" (SL_ENEVER, SL_EINVAL) are different codes, and a code
- * means one thing per function, listed at the function.
+ * "Not now" (SL_EAGAIN, SL_EFULL) and "never" (SL_ENEVER, SL_EINVAL) are different codes, and a
+ * code means one thing per function, listed at the function.
  */
 #ifndef SL_STATUS_H
 #define SL_STATUS_H

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ------------------------------------------------------------------------------------------ UTF-8 */
+/* ---------------------------------------------------------------------------------------- UTF-8 */
 
 /* Length of the sequence that lead begins and the smallest code point that may have it; 0: none. */
 static size_t utf8_length(uint8_t lead, uint32_t *out_smallest)
@@ -58,7 +58,7 @@ bool sl_text_is_utf8(struct sl_span s)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------- numbers */
+/* -------------------------------------------------------------------------------------- numbers */
 
 static bool is_digit(uint8_t c)
 {
@@ -96,7 +96,7 @@ sl_status sl_text_int(struct sl_span s, int64_t *out)
     return SL_OK;
 }
 
-/* ----------------------------------------------------------------------------- numbers with a unit */
+/* -------------------------------------------------------------------------- numbers with a unit */
 
 struct unit {
     const char *name;
@@ -243,7 +243,7 @@ void sl_text_format_bytes(uint64_t bytes, char out[32])
         format_with_unit(bytes, bytes_units, out);
 }
 
-/* ------------------------------------------------------------------------------------------- UUID */
+/* ----------------------------------------------------------------------------------------- UUID */
 
 bool sl_text_is_uuid(struct sl_span s)
 {

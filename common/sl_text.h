@@ -11,26 +11,26 @@
 #include "sl_status.h"
 #include "sl_time.h"
 
-/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, <= U+10FFFF) without a NUL byte. */
+/* Well-formed UTF-8 (RFC 3629: no surrogates or overlong forms, <= U+10FFFF) without a NUL byte. */
 bool sl_text_is_utf8(struct sl_span s);
-/* Length of the character that s begins with, 0 when s is empty or does not begin with a well-formed
- * one. out_code, when not NULL, gets the code point (0 for a NUL byte). */
+/* Length of the character that s begins with, 0 when s is empty or does not begin with a
+ * well-formed one. out_code, when not NULL, gets the code point (0 for a NUL byte). */
 size_t sl_text_utf8_next(struct sl_span s, uint32_t *out_code);
 
 /* A whole decimal integer with optional '-'. Errors: SL_EINVAL (not a number), SL_ERANGE. */
 SL_MUST_CHECK sl_status sl_text_int(struct sl_span s, int64_t *out);
 
-/* "90s", "500ms", "2m", "1h", "1d", "10us", "5ns", "1.5s" to nanoseconds; a bare number is seconds only
- * when bare_seconds. Never negative. Errors: SL_EINVAL (form, unit, or a fraction of a nanosecond),
- * SL_ERANGE. */
+/* "90s", "500ms", "2m", "1h", "1d", "10us", "5ns", "1.5s" to nanoseconds; a bare number is seconds
+ * only when bare_seconds. Never negative. Errors: SL_EINVAL (form, unit, or a fraction of a
+ * nanosecond), SL_ERANGE. */
 SL_MUST_CHECK sl_status sl_text_duration(struct sl_span s, bool bare_seconds, int64_t *out_ns);
 
 /* "64MiB", "141GB", "100B", "4KiB", "1TiB", "1.5GiB" to bytes (KiB = 1024, KB = 1000). Errors as
  * above. */
 SL_MUST_CHECK sl_status sl_text_bytes(struct sl_span s, uint64_t *out_bytes);
 
-/* Writes the shortest exact form in whole numbers ("90s", "1500ms"; "64MiB", "141GB") that the readers
- * above take; a negative duration, which they do not take, gets a '-'. */
+/* Writes the shortest exact form in whole numbers ("90s", "1500ms"; "64MiB", "141GB") that the
+ * readers above take; a negative duration, which they do not take, gets a '-'. */
 void sl_text_format_duration(int64_t ns, char out[32]);
 void sl_text_format_bytes(uint64_t bytes, char out[32]);
 

@@ -1,5 +1,5 @@
-/* replay_main.c - runs a fuzz target over files, for builds without libFuzzer: every file named on the
- * command line and every file in a folder named there. */
+/* replay_main.c - runs a fuzz target over files, for builds without libFuzzer: every file named on
+ * the command line and every file in a folder named there. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>

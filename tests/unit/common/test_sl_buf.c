@@ -123,7 +123,8 @@ static void clear_keeps_finish_frees(void **state SL_UNUSED)
     sl_buf_finish(&b);
 }
 
-/* Against a plain array: random appends, prints and consumes, with allocations failing now and then. */
+/* Against a plain array: random appends, prints and consumes, with allocations failing now and
+ * then. */
 static void random_operations(void **state SL_UNUSED)
 {
     enum { MAX = 3000 };

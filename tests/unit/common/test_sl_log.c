@@ -202,7 +202,7 @@ static void every_length_around_the_limit(void **state SL_UNUSED)
     }
 }
 
-/* Is line a JSON object of strings, numbers and null on one line? A reader as small as the writer. */
+/* Is p a JSON object of strings, numbers and null on one line? As small as the writer. */
 static bool is_json_line(const char *p)
 {
     bool in_string = false;
@@ -246,7 +246,7 @@ static void any_bytes_make_one_safe_line(void **state SL_UNUSED)
     }
 }
 
-/* ----------------------------------------------------------------------------- the real way: write */
+/* -------------------------------------------------------------------------- the real way: write */
 
 enum { THREADS = 4, LINES = 500 };
 

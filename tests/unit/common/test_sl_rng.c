@@ -3,8 +3,8 @@
 #include "sl_rng.h"
 #include "sl_test.h"
 
-/* The reference code of the generator, from state {1, 2, 3, 4}; the first numbers are also those that
- * the crates rand_xoshiro and others test against. */
+/* The reference code of the generator, from state {1, 2, 3, 4}; the first numbers are also those
+ * that the crates rand_xoshiro and others test against. */
 static void state_one_to_four_gives_known_numbers(void **state SL_UNUSED)
 {
     static const uint64_t known[] = {11520,
