@@ -5,6 +5,7 @@
 #include "cli.h"
 
 static const struct cli_verb verbs[] = {
+    {"up", "gateway and executor on this machine, with one command", cli_up},
     {"infer", "one call to a model", cli_infer},
     {"models", "which models there are, and where", cli_models},
     {"nodes", "which executors there are, with their slices", cli_nodes},

@@ -1,0 +1,34 @@
+/* up_paths.h - where `sluice up` keeps its files: the state directory, its lock, the sockets, and the
+ * built-in models.
+ *
+ * Errors   A sentence in *why (SL_REASON_BAD_INPUT or SL_REASON_INTERNAL) and SL_EINVAL or SL_EIO.
+ */
+#ifndef UP_PATHS_H
+#define UP_PATHS_H
+
+#include <limits.h>
+
+#include "sl_reason.h"
+#include "sl_status.h"
+
+struct up_paths {
+    char state[PATH_MAX / 2];
+    char models[PATH_MAX];
+    char gateway_conf[PATH_MAX];
+    char executor_conf[PATH_MAX];
+    char control[128]; /* ipc://... */
+    char bulk[128];
+    int lock_fd; /* -1: not held */
+};
+
+/* Makes the directories (mode 0700), takes the lock and fills *out. state and models are the options'
+ * values or NULL: then $XDG_STATE_HOME/sluice, and a repository with the model `identity` in the state
+ * directory. End with up_paths_finish, on error too. */
+SL_MUST_CHECK sl_status up_paths_init(const char *state, const char *models, struct up_paths *out,
+                                      struct sl_error *why);
+void up_paths_finish(struct up_paths *p);
+
+/* The program beside this one, else its bare name for PATH. out holds PATH_MAX bytes. */
+void up_find_program(const char *name, char *out);
+
+#endif
