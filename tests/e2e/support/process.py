@@ -11,7 +11,6 @@ import psutil
 
 from .wait import wait_until
 
-
 # What the sanitizers print when they found something.
 REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*$", re.M)
 
