@@ -73,10 +73,18 @@ group_cuda() {
 
 # --- tests ------------------------------------------------------------------------------------------
 
+# The library of the pinned ONNX Runtime, for tests of its engine.
+onnxruntime() {
+    local venv
+    venv=$(scripts/venv.sh magika) && echo "$venv"/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*
+}
+
 # run_ctest GROUP PRESET CTEST-ARGS...: cmocka programs, corpus replays and the simulator.
 run_ctest() {
     local group=$1 preset=$2 rc
     shift 2
+    SLUICE_ONNXRUNTIME=$(onnxruntime) || return 1
+    export SLUICE_ONNXRUNTIME
     ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
         --output-junit "$PWD/build/check/$group.xml" "$@" "${runner_args[@]}"
     rc=$?

@@ -123,7 +123,8 @@ void sluice_grpc_timeout(int64_t ns, char out[SLUICE_GRPC_TIMEOUT_BYTES])
         i++;
         value = ns / units[i].ns + (ns % units[i].ns != 0);
     }
-    snprintf(out, SLUICE_GRPC_TIMEOUT_BYTES, "%" PRId64 "%c", value, units[i].unit);
+    const int digits = value > 99999999 ? 99999999 : (int)value;
+    snprintf(out, SLUICE_GRPC_TIMEOUT_BYTES, "%d%c", digits, units[i].unit);
 }
 
 bool sluice_is_header_value(struct sl_span value)

@@ -160,9 +160,9 @@ static void copy_texts(struct carver *c, const struct ex_call *call, struct ex_p
 {
     for (size_t i = 0; i < call->param_count; i++) {
         params[i] = call->params[i];
-        params[i].name = carve_text(c, params[i].name, SIZE_MAX);
+        params[i].name = carve_text(c, params[i].name, PTRDIFF_MAX);
         if (params[i].kind == EX_PARAM_STRING)
-            params[i].value.s = carve_text(c, params[i].value.s, SIZE_MAX);
+            params[i].value.s = carve_text(c, params[i].value.s, PTRDIFF_MAX);
     }
 }
 
