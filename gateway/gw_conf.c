@@ -10,8 +10,8 @@
         .name = (name_), .type = (type_), .offset = offsetof(struct gw_conf, field),               \
         .default_text = (default_), __VA_ARGS__                                                    \
     }
-#define S SL_NS_PER_S
-#define MS SL_NS_PER_MS
+#define S   SL_NS_PER_S
+#define MS  SL_NS_PER_MS
 #define MIB (INT64_C(1) << 20)
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
@@ -24,7 +24,8 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("listen.http", SL_CONF_STRING, listen_http, "127.0.0.1:8000", .max = 300,
         .help = "Address and port of health and metrics (HTTP/1.1); port 0 takes any free one."),
     KEY("net_threads", SL_CONF_INT, net_threads, "0", .min = 0, .max = 64,
-        .help = "Threads that serve connections; 0 serves them on the thread that decides, which is best on few cores."),
+        .help = "Threads that serve connections; 0 serves them on the thread that decides, which "
+                "is best on few cores."),
     KEY("limits.connections", SL_CONF_INT, limits.connections, "4096", .min = 1, .max = 1000000,
         .help = "Open connections in all; further ones wait in the listen queue."),
     KEY("limits.streams", SL_CONF_INT, limits.streams, "256", .min = 1, .max = 65536,
@@ -37,48 +38,59 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "Connected executors."),
     KEY("limits.models", SL_CONF_INT, limits.models, "1024", .min = 1, .max = 65536,
         .help = "Models of all executors, merged by name."),
-    KEY("limits.message", SL_CONF_BYTES, limits.message_bytes, "64MiB", .min = 65536, .max = 1024 * MIB,
-        .help = "The largest ModelInfer request."),
-    KEY("limits.body_total", SL_CONF_BYTES, limits.body_total_bytes, "1GiB", .min = 1 * MIB, .max = INT64_MAX,
-        .help = "All requests in memory together; a large one waits for room before it is received."),
+    KEY("limits.message", SL_CONF_BYTES, limits.message_bytes, "64MiB", .min = 65536,
+        .max = 1024 * MIB, .help = "The largest ModelInfer request."),
+    KEY("limits.body_total", SL_CONF_BYTES, limits.body_total_bytes, "1GiB", .min = 1 * MIB,
+        .max = INT64_MAX,
+        .help =
+            "All requests in memory together; a large one waits for room before it is received."),
     KEY("limits.headers", SL_CONF_BYTES, limits.header_bytes, "16KiB", .min = 1024, .max = 1 * MIB,
         .help = "Decoded headers of one request, 32 bytes an entry included."),
-    KEY("limits.outbound", SL_CONF_BYTES, limits.outbound_bytes, "4MiB", .min = 65536, .max = 1024 * MIB,
+    KEY("limits.outbound", SL_CONF_BYTES, limits.outbound_bytes, "4MiB", .min = 65536,
+        .max = 1024 * MIB,
         .help = "Unsent frames of one connection, beyond which it is not read any more."),
-    KEY("limits.handshake", SL_CONF_DURATION, limits.handshake_ns, "10s", .min = 1 * MS, .max = 3600 * S,
-        .help = "From accepting a connection to its HTTP/2 preface and settings."),
+    KEY("limits.handshake", SL_CONF_DURATION, limits.handshake_ns, "10s", .min = 1 * MS,
+        .max = 3600 * S, .help = "From accepting a connection to its HTTP/2 preface and settings."),
     KEY("limits.idle", SL_CONF_DURATION, limits.idle_ns, "300s", .min = 1 * MS, .max = 86400 * S,
         .help = "A connection without an open request is closed after this time."),
     KEY("limits.stall", SL_CONF_DURATION, limits.stall_ns, "30s", .min = 1 * MS, .max = 86400 * S,
         .help = "A request or a reply in whose middle the peer stands still ends after this time."),
-    KEY("limits.body_wait", SL_CONF_DURATION, limits.body_wait_ns, "5s", .min = 1 * MS, .max = 3600 * S,
-        .help = "How long a large request waits for room in limits.body_total."),
-    KEY("calls.max_duration", SL_CONF_DURATION, calls.max_duration_ns, "300s", .min = 1 * MS, .max = 86400 * S,
-        .help = "The longest duration a call may declare."),
-    KEY("calls.max_wait", SL_CONF_DURATION, calls.max_wait_ns, "60s", .min = 1 * MS, .max = 86400 * S,
-        .help = "How long a call waits for a slice when it does not say."),
-    KEY("calls.max_wait_limit", SL_CONF_DURATION, calls.max_wait_limit_ns, "600s", .min = 1 * MS, .max = 86400 * S,
-        .help = "The longest wait a call may ask for by sluice-max-wait."),
+    KEY("limits.body_wait", SL_CONF_DURATION, limits.body_wait_ns, "5s", .min = 1 * MS,
+        .max = 3600 * S, .help = "How long a large request waits for room in limits.body_total."),
+    KEY("calls.max_duration", SL_CONF_DURATION, calls.max_duration_ns, "300s", .min = 1 * MS,
+        .max = 86400 * S, .help = "The longest duration a call may declare."),
+    KEY("calls.max_wait", SL_CONF_DURATION, calls.max_wait_ns, "60s", .min = 1 * MS,
+        .max = 86400 * S, .help = "How long a call waits for a slice when it does not say."),
+    KEY("calls.max_wait_limit", SL_CONF_DURATION, calls.max_wait_limit_ns, "600s", .min = 1 * MS,
+        .max = 86400 * S, .help = "The longest wait a call may ask for by sluice-max-wait."),
     KEY("link.control", SL_CONF_STRING, link.control, "tcp://127.0.0.1:5571", .max = 250,
         .help = "Where executors connect, control messages: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,
         .help = "Where executors connect, large tensors: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.trusted_network", SL_CONF_BOOL, link.trusted_network, "false",
-        .help = "Allow link addresses off this machine although the link is neither encrypted nor authenticated."),
-    KEY("link.heartbeat", SL_CONF_DURATION, link.heartbeat_ns, "500ms", .min = 10 * MS, .max = 60 * S,
-        .help = "How often both ends of the link say that they are there."),
-    KEY("link.lost_after", SL_CONF_DURATION, link.lost_after_ns, "3s", .min = 50 * MS, .max = 600 * S,
-        .help = "An executor that is silent for this time is lost; its unstarted calls are queued again."),
-    KEY("link.bulk_window", SL_CONF_BYTES, link.bulk_window_bytes, "64MiB", .min = 1 * MIB, .max = 65536 * MIB,
-        .help = "How far an executor may send result bytes ahead of the gateway's acknowledgement."),
+        .help = "Allow link addresses off this machine although the link is neither encrypted nor "
+                "authenticated."),
+    KEY("link.heartbeat", SL_CONF_DURATION, link.heartbeat_ns, "500ms", .min = 10 * MS,
+        .max = 60 * S, .help = "How often both ends of the link say that they are there."),
+    KEY("link.lost_after", SL_CONF_DURATION, link.lost_after_ns, "3s", .min = 50 * MS,
+        .max = 600 * S,
+        .help = "An executor that is silent for this time is lost; its unstarted calls are queued "
+                "again."),
+    KEY("link.bulk_window", SL_CONF_BYTES, link.bulk_window_bytes, "64MiB", .min = 1 * MIB,
+        .max = 65536 * MIB,
+        .help =
+            "How far an executor may send result bytes ahead of the gateway's acknowledgement."),
     KEY("link.inline_max", SL_CONF_BYTES, link.inline_max_bytes, "32KiB", .min = 0, .max = 262144,
         .help = "Tensors of a call up to this size travel inside control messages."),
-    KEY("link.unsent_max", SL_CONF_BYTES, link.unsent_max_bytes, "256MiB", .min = 1 * MIB, .max = 65536 * MIB,
-        .help = "Request bytes waiting to be sent to one executor, beyond which calls stay in the queue."),
-    KEY("link.result_max", SL_CONF_BYTES, link.result_max_bytes, "1GiB", .min = 65536, .max = 65536 * MIB,
-        .help = "The largest result that is taken from an executor."),
+    KEY("link.unsent_max", SL_CONF_BYTES, link.unsent_max_bytes, "256MiB", .min = 1 * MIB,
+        .max = 65536 * MIB,
+        .help = "Request bytes waiting to be sent to one executor, beyond which calls stay in the "
+                "queue."),
+    KEY("link.result_max", SL_CONF_BYTES, link.result_max_bytes, "1GiB", .min = 65536,
+        .max = 65536 * MIB, .help = "The largest result that is taken from an executor."),
     KEY("link.feed_ahead", SL_CONF_DURATION, link.feed_ahead_ns, "2ms", .min = 0, .max = 1 * S,
-        .help = "Expected work that is sent to a slice ahead of its turn, so that it is never idle."),
+        .help =
+            "Expected work that is sent to a slice ahead of its turn, so that it is never idle."),
     KEY("link.feed_ahead_calls", SL_CONF_INT, link.feed_ahead_calls, "64", .min = 1, .max = 1024,
         .help = "The most calls at one slice, the running one included."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
@@ -173,7 +185,8 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     sl_status s = sl_conf_load(path, gw_conf_table, out, errors, out_owner);
     if (s != SL_OK)
         return s;
-    struct checking c = {path == NULL || path[0] == '\0' ? "defaults" : path, *out_owner, errors, true};
+    struct checking c = {path == NULL || path[0] == '\0' ? "defaults" : path, *out_owner, errors,
+                         true};
     check_address(&c, "listen.grpc", out->listen_grpc);
     check_address(&c, "listen.http", out->listen_http);
     check_endpoint(&c, out, "link.control", out->link.control);

@@ -61,8 +61,9 @@ static bool register_rest(struct gw_metrics *m)
     m->flow.stale_messages =
         sl_metric_counter(r, "sluice_node_messages_stale_total", "",
                           "Node messages about leases that were not open any more.");
-    m->link.bad_messages = sl_metric_counter(r, "sluice_node_messages_bad_total", "",
-                                             "Node messages dropped: garbled or of no known session.");
+    m->link.bad_messages =
+        sl_metric_counter(r, "sluice_node_messages_bad_total", "",
+                          "Node messages dropped: garbled or of no known session.");
     m->link.sent_bulk_bytes =
         sl_metric_counter(r, "sluice_node_bulk_sent_bytes_total", "", "Payload sent to executors.");
     m->link.received_bulk_bytes = sl_metric_counter(r, "sluice_node_bulk_received_bytes_total", "",

@@ -214,7 +214,8 @@ static void reload(struct gw_server *s)
         sl_conf_destroy(owner);
     } else {
         sl_status ended = sl_buf_append(&errors, "", 1);
-        sl_log(SL_LOG_ERROR, "configuration not changed", SL_S("why", ended == SL_OK ? (char *)errors.data : ""));
+        sl_log(SL_LOG_ERROR, "configuration not changed",
+               SL_S("why", ended == SL_OK ? (char *)errors.data : ""));
     }
     sl_buf_finish(&errors);
 }
@@ -463,7 +464,8 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
 }
 
 sl_status gw_server_create(const struct gw_conf *conf, const struct gw_server_options *options,
-                           const struct sl_clock *clock, struct gw_server **out, struct sl_error *err)
+                           const struct sl_clock *clock, struct gw_server **out,
+                           struct sl_error *err)
 {
     struct gw_server *s = calloc(1, sizeof *s);
     if (s == NULL)

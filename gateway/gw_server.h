@@ -20,7 +20,7 @@ struct gw_server;
 
 struct gw_server_options {
     const char *config_path; /* for SIGHUP; may be NULL */
-    int announce_fd;         /* where "listening grpc=HOST:PORT http=HOST:PORT" is written; -1: nowhere */
+    int announce_fd; /* where "listening grpc=HOST:PORT http=HOST:PORT" is written; -1: nowhere */
 };
 
 /* Binds everything. conf and clock are borrowed. Errors: SL_EIO, SL_EINVAL, SL_ENOMEM, with a sentence. */

@@ -17,17 +17,20 @@ struct arguments {
 static const char usage[] =
     "usage: sluice-gateway [--config FILE] [OPTION]\n"
     "\n"
-    "Takes inference calls over gRPC (Open Inference Protocol), queues them, runs them on executors.\n"
+    "Takes inference calls over gRPC (Open Inference Protocol), queues them, runs them on "
+    "executors.\n"
     "\n"
     "  --config FILE      YAML configuration; without it all defaults hold\n"
     "  --check-config     read and check the configuration, print what is wrong with it, and end\n"
     "  --print-config     print the values in force as YAML, and end\n"
     "  --config-reference print every key with its default and meaning as Markdown, and end\n"
-    "  --announce-fd N    write 'listening grpc=HOST:PORT http=HOST:PORT' to descriptor N when it listens\n"
+    "  --announce-fd N    write 'listening grpc=HOST:PORT http=HOST:PORT' to descriptor N when it "
+    "listens\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "SIGTERM finishes accepted calls and ends; a second one ends at once. SIGHUP reads the configuration\n"
+    "SIGTERM finishes accepted calls and ends; a second one ends at once. SIGHUP reads the "
+    "configuration\n"
     "again. Exit codes: 0 ended as asked, 1 could not serve, 2 wrong usage or configuration.\n";
 
 static bool read_fd(const char *text, int *out)
@@ -49,11 +52,14 @@ static int wrong_usage(const char *why, const char *what)
 /* -1: go on; else the exit code. */
 static int read_arguments(int argc, char **argv, struct arguments *out)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},      {"check-config", no_argument, NULL, 'k'},
-        {"print-config", no_argument, NULL, 'p'},      {"config-reference", no_argument, NULL, 'r'},
-        {"announce-fd", required_argument, NULL, 'a'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},              {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check-config", no_argument, NULL, 'k'},
+                                            {"print-config", no_argument, NULL, 'p'},
+                                            {"config-reference", no_argument, NULL, 'r'},
+                                            {"announce-fd", required_argument, NULL, 'a'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     *out = (struct arguments){.config = "", .announce_fd = -1};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -98,8 +104,10 @@ static int serve(const struct arguments *args, const struct gw_conf *conf)
 {
     struct gw_server *server;
     struct sl_error err = {0};
-    struct gw_server_options options = {.config_path = args->config, .announce_fd = args->announce_fd};
-    sl_log_setup("gateway", (enum sl_log_level)conf->log_level, (enum sl_log_format)conf->log_format);
+    struct gw_server_options options = {.config_path = args->config,
+                                        .announce_fd = args->announce_fd};
+    sl_log_setup("gateway", (enum sl_log_level)conf->log_level,
+                 (enum sl_log_format)conf->log_format);
     if (gw_server_create(conf, &options, &sl_clock_real, &server, &err) != SL_OK) {
         sl_log(SL_LOG_ERROR, "cannot serve", SL_S("why", err.text));
         return EXIT_FAILURE;

@@ -127,10 +127,10 @@ static bool plan_typed(struct check *c, struct gw_plan_input *plan,
     return true;
 }
 
-static bool plan_input(struct check *c, size_t said_index)
+/* Which of the model's inputs is it, and could it be one? */
+static bool identify(struct check *c, const struct gw_model_spec *model,
+                     const struct gw_peek_input *in, size_t *out_index, int64_t *out_elements)
 {
-    const struct gw_model_spec *model = c->plan->model;
-    const struct gw_peek_input *in = &c->peek->inputs[said_index];
     size_t i =
         gw_tensor_find(model->inputs, model->input_count, gw_range_span(c->message, in->name));
     if (i == model->input_count) {
@@ -138,17 +138,38 @@ static bool plan_input(struct check *c, size_t said_index)
                      TEXT(c, in->name));
         return false;
     }
+    *out_index = i;
+    return check_datatype(c, in, &model->inputs[i]) &&
+           check_shape(c, in, &model->inputs[i], out_elements);
+}
+
+bool gw_plan_check_inputs(const struct gw_peek *peek, const uint8_t *message,
+                          const struct gw_model_spec *model, struct sl_error *err)
+{
+    struct check c = {.peek = peek, .message = message, .err = err};
+    size_t index;
+    int64_t elements;
+    for (size_t i = 0; i < peek->input_count; i++)
+        if (!identify(&c, model, &peek->inputs[i], &index, &elements))
+            return false;
+    return true;
+}
+
+static bool plan_input(struct check *c, size_t said_index)
+{
+    const struct gw_peek_input *in = &c->peek->inputs[said_index];
+    size_t i;
+    int64_t elements;
+    if (!identify(c, c->plan->model, in, &i, &elements))
+        return false;
     struct gw_plan_input *plan = &c->plan->inputs[i];
-    const struct gw_tensor_spec *spec = &model->inputs[i];
+    const struct gw_tensor_spec *spec = &c->plan->model->inputs[i];
     if (plan->said != NULL) {
         sl_error_set(c->err, SL_REASON_BAD_INPUT, "input '%s' is given twice", spec->name);
         return false;
     }
     plan->said = in;
     plan->dtype = spec->dtype;
-    int64_t elements;
-    if (!check_datatype(c, in, spec) || !check_shape(c, in, spec, &elements))
-        return false;
     return c->peek->raw_count > 0 ? plan_raw(c, plan, spec, elements, c->peek->raws[said_index])
                                   : plan_typed(c, plan, spec, elements);
 }

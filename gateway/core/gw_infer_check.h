@@ -38,6 +38,11 @@ struct gw_plan {
     uint64_t converted_bytes;
 };
 
+/* Names, datatypes and shapes of the inputs that a peek has found so far: a request that cannot fit is refused
+ * before its tensors are received. */
+bool gw_plan_check_inputs(const struct gw_peek *peek, const uint8_t *message,
+                          const struct gw_model_spec *model, struct sl_error *err);
+
 /* max_bytes bounds what typed contents may grow to. */
 bool gw_plan_make(struct gw_plan *plan, const struct gw_peek *peek, const uint8_t *message,
                   const struct gw_model_spec *model, uint64_t max_bytes, struct sl_arena *arena,

@@ -221,6 +221,43 @@ void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
 
 /* ---- length: a message that is larger than the first window wants room before it comes */
 
+static bool find_model(struct gw_flow *f, struct gw_call *c, const uint8_t *message,
+                       struct sl_error *err)
+{
+    struct sl_span name = gw_range_span(message, c->peek.model_name);
+    struct sl_span version = gw_range_span(message, c->peek.model_version);
+    struct gw_fleet_model *m = gw_fleet_find(f->fleet, name);
+    if (m == NULL) {
+        sl_error_set(err, SL_REASON_MODEL_NOT_FOUND, "no model is named '%.*s'", (int)name.len,
+                     (const char *)name.data);
+        return false;
+    }
+    if (version.len > 0 && !sl_span_eq_str(version, m->spec.version)) {
+        sl_error_set(err, SL_REASON_MODEL_NOT_FOUND,
+                     "model '%s' has no version '%.*s'; it has '%s'", m->spec.name,
+                     (int)version.len, (const char *)version.data, m->spec.version);
+        return false;
+    }
+    if (c->model != NULL) /* found by the message's head; it may have changed since */
+        gw_fleet_unhold(f->fleet, c->model);
+    c->model = m;
+    gw_fleet_hold(m);
+    return true;
+}
+
+/* What the first window shows of a large message: a request that cannot be served is refused before its
+ * tensors are received. Inputs come before their bytes, so the model's name has been seen with them. */
+static bool fits_so_far(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    struct sl_span head = c->exchange->head;
+    if (!gw_peek_feed(&c->peek, head.data, head.len, (size_t)c->exchange->message_bytes, err))
+        return false;
+    if (c->peek.model_name.length == 0 || c->peek.input_count == 0)
+        return true;
+    return find_model(f, c, head.data, err) &&
+           gw_plan_check_inputs(&c->peek, head.data, &c->model->spec, err);
+}
+
 static bool reserve(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
 {
     if (bytes > f->conf.max_body_bytes - f->body_bytes)
@@ -233,8 +270,13 @@ static bool reserve(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
 
 void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
+    struct sl_error err;
     if (c->state != GW_CALL_RECEIVING)
         return;
+    if (!fits_so_far(f, c, &err)) {
+        gw_call_fail(f, c, &err);
+        return;
+    }
     if (f->room_waiting == NULL && reserve(f, c, c->exchange->message_bytes)) {
         f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_GRANT);
         return;
@@ -260,27 +302,6 @@ void gw_call_grant_waiting(struct gw_flow *f)
 
 /* ---- message: all of it is here */
 
-static bool find_model(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
-{
-    struct sl_span name = gw_range_span(c->message->data, c->peek.model_name);
-    struct sl_span version = gw_range_span(c->message->data, c->peek.model_version);
-    struct gw_fleet_model *m = gw_fleet_find(f->fleet, name);
-    if (m == NULL) {
-        sl_error_set(err, SL_REASON_MODEL_NOT_FOUND, "no model is named '%.*s'", (int)name.len,
-                     (const char *)name.data);
-        return false;
-    }
-    if (version.len > 0 && !sl_span_eq_str(version, m->spec.version)) {
-        sl_error_set(err, SL_REASON_MODEL_NOT_FOUND,
-                     "model '%s' has no version '%.*s'; it has '%s'", m->spec.name,
-                     (int)version.len, (const char *)version.data, m->spec.version);
-        return false;
-    }
-    c->model = m;
-    gw_fleet_hold(m);
-    return true;
-}
-
 static bool convert(struct gw_call *c, struct sl_error *err)
 {
     if (c->plan.converted_bytes == 0)
@@ -298,7 +319,7 @@ static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *er
 {
     const uint8_t *message = c->message->data;
     size_t len = c->message->len;
-    return gw_peek_feed(&c->peek, message, len, len, err) && find_model(f, c, err) &&
+    return gw_peek_feed(&c->peek, message, len, len, err) && find_model(f, c, message, err) &&
            gw_asks_from_params(&c->asks, &c->peek, message, &f->conf.asks, err) &&
            gw_asks_limit_us(&c->asks, &c->model->spec, &f->conf.asks, &c->limit_us, err) &&
            gw_plan_make(&c->plan, &c->peek, message, &c->model->spec, f->conf.max_message_bytes,

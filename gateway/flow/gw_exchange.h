@@ -55,8 +55,9 @@ struct gw_exchange {
     struct sl_arena arena;
     struct gw_request req;  /* net, before OPEN */
     uint64_t message_bytes; /* net, before LENGTH */
-    struct gw_body *body;   /* net, before MESSAGE: the reference is handed over */
-    struct gw_reply reply;  /* flow, before REPLY */
+    struct sl_span head; /* net, before LENGTH: how the message begins; gone after GRANT or REPLY */
+    struct gw_body *body;  /* net, before MESSAGE: the reference is handed over */
+    struct gw_reply reply; /* flow, before REPLY */
 
     uint64_t flow_call; /* flow's own: its call's id, 0 without one; 0 in a new exchange */
     bool flow_replied;  /* flow's own: REPLY was posted; false in a new exchange */

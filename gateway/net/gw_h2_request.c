@@ -129,7 +129,8 @@ static bool lend_body(struct gw_h2 *h, struct gw_stream *s)
     return true;
 }
 
-/* Only what fits into the first window can come before GRANT, so the buffer has that size. */
+/* Only what fits into the first window can come before GRANT, so the buffer has that size: it never moves, and
+ * flow may read its beginning while more is added. */
 static void keep_early(struct gw_h2 *h, struct gw_stream *s, struct sl_span chunk)
 {
     if (chunk.len == 0)
@@ -148,6 +149,7 @@ static void announce_length(struct gw_h2 *h, struct gw_stream *s)
 {
     s->is_announced = true;
     s->x.message_bytes = s->frame.message_bytes;
+    s->x.head = sl_span_of(s->early, s->early_bytes);
     h->port->post(h->port->ctx, &s->x, GW_EV_LENGTH);
 }
 
@@ -171,14 +173,14 @@ static void feed(struct gw_h2 *h, struct gw_stream *s, struct sl_span chunk)
     s->progress_at = h->now;
     if (s->frame.state != GW_GRPC_FRAME_WAITING && !take(h, s, &chunk))
         return;
-    if (s->frame.state == GW_GRPC_FRAME_WAITING && !s->is_announced) {
-        if (!fits_first_window(s))
-            announce_length(h, s);
-        else if (!lend_body(h, s) || !take(h, s, &chunk))
-            return;
-    }
-    if (s->frame.state == GW_GRPC_FRAME_WAITING)
-        keep_early(h, s, chunk);
+    if (s->frame.state == GW_GRPC_FRAME_WAITING && !s->is_announced && fits_first_window(s) &&
+        (!lend_body(h, s) || !take(h, s, &chunk)))
+        return;
+    if (s->frame.state != GW_GRPC_FRAME_WAITING)
+        return;
+    keep_early(h, s, chunk);
+    if (!s->is_announced && !s->is_refused)
+        announce_length(h, s);
 }
 
 /* The stream's window is given back only once the message has its memory, and not for its last bytes. */
