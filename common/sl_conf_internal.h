@@ -8,6 +8,7 @@
  *   sl_conf_report.c   FILE:LINE:COLUMN: sentence
  *   sl_conf_print.c    a struct by its table into YAML
  *   sl_conf_doc.c      a table into a Markdown reference
+ *   sl_conf_diff.c     which keys differ between two structs
  */
 #ifndef SL_CONF_INTERNAL_H
 #define SL_CONF_INTERNAL_H

@@ -34,8 +34,8 @@ void *sl_slot_get(const struct sl_slot_table *t, sl_slot_id id);
 SL_MUST_CHECK sl_status sl_slot_put(struct sl_slot_table *t, sl_slot_id id);
 
 size_t sl_slot_count(const struct sl_slot_table *t); /* objects taken */
-/* Walks the objects taken in index order: *cursor starts at 0; NULL at the end. out_id may be NULL. The object returned
- * may be put back during the walk. */
+/* Walks the objects taken in index order: *cursor starts at 0; NULL at the end. out_id may be NULL.
+ * The object returned may be put back during the walk. */
 void *sl_slot_next(const struct sl_slot_table *t, size_t *cursor, sl_slot_id *out_id);
 
 #endif

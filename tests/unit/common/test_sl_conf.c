@@ -228,6 +228,32 @@ static void no_memory_at_any_place(void **state SL_UNUSED)
     }
 }
 
+/* The arena takes memory by blocks: with a first text that grows, each allocation of the walk is
+ * once the one that needs a new block, and fails. */
+static void no_memory_at_any_place_of_the_walk(void **state SL_UNUSED)
+{
+    for (size_t pad = 0; pad < 1100; pad += 16) {
+        char text[2048];
+        snprintf(text, sizeof(text),
+                 "listen: {http: %0*d}\nhosts: [a]\nlimits: {x: 1, y: 2}\n"
+                 "inputs: [{name: A}, {name: B}]\ntiers: {p: {daily: 1s}}\n",
+                 (int)pad + 1, 0);
+        struct fail_alloc f;
+        for (size_t i = 1; fail_alloc_start(&f, i); i++) {
+            struct sample v = {0};
+            struct sl_conf *conf = NULL;
+            struct sl_buf errors;
+            sl_buf_init(&errors, &f.alloc, 1 << 16);
+            sl_status s =
+                sl_conf_parse("f.yaml", sl_span_str(text), sample_table, &v, &errors, &conf);
+            assert_status(s, f.failures > 0 ? SL_ENOMEM : SL_OK);
+            sl_conf_destroy(conf);
+            sl_buf_finish(&errors);
+            assert_int_equal(fail_alloc_finish(&f), 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +267,7 @@ int main(void)
         cmocka_unit_test(load_without_a_file_gives_defaults),
         cmocka_unit_test(load_reads_a_file),
         cmocka_unit_test(no_memory_at_any_place),
+        cmocka_unit_test(no_memory_at_any_place_of_the_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,9 @@ static void unknown_keys(void **state SL_UNUSED)
                   "f.yaml:1:9: unknown key queue.max_call; did you mean queue.max_calls?\n");
     assert_report("grpc: x\n", "f.yaml:1:1: unknown key grpc; did you mean listen.grpc?\n");
     assert_report("entirely_different: x\n", "f.yaml:1:1: unknown key entirely_different\n");
+    assert_report("k234567890123456789012345678901234567890123456789012345678901234567890: x\n",
+                  "f.yaml:1:1: unknown key "
+                  "k234567890123456789012345678901234567890123456789012345678901234567890\n");
     assert_report("inputs:\n  - {name: a, typ: {}}\n",
                   "f.yaml:2:15: unknown key inputs[0].typ; did you mean inputs[0].type?\n");
     assert_report("tiers: {pro: {daily: 1s, wieght: 2}}\n",

@@ -139,6 +139,8 @@ static void walk_sees_all_in_index_order(void **state SL_UNUSED)
     }
     assert_null(sl_slot_next(t, &cursor, &id));
     assert_null(sl_slot_next(t, &cursor, &id));
+    cursor = 0;
+    assert_ptr_equal(sl_slot_next(t, &cursor, NULL), sl_slot_get(t, ids[1]));
     sl_slot_destroy(t);
 }
 
