@@ -57,25 +57,35 @@ static bool is_name_taken(const struct ex_tensor_spec *specs, size_t count, cons
     return ex_tensor_find(specs, count, sl_span_str(name)) < count;
 }
 
+static void check_shape(struct ex_model_file *f, const char *list, size_t i,
+                        const struct ex_tensor_spec *spec)
+{
+    char place[PLACE_BYTES];
+    char item[PLACE_BYTES]; /* where a shape that is missing would stand */
+    int64_t dims[SL_RANK_MAX];
+    int64_t count;
+    snprintf(place, sizeof(place), "%s[%zu].shape", list, i);
+    snprintf(item, sizeof(item), "%s[%zu].name", list, i);
+    if (sl_conf_line(f->conf, place) == 0)
+        complain(f, item, "%s is missing; write [] for a single value", place);
+    for (size_t k = 0; k < spec->rank; k++)
+        dims[k] = spec->dims[k] == -1 ? 1 : spec->dims[k];
+    if (sl_shape_elements(dims, spec->rank, &count) != SL_OK)
+        complain(f, place, "%s has more elements than can be counted", place);
+}
+
+/* The i-th of specs, of which those before it are checked. */
 static void check_tensor(struct ex_model_file *f, const char *list, size_t i,
                          const struct ex_tensor_spec *specs)
 {
     char place[PLACE_BYTES];
-    const struct ex_tensor_spec *spec = &specs[i];
-    int64_t dims[SL_RANK_MAX];
-    int64_t count;
+    const char *name = specs[i].name;
     snprintf(place, sizeof(place), "%s[%zu].name", list, i);
-    if (spec->name[0] == '\0')
+    if (name[0] == '\0')
         complain(f, place, "%s is empty", place);
-    if (is_name_taken(specs, i, spec->name))
-        complain(f, place, "%s is %s, like one before it", place, spec->name);
-    for (size_t k = 0; k < spec->rank; k++)
-        dims[k] = spec->dims[k] == -1 ? 1 : spec->dims[k];
-    snprintf(place, sizeof(place), "%s[%zu].shape", list, i);
-    if (sl_conf_line(f->conf, place) == 0)
-        complain(f, list, "%s is missing; write [] for a single value", place);
-    if (sl_shape_elements(dims, spec->rank, &count) != SL_OK)
-        complain(f, place, "%s has more elements than can be counted", place);
+    if (is_name_taken(specs, i, name))
+        complain(f, place, "%s is %s, like one before it", place, name);
+    check_shape(f, list, i, &specs[i]);
 }
 
 static const struct ex_tensor_spec *read_tensors(struct ex_model_file *f, const char *list,

@@ -17,7 +17,7 @@ static void on_log(void *ctx, int level, const char *category, const char *log_i
     (void)ctx;
     (void)category;
     (void)log_id;
-    sl_log(level >= ORT_LOG_ERROR ? SL_LOG_ERROR : SL_LOG_WARN, "onnxruntime",
+    sl_log(level >= ORT_LOG_FATAL ? SL_LOG_ERROR : SL_LOG_DEBUG, "onnxruntime",
            SL_S("text", message), SL_S("at", code_location));
 }
 
@@ -85,7 +85,8 @@ static void fill_api(const void *table, struct ort_api *out)
 static bool make_env(struct ex_ort *o, struct sl_error *err)
 {
     const struct ort_api *api = &o->api;
-    const int level = sl_log_is_on(SL_LOG_WARN) ? ORT_LOG_WARNING : ORT_LOG_ERROR;
+    /* What it logs as an error it also returns, and a caller's bad input is no news for the log. */
+    const int level = sl_log_is_on(SL_LOG_DEBUG) ? ORT_LOG_WARNING : ORT_LOG_FATAL;
     return ex_ort_is_ok(o, api->CreateEnvWithCustomLogger(on_log, NULL, level, "sluice", &o->env),
                         "cannot start ONNX Runtime", err) &&
            ex_ort_is_ok(o, api->GetAllocatorWithDefaultOptions(&o->allocator),

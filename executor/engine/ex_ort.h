@@ -21,8 +21,7 @@ struct ex_ort {
 };
 
 /* Opens `library` (a path or a name for the loader); NULL: what the environment's
- * SLUICE_ONNXRUNTIME names, else the names it commonly has. Its warnings and errors go to our
- * log. */
+ * SLUICE_ONNXRUNTIME names, else the names it commonly has. What it logs goes to our log. */
 bool ex_ort_open(const char *library, struct ex_ort *out, struct sl_error *err);
 void ex_ort_close(struct ex_ort *o);
 
