@@ -2,12 +2,14 @@
 """A real gRPC server (grpcio) of the Open Inference Protocol and sluice.v1.Admin, for testing libsluice
 and the sluice command without a gateway.
 
-    grpcio_peer.py STUBS_DIR      prints "listening PORT" and serves until its standard input closes
+    grpcio_peer.py STUBS_DIR [MAGIKA.ONNX]
+
+Prints "listening PORT" and serves until its standard input closes.
 
 STUBS_DIR holds what grpc_tools.protoc makes of proto/. The model's name says what happens:
 identity, slow (answers after 5 s, or when cancelled), typed (answers typed contents), pair (two
 outputs, the second not aligned in the message), fail (a rich error), count (calls seen and calls
-cancelled, INT64[2]), meta (its request metadata as BYTES).
+cancelled, INT64[2]), meta (its request metadata as BYTES), magika (the network, by onnxruntime).
 """
 
 import struct
@@ -146,6 +148,17 @@ class Inference(pb_grpc.GRPCInferenceServiceServicer):
             pairs.append(b"deadline=" + (b"near" if context.time_remaining() < 60 else b"far"))
         answer.outputs.add(name="OUTPUT0", datatype="BYTES", shape=[len(pairs)])
         answer.raw_output_contents.append(b"".join(struct.pack("<I", len(p)) + p for p in pairs))
+        return answer
+
+
+    def magika(self, request, answer, context):
+        import numpy
+        import onnxruntime
+        tensor = request.inputs[0]
+        data = numpy.frombuffer(request.raw_input_contents[0], numpy.int32).reshape(tensor.shape)
+        scores = onnxruntime.InferenceSession(sys.argv[2]).run(["target_label"], {"bytes": data})[0]
+        answer.outputs.add(name="target_label", datatype="FP32", shape=scores.shape)
+        answer.raw_output_contents.append(scores.tobytes())
         return answer
 
 
