@@ -57,7 +57,7 @@ PURE_FOLDERS = {"gateway/core", "gateway/flow", "executor/core", "executor/flow"
 # glob patterns from the root). A folder's libraries are one per job: sockets, HTTP/2 and TLS of
 # gateway/net live in different files, so that gw_h2 and gw_tls hold no socket.
 LIBRARIES = {
-    "yaml.h": ["common/sl_conf*"],
+    "yaml.h": ["common/sl_conf*", "client/cli/up_conf*"],
     "uv.h": ["gateway/net/gw_conn*", "gateway/net/gw_listener*", "gateway/net/gw_front*",
              "gateway/*", "executor/*", "client/*", "bench/*"],
     "nghttp2/": ["gateway/net/gw_h2*", "client/src/*", "bench/*"],

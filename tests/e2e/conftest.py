@@ -28,8 +28,8 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(models, tmp_path_factory, _stubs):
-    """Shared by tests that leave it as they found it."""
-    with Up(models, tmp_path_factory.mktemp("server")) as up:
+    """Shared by tests that leave it as they found it; one slice, so that order is defined."""
+    with Up(models, tmp_path_factory.mktemp("server"), args=["--slices", "1"]) as up:
         yield up
         assert up.is_alive(), f"the shared server ended by itself:\n{up.log()[-4000:]}"
 

@@ -28,13 +28,13 @@ def data(result):
 
 @pytest.mark.smoke
 def test_infer(sluice):
-    shown = sluice("infer", "identity", "--input", "INPUT0=1,2,3,4")
+    shown = sluice("infer", "identity", "--input", "INPUT0=[[1,2,3,4]]")
     assert shown.returncode == 0, shown.stderr
     assert "OUTPUT0" in shown.stdout
 
 
 def test_infer_json(sluice):
-    told = data(sluice("infer", "identity", "--json", "--input", "INPUT0=1,2,3,4.5"))
+    told = data(sluice("infer", "identity", "--json", "--input", "INPUT0=[[1,2,3,4.5]]"))
     assert told["outputs"][0]["name"] == "OUTPUT0"
     assert np.ravel(told["outputs"][0]["data"]).tolist() == [1, 2, 3, 4.5]
 
@@ -76,9 +76,9 @@ def test_the_address_may_come_from_the_environment(server):
     ("args", "parts"),
     [
         (["infer", "nosuch", "--input", "A=1"], ["nosuch"]),
-        (["infer", "identity", "--input", "INPUT0=1,2,3"], ["INPUT0", "4"]),
-        (["infer", "identity", "--input", "WRONG=1,2,3,4"], ["WRONG"]),
-        (["infer", "identity", "--input", "INPUT0=a,b,c,d"], ["INPUT0", "a"]),
+        (["infer", "identity", "--input", "INPUT0=[[1,2,3]]"], ["INPUT0", "4"]),
+        (["infer", "identity", "--input", "WRONG=[[1,2,3,4]]"], ["WRONG"]),
+        (["infer", "identity", "--input", "INPUT0=[[1,2,3"], ["INPUT0"]),
         (["infer", "identity", "--input", "INPUT0=@/no/such/file"], ["/no/such/file"]),
         (["infer"], ["infer"]),
     ],

@@ -58,16 +58,14 @@ def answers(magika, corpus):
     told = {}
     for start in range(0, len(corpus), 50):
         ran = subprocess.run(
-            [BIN / "magika", "--address", magika.grpc, "--labels", magika.labels, "--json"]
+            [BIN / "magika", "--address", magika.grpc, "--config", magika.labels, "--json"]
             + corpus[start : start + 50],
             capture_output=True,
             text=True,
             timeout=120,
         )
         assert ran.returncode == 0, ran.stderr
-        for line in ran.stdout.splitlines():
-            entry = json.loads(line)
-            told[entry["path"]] = entry
+        told |= {entry["path"]: entry for entry in json.loads(ran.stdout)}
     return told
 
 
