@@ -47,7 +47,8 @@ static void report_parser_error(const yaml_parser_t *parser, struct sl_span text
                                 struct sl_conf_report *r)
 {
     const char *problem = parser->problem ? parser->problem : "cannot be read";
-    if (parser->error == YAML_MEMORY_ERROR)
+    /* The loader says nothing at some places where it has no memory; all else has a name. */
+    if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
         sl_conf_report_no_memory(r);
     else if (parser->error == YAML_READER_ERROR)
         sl_conf_report_add(r, place_of_offset(text, parser->problem_offset), "not YAML: %s",
