@@ -50,7 +50,7 @@ build_preset() {
 group_build() { build_preset release; }
 group_asan_build() { build_preset asan; }
 group_tsan_build() { build_preset tsan; }
-group_fuzz_build() { build_preset fuzz; }
+group_fuzz_build() { cmake --preset fuzz && cmake --build build/fuzz -j "$jobs" --target fuzzers; }
 
 group_headers() {
     scripts/headers_alone.sh build/release

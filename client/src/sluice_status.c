@@ -66,10 +66,10 @@ int sluice_status_set(struct sluice_status *s, enum sluice_code code, const char
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     sluice_status_clear(s);
-    s->code = code;
+    s->code = (int)code;
     sluice_status_copy_text(s->reason, sizeof(s->reason), sl_span_str(reason));
     sluice_status_copy_text(s->message, sizeof(s->message), sl_span_str(text));
-    return code;
+    return (int)code;
 }
 
 enum sluice_code sluice_status_of_http(int http_status)
