@@ -257,6 +257,7 @@ static bool take_param(struct feed *f, struct gw_range entry)
                                        GW_PEEK_PARAMS_MAX, sizeof *param, "parameters");
     if (param == NULL)
         return false;
+    *param = (struct gw_peek_param){0}; /* one without a value may have left its name here */
     struct gw_pb_reader r = reader_at(f, entry);
     struct gw_pb_field field;
     while (gw_pb_next(&r, &field)) {
