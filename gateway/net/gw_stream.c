@@ -62,6 +62,8 @@ static void forget(struct gw_stream *s)
     x->message_bytes = 0;
     x->body = NULL;
     x->flow_call = 0;
+    x->flow_replied = false;
+    x->head = (struct sl_span){0};
     x->reply.error.reason = SL_REASON_OK;
     x->reply.pieces = NULL;
     x->reply.piece_count = 0;
