@@ -66,6 +66,8 @@ sl_status gw_link_create(const struct gw_link_conf *conf, const struct gw_link_m
 
 static void forget(struct gw_peer *p)
 {
+    if (p->session == 0)
+        return;
     gw_link_drop_outgoing(p, 0);
     gw_link_drop_gatherings(p);
     sl_buf_finish(&p->batch);
