@@ -286,10 +286,10 @@ static sl_status load(struct ex_model_file *f, const char *dir)
 
 sl_status ex_model_file_load(const char *dir, struct sl_buf *errors, struct ex_model_file **out)
 {
-    struct ex_model_file *f = calloc(1, sizeof(*f));
+    struct ex_model_file *f = sl_alloc_zero(errors->alloc, 1, sizeof(*f));
     if (f == NULL)
         return SL_ENOMEM;
-    sl_arena_init(&f->arena, &sl_alloc_malloc, ARENA_BYTES_MAX);
+    sl_arena_init(&f->arena, errors->alloc, ARENA_BYTES_MAX);
     f->errors = errors;
     const sl_status s = load(f, dir);
     if (s != SL_OK) {
@@ -310,9 +310,10 @@ void ex_model_file_destroy(struct ex_model_file *f)
 {
     if (f == NULL)
         return;
+    const struct sl_alloc *alloc = f->arena.alloc;
     sl_conf_destroy(f->conf);
     sl_arena_finish(&f->arena);
-    free(f);
+    sl_alloc_free(alloc, f);
 }
 
 sl_status ex_model_file_reference(struct sl_buf *out)

@@ -13,7 +13,7 @@
  *
  * Errors   All of a file at once, appended to `errors`, one sentence a line, each with file, line
  *          and, where the reader knows it, column: SL_ENOENT (no model.yaml), SL_EINVAL, SL_ENOMEM.
- * Memory   The file owns its spec.
+ * Memory   The file owns its spec; all by the allocator of `errors`.
  * Threads  One.
  */
 #ifndef EX_MODEL_FILE_H

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "remove_tree.h"
 #include "sl_alloc.h"
 #include "sl_base.h"
 #include "sl_test.h"
@@ -83,13 +84,6 @@ static void drop_outputs(struct engine_rig *r)
     }
 }
 
-static void remove_dir(const char *dir)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    assert_int_equal(system(command), 0);
-}
-
 void engine_rig_close(struct engine_rig *r)
 {
     drop_outputs(r);
@@ -98,7 +92,7 @@ void engine_rig_close(struct engine_rig *r)
         r->engine->unload(r->model);
     }
     ex_model_file_destroy(r->file);
-    remove_dir(r->dir);
+    assert_int_equal(remove_tree(r->dir), 0);
 }
 
 bool engine_rig_run(struct engine_rig *r, const struct ex_tensor *inputs, size_t input_count,

@@ -6,6 +6,8 @@
 #include "ex_engine.h"
 #include "ex_model_file.h"
 #include "ex_model_repo.h"
+#include "fail_alloc.h"
+#include "remove_tree.h"
 #include "sl_alloc.h"
 #include "sl_base.h"
 #include "sl_test.h"
@@ -20,9 +22,7 @@ static int make_root(void **state SL_UNUSED)
 
 static int remove_root(void **state SL_UNUSED)
 {
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", root);
-    return system(command);
+    return remove_tree(root);
 }
 
 static const char *path_of(const char *relative)
@@ -243,6 +243,24 @@ static void a_directory_without_model_is_named(void **state SL_UNUSED)
     sl_buf_finish(&errors);
 }
 
+/* Wherever memory ends: nothing is kept, and it is said. */
+static void no_memory_is_survived_everywhere(void **state SL_UNUSED)
+{
+    struct fail_alloc f;
+    write_model("poor", "engine: fake\n" TENSORS "fake: {run: 5ms, error: oh}\n");
+    make_dir("poor/3");
+    for (size_t i = 1; fail_alloc_start(&f, i); i++) {
+        struct sl_buf errors;
+        struct ex_model_file *file = NULL;
+        sl_buf_init(&errors, &f.alloc, 4096);
+        const sl_status s = ex_model_file_load(path_of("poor"), &errors, &file);
+        assert_true(f.failures > 0 ? s == SL_ENOMEM : s == SL_OK);
+        ex_model_file_destroy(file);
+        sl_buf_finish(&errors);
+        assert_int_equal(fail_alloc_finish(&f), 0);
+    }
+}
+
 /* ---- repositories */
 
 static void a_repository_lists_good_and_bad(void **state SL_UNUSED)
@@ -320,6 +338,7 @@ int main(void)
         cmocka_unit_test(mistakes_in_an_engine_s_section_are_named),
         cmocka_unit_test(a_bad_name_is_named),
         cmocka_unit_test(a_directory_without_model_is_named),
+        cmocka_unit_test(no_memory_is_survived_everywhere),
         cmocka_unit_test(a_repository_lists_good_and_bad),
         cmocka_unit_test(a_missing_repository_is_named),
         cmocka_unit_test(too_many_models_are_refused),

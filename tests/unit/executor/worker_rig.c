@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "remove_tree.h"
 #include "sl_test.h"
 
 enum { ARGUMENTS_MAX = 32 };
@@ -31,14 +32,6 @@ static void make_model(struct rig *r, const char *yaml)
     assert_non_null(mkdtemp(r->dir));
     snprintf(path, sizeof(path), "%s/model.yaml", r->dir);
     write_text(path, yaml);
-}
-
-static void remove_model(const struct rig *r)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/model.yaml", r->dir);
-    unlink(path);
-    rmdir(r->dir);
 }
 
 /* ---- process */
@@ -113,7 +106,7 @@ void rig_finish(struct rig *r)
     }
     ex_channel_close(&r->channel);
     free(r->scratch);
-    remove_model(r);
+    assert_int_equal(remove_tree(r->dir), 0);
 }
 
 /* ---- jobs */
