@@ -1,0 +1,178 @@
+/* ex_conf.c - every key of the executor's configuration, and the checks between them. */
+#include "ex_conf.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ex_ring.h"
+#include "ex_slice_cpu.h"
+#include "sl_time.h"
+
+#define KEY(name_, type_, field, default_, ...)                                                    \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .offset = offsetof(struct ex_conf, field),               \
+        .default_text = (default_), __VA_ARGS__                                                    \
+    }
+#define S   SL_NS_PER_S
+#define MS  SL_NS_PER_MS
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+/* clang-format off: one key a paragraph */
+const struct sl_conf_key ex_conf_table[] = {
+    KEY("node", SL_CONF_STRING, node, "", .max = EX_NODE_NAME_MAX,
+        .help = "This node's name, 1 to 63 of A-Z a-z 0-9 . _ -; empty takes the host's name."),
+    KEY("models", SL_CONF_STRING, models, NULL,
+        .help = "The model repository: a directory with one subdirectory for each model."),
+    KEY("link.control", SL_CONF_STRING, link.control, "tcp://127.0.0.1:5571", .max = 250,
+        .help = "The gateway's address for control messages: ipc://PATH or tcp://HOST:PORT."),
+    KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,
+        .help = "The gateway's address for large tensors: ipc://PATH or tcp://HOST:PORT."),
+    KEY("link.trusted_network", SL_CONF_BOOL, link.trusted_network, "false",
+        .help = "Allow link addresses off this machine although the link is neither encrypted nor "
+                "authenticated."),
+    KEY("slices.cpu", SL_CONF_INT, slices.cpu, "2", .min = 1, .max = 64,
+        .help = "Into how many equal slices the processors are divided; one call runs on each."),
+    KEY("slices.cpu_threads", SL_CONF_INT, slices.cpu_threads, "0", .min = 0, .max = 1024,
+        .help = "Threads of an engine on a slice; 0 shares the processors out."),
+    KEY("slices.memory", SL_CONF_BYTES, slices.memory_bytes, "0B", .max = INT64_MAX,
+        .help = "Memory that a worker may allocate; 0B does not limit it."),
+    KEY("worker.program", SL_CONF_STRING, worker.program, "",
+        .help = "The worker's program; empty takes sluice-worker from this program's directory."),
+    KEY("worker.ring", SL_CONF_BYTES, worker.ring_bytes, "2MiB", .min = 2 * MIB, .max = 1024 * MIB,
+        .help = "Shared memory of each of a worker's two rings, a power of two; tensors of up to a "
+                "quarter of it travel without a segment of their own."),
+    KEY("worker.load_timeout", SL_CONF_DURATION, worker.load_timeout_ns, "120s", .min = 100 * MS,
+        .max = 86400 * S, .help = "How long a worker may take to load its model."),
+    KEY("worker.loading", SL_CONF_INT, worker.loading, "0", .min = 0, .max = 1024,
+        .help = "How many workers load at the same time; 0: as many as there are processors."),
+    KEY("worker.hello_wait", SL_CONF_DURATION, worker.hello_wait_ns, "120s", .min = 0,
+        .max = 86400 * S,
+        .help = "How long the node waits for models that still load before it goes to the gateway "
+                "without them."),
+    KEY("lease.cancel_grace", SL_CONF_DURATION, lease.cancel_grace_ns, "1s", .min = 0,
+        .max = 600 * S,
+        .help = "How long a call that nobody waits for may run on before its worker is ended."),
+    KEY("lease.receive_timeout", SL_CONF_DURATION, lease.receive_timeout_ns, "30s", .min = 10 * MS,
+        .max = 3600 * S, .help = "How long the next bytes of a call's inputs may take."),
+    KEY("lease.backlog", SL_CONF_INT, lease.backlog, "64", .min = 1, .max = 4096,
+        .help = "Calls that may wait at a slice beyond the running one."),
+    KEY("limits.jobs", SL_CONF_INT, limits.jobs, "4096", .min = 1, .max = 1000000,
+        .help = "Calls on this node in all states; one more is returned to the gateway."),
+    KEY("limits.payload", SL_CONF_BYTES, limits.payload_bytes, "1GiB", .min = 64 * KIB,
+        .max = 1024 * MIB, .help = "The largest inputs, or outputs, of one call."),
+    KEY("limits.payload_total", SL_CONF_BYTES, limits.payload_total_bytes, "4GiB", .min = 1 * MIB,
+        .max = INT64_MAX,
+        .help = "Inputs that came by bulk in memory together; a call beyond that is returned to "
+                "the gateway."),
+    KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
+        .help = "How long SIGTERM lets accepted calls go on before they end with EXECUTOR_LOST."),
+    KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = levels, .reloadable = true,
+        .help = "The least important lines that are logged."),
+    KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = formats,
+        .help = "One line of text, or one JSON object, for each event."),
+    {0},
+};
+/* clang-format on */
+
+/* ---- checks across keys; each adds its sentence */
+
+struct checking {
+    const char *path;
+    const struct sl_conf *owner;
+    struct sl_buf *errors;
+    bool ok;
+};
+
+static void complain(struct checking *c, const char *key, const char *value, const char *why)
+{
+    const sl_status s = sl_buf_printf(c->errors, "%s:%u: %s: '%s' %s\n", c->path,
+                                      sl_conf_line(c->owner, key), key, value, why);
+    (void)s; /* a full error buffer has said enough */
+    c->ok = false;
+}
+
+static bool is_local_endpoint(const char *value)
+{
+    static const char *const local[] = {"ipc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
+    for (size_t i = 0; i < SL_ARRAY_LEN(local); i++) {
+        if (strncmp(value, local[i], strlen(local[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_endpoint(struct checking *c, const struct ex_conf *conf, const char *key,
+                           const char *value)
+{
+    if (strncmp(value, "ipc://", 6) != 0 && strncmp(value, "tcp://", 6) != 0)
+        complain(c, key, value, "is neither ipc://PATH nor tcp://HOST:PORT");
+    else if (!is_local_endpoint(value) && !conf->link.trusted_network)
+        complain(c, key, value,
+                 "is on another machine, and the link is not encrypted; use a loopback address, or "
+                 "set link.trusted_network: true for a network of your own");
+}
+
+static bool is_node_name(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._-";
+    return name[0] != '\0' && strlen(name) <= EX_NODE_NAME_MAX &&
+           name[strspn(name, allowed)] == '\0';
+}
+
+static void check_node(struct checking *c, struct ex_conf *conf)
+{
+    if (conf->node[0] == '\0' && gethostname(conf->own_node, EX_NODE_NAME_MAX) == 0)
+        conf->node = conf->own_node;
+    if (!is_node_name(conf->node))
+        complain(c, "node", conf->node, "is not 1 to 63 of A-Z a-z 0-9 . _ -");
+}
+
+static void check_program(struct checking *c, struct ex_conf *conf)
+{
+    static const char name[] = "sluice-worker";
+    if (conf->worker.program[0] == '\0') {
+        const size_t room = sizeof(conf->own_program) - sizeof(name);
+        const ssize_t len = readlink("/proc/self/exe", conf->own_program, room);
+        char *slash = len > 0 ? strrchr(conf->own_program, '/') : NULL;
+        if (slash)
+            strcpy(slash + 1, name);
+        conf->worker.program = conf->own_program;
+    }
+    if (access(conf->worker.program, X_OK) != 0)
+        complain(c, "worker.program", conf->worker.program, "is not a program that can be run");
+}
+
+static void check_ring(struct checking *c, const struct ex_conf *conf)
+{
+    char value[32];
+    snprintf(value, sizeof(value), "%llu", (unsigned long long)conf->worker.ring_bytes);
+    if (!ex_ring_is_data_bytes(conf->worker.ring_bytes))
+        complain(c, "worker.ring", value, "is not a power of two");
+}
+
+sl_status ex_conf_load(const char *path, struct ex_conf *out, struct sl_buf *errors,
+                       struct sl_conf **out_owner)
+{
+    memset(out, 0, sizeof(*out));
+    const sl_status st = sl_conf_load(path, ex_conf_table, out, errors, out_owner);
+    if (st != SL_OK)
+        return st;
+    struct checking c = {path, *out_owner, errors, true};
+    check_endpoint(&c, out, "link.control", out->link.control);
+    check_endpoint(&c, out, "link.bulk", out->link.bulk);
+    check_node(&c, out);
+    check_program(&c, out);
+    check_ring(&c, out);
+    if (out->worker.loading == 0)
+        out->worker.loading = ex_slice_cpu_processors();
+    if (c.ok)
+        return SL_OK;
+    sl_conf_destroy(*out_owner);
+    return SL_EINVAL;
+}

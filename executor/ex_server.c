@@ -1,0 +1,455 @@
+/* ex_server.c - creates the parts, wires their ports, runs the loop, drains. */
+#include "ex_server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "ex_catalog.h"
+#include "ex_jobs.h"
+#include "ex_lease.h"
+#include "ex_link.h"
+#include "ex_model_repo.h"
+#include "ex_pool.h"
+#include "ex_process.h"
+#include "ex_slice_cpu.h"
+
+enum phase { LOADING, SERVING, DRAINING, ABANDONING, STOPPED };
+
+enum {
+    BULK_WINDOW_BYTES = 64 << 20,
+    INLINE_MAX_BYTES = 256 << 10,
+    LINGER_MS = 500,
+    CONFIG_ERRORS_MAX = 64 << 10,
+};
+
+static const int64_t abandon_patience_ns = 2 * SL_NS_PER_S;
+
+struct ex_server {
+    const struct ex_conf *conf;
+    const char *config_path;
+    const struct sl_clock *clock;
+    struct ex_model_repo *repo;
+    struct ex_catalog *catalog;
+    struct ex_slice slices[EX_SLICES_MAX];
+    size_t slice_count;
+    char host[256];
+    struct ex_pool *pool;
+    struct ex_link *link;
+    struct ex_jobs *jobs;
+    struct ex_report_port report;
+    struct ex_worker_port workers;
+    int epoll;
+    int signals;
+    enum phase phase;
+    sl_mono_ns phase_ends_at; /* LOADING: hello anyway; DRAINING, ABANDONING: no longer */
+    uint32_t late_models;     /* announced as loading */
+    sl_mono_ns now;           /* of this turn */
+};
+
+/* ---- models */
+
+static bool fill_catalog(struct ex_server *s, struct sl_error *err)
+{
+    for (size_t i = 0; i < ex_model_repo_count(s->repo); i++) {
+        const struct ex_model_entry *e = ex_model_repo_at(s->repo, i);
+        const sl_status st = ex_catalog_add(s->catalog, e->name, e->spec, e->problem);
+        if (st != SL_OK) {
+            sl_error_set(err, SL_REASON_INTERNAL, "model %s: %s", e->name, sl_status_text(st));
+            return false;
+        }
+        if (!e->spec)
+            sl_log(SL_LOG_ERROR, "model cannot be served", SL_S("model", e->name),
+                   SL_S("why", e->problem));
+    }
+    return true;
+}
+
+static bool load_models(struct ex_server *s, struct sl_error *err)
+{
+    if (ex_model_repo_load(s->conf->models, &s->repo, err) != SL_OK)
+        return false;
+    if (ex_catalog_create(&sl_alloc_malloc, &s->catalog) != SL_OK) {
+        sl_error_set(err, SL_REASON_INTERNAL, "no memory for the models");
+        return false;
+    }
+    return fill_catalog(s, err);
+}
+
+/* Writes into the catalogue how each model stands; counts those that still load. */
+static uint32_t judge_models(struct ex_server *s)
+{
+    uint32_t loading = 0;
+    for (uint32_t i = 0; i < ex_catalog_count(s->catalog); i++) {
+        if (!ex_catalog_spec(s->catalog, i))
+            continue;
+        const enum ex_pool_outlook outlook = ex_pool_outlook(s->pool, i);
+        loading += outlook == EX_POOL_LOADING;
+        ex_catalog_set_problem(s->catalog, i,
+                               outlook == EX_POOL_SERVING  ? ""
+                               : outlook == EX_POOL_FAILED ? ex_pool_problem(s->pool, i)
+                                                           : "loading");
+    }
+    return loading;
+}
+
+/* Hello when all models have loaded or failed, or when it has taken too long. Those that come later
+ * are announced by a new session, once no call would be lost by it. */
+static void announce_models(struct ex_server *s)
+{
+    if (s->phase == LOADING) {
+        s->late_models = judge_models(s);
+        if (s->late_models > 0 && s->now < s->phase_ends_at)
+            return;
+        s->phase = SERVING;
+        ex_link_start(s->link, s->now);
+    } else if (s->phase == SERVING && s->late_models > 0 && ex_jobs_open_count(s->jobs) == 0) {
+        const uint32_t loading = judge_models(s);
+        if (loading < s->late_models)
+            ex_link_restart(s->link, s->now);
+        s->late_models = loading;
+    }
+}
+
+/* ---- what the gateway says */
+
+static void on_call(void *ctx, const struct ex_call *call)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_accept(s->jobs, call, s->now);
+}
+
+static void on_cancel(void *ctx, uint64_t lease)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_cancel(s->jobs, lease, s->now);
+}
+
+static sl_status on_bulk(void *ctx, uint64_t lease, uint64_t offset, uint64_t total,
+                         struct sl_span bytes)
+{
+    struct ex_server *s = ctx;
+    return ex_jobs_bulk(s->jobs, lease, offset, total, bytes, s->now);
+}
+
+static void on_gateway_lost(void *ctx)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_drop_all(s->jobs, s->now);
+}
+
+/* ---- what workers say */
+
+static void on_worker_ready(void *ctx, uint32_t slice, uint32_t model)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_worker_ready(s->jobs, slice, model, s->now);
+}
+
+static void on_result(void *ctx, uint32_t slice, uint32_t model, uint64_t seq,
+                      struct ex_outcome *outcome, sl_gpu_us run)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_result(s->jobs, slice, model, seq, outcome, run, s->now);
+}
+
+static void on_worker_lost(void *ctx, uint32_t slice, uint32_t model, uint64_t started_seq,
+                           const char *text)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_worker_lost(s->jobs, slice, model, started_seq, text, s->now);
+}
+
+static void on_worker_failed(void *ctx, uint32_t slice, uint32_t model, const char *text)
+{
+    struct ex_server *s = ctx;
+    sl_log(SL_LOG_ERROR, "model cannot be served",
+           SL_S("model", ex_catalog_name(s->catalog, model)), SL_U("slice", slice),
+           SL_S("why", text));
+    ex_jobs_worker_failed(s->jobs, slice, model, text, s->now);
+}
+
+/* ---- making the parts */
+
+static sl_status make_pool(struct ex_server *s)
+{
+    const struct ex_pool_conf conf = {.program = s->conf->worker.program,
+                                      .ring_bytes = s->conf->worker.ring_bytes,
+                                      .slices = s->slices,
+                                      .slice_count = s->slice_count,
+                                      .starting_max = (unsigned)s->conf->worker.loading,
+                                      .load_patience_ns = s->conf->worker.load_timeout_ns,
+                                      .segments_max_bytes = s->conf->limits.payload_total_bytes,
+                                      .log_level = (enum sl_log_level)s->conf->log_level};
+    const struct ex_pool_events events = {s, on_worker_ready, on_result, on_worker_lost,
+                                          on_worker_failed};
+    return ex_pool_create(&sl_alloc_malloc, &conf, s->catalog, &events, &s->pool);
+}
+
+static sl_status make_link(struct ex_server *s)
+{
+    const struct ex_link_conf conf = {
+        .control = s->conf->link.control,
+        .bulk = s->conf->link.bulk,
+        .hello = {.node = s->conf->node,
+                  .host = s->host,
+                  .slices = s->slices,
+                  .slice_count = s->slice_count,
+                  .catalog = s->catalog,
+                  .bulk_window_bytes = BULK_WINDOW_BYTES,
+                  .inline_max_bytes = INLINE_MAX_BYTES,
+                  .slice_backlog_max = (uint32_t)s->conf->lease.backlog}};
+    const struct ex_link_events events = {s, on_call, on_cancel, on_bulk, on_gateway_lost};
+    return ex_link_create(&sl_alloc_malloc, &conf, &events, &s->link);
+}
+
+static sl_status make_jobs(struct ex_server *s)
+{
+    const struct ex_jobs_conf conf = {.slice_count = s->slice_count,
+                                      .backlog_max = (uint32_t)s->conf->lease.backlog,
+                                      .jobs_max = (uint32_t)s->conf->limits.jobs,
+                                      .payload_max_bytes = s->conf->limits.payload_bytes,
+                                      .cancel_grace_ns = s->conf->lease.cancel_grace_ns,
+                                      .receive_patience_ns = s->conf->lease.receive_timeout_ns};
+    s->report = ex_link_report_port(s->link);
+    s->workers = ex_pool_port(s->pool);
+    return ex_jobs_create(&sl_alloc_malloc, &conf, s->catalog, &s->report, &s->workers, &s->jobs);
+}
+
+static bool watch(const struct ex_server *s, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* Signals become bytes of a descriptor, before any other thread exists. */
+static bool open_signals(struct ex_server *s)
+{
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < SL_ARRAY_LEN(wanted); i++)
+        sigaddset(&set, wanted[i]);
+    (void)signal(SIGPIPE, SIG_IGN);
+    s->signals = -1;
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+        s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals >= 0;
+}
+
+/* Segments and workers need descriptors: as many as the machine allows. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool make_parts(struct ex_server *s, struct sl_error *err)
+{
+    raise_descriptor_limit();
+    s->epoll = epoll_create1(EPOLL_CLOEXEC);
+    sl_status st = open_signals(s) && s->epoll >= 0 ? ex_process_become_reaper() : SL_EIO;
+    if (st == SL_OK && !load_models(s, err))
+        return false;
+    if (st == SL_OK)
+        st = make_pool(s);
+    if (st == SL_OK)
+        st = make_link(s);
+    if (st == SL_OK)
+        st = make_jobs(s);
+    if (st == SL_OK &&
+        (!watch(s, s->signals) || !watch(s, ex_pool_fd(s->pool)) || !watch(s, ex_link_fd(s->link))))
+        st = SL_EIO;
+    if (st != SL_OK)
+        sl_error_set(err, SL_REASON_INTERNAL, "the executor cannot be set up: %s",
+                     sl_status_text(st));
+    return st == SL_OK;
+}
+
+sl_status ex_server_create(const struct ex_conf *conf, const char *config_path,
+                           const struct sl_clock *clock, struct ex_server **out,
+                           struct sl_error *err)
+{
+    struct ex_server *s = sl_alloc_zero(&sl_alloc_malloc, 1, sizeof(*s));
+    if (!s) {
+        sl_error_set(err, SL_REASON_INTERNAL, "no memory");
+        return SL_ENOMEM;
+    }
+    s->conf = conf;
+    s->config_path = config_path;
+    s->clock = clock;
+    s->epoll = s->signals = -1;
+    s->slice_count = (size_t)conf->slices.cpu;
+    ex_slice_cpu_make(s->slices, s->slice_count, (uint32_t)conf->slices.cpu_threads,
+                      conf->slices.memory_bytes);
+    if (gethostname(s->host, sizeof(s->host) - 1) != 0)
+        s->host[0] = '\0';
+    if (!make_parts(s, err)) {
+        ex_server_destroy(s);
+        return SL_EIO;
+    }
+    *out = s;
+    return SL_OK;
+}
+
+void ex_server_destroy(struct ex_server *s)
+{
+    if (!s)
+        return;
+    ex_jobs_destroy(s->jobs);
+    ex_pool_destroy(s->pool);
+    ex_link_destroy(s->link, LINGER_MS);
+    ex_catalog_destroy(s->catalog);
+    ex_model_repo_destroy(s->repo);
+    if (s->signals >= 0)
+        close(s->signals);
+    if (s->epoll >= 0)
+        close(s->epoll);
+    sl_alloc_free(&sl_alloc_malloc, s);
+}
+
+/* ---- signals and the end */
+
+static void begin_drain(struct ex_server *s)
+{
+    sl_log(SL_LOG_INFO, "draining", SL_U("calls", ex_jobs_open_count(s->jobs)));
+    s->phase = DRAINING;
+    s->phase_ends_at = sl_sat_add(s->now, s->conf->drain_timeout_ns);
+    ex_jobs_refuse_new(s->jobs);
+    ex_link_set_draining(s->link);
+}
+
+static void abandon(struct ex_server *s, const char *why)
+{
+    sl_log(SL_LOG_WARN, "stopping with open calls", SL_S("why", why),
+           SL_U("calls", ex_jobs_open_count(s->jobs)));
+    s->phase = ABANDONING;
+    s->phase_ends_at = sl_sat_add(s->now, abandon_patience_ns);
+    ex_jobs_abandon(s->jobs, s->now);
+}
+
+static void on_stop_signal(struct ex_server *s)
+{
+    if (s->phase < DRAINING)
+        begin_drain(s);
+    else if (s->phase == DRAINING)
+        abandon(s, "told to stop at once");
+    else
+        s->phase = STOPPED;
+}
+
+static void on_hangup(struct ex_server *s)
+{
+    struct ex_conf fresh;
+    struct sl_conf *owner;
+    struct sl_buf errors;
+    sl_buf_init(&errors, &sl_alloc_malloc, CONFIG_ERRORS_MAX);
+    if (ex_conf_load(s->config_path, &fresh, &errors, &owner) == SL_OK) {
+        sl_log_set_level((enum sl_log_level)fresh.log_level);
+        sl_log(SL_LOG_INFO, "configuration read again");
+        sl_conf_destroy(owner);
+    } else {
+        const sl_status st = sl_buf_append(&errors, "", 1);
+        sl_log(SL_LOG_ERROR, "configuration not taken",
+               SL_S("why", st == SL_OK ? (const char *)errors.data : "too many errors"));
+    }
+    sl_buf_finish(&errors);
+}
+
+static void take_signals(struct ex_server *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGCHLD)
+            ex_pool_reap(s->pool, s->now);
+        else if (info.ssi_signo == SIGHUP)
+            on_hangup(s);
+        else
+            on_stop_signal(s);
+    }
+}
+
+static void advance_end(struct ex_server *s)
+{
+    if (s->phase < DRAINING || s->phase == STOPPED)
+        return;
+    const bool is_empty = ex_jobs_open_count(s->jobs) == 0;
+    if (is_empty && (ex_link_is_idle(s->link) || !ex_link_is_up(s->link)))
+        s->phase = STOPPED;
+    else if (s->now >= s->phase_ends_at && s->phase == DRAINING)
+        abandon(s, "drain.timeout is over");
+    else if (s->now >= s->phase_ends_at)
+        s->phase = STOPPED;
+}
+
+/* ---- the loop */
+
+static sl_mono_ns earlier(sl_mono_ns a, sl_mono_ns b)
+{
+    return a < b ? a : b;
+}
+
+static int wait_ms(const struct ex_server *s)
+{
+    sl_mono_ns next = earlier(ex_jobs_next_at(s->jobs), ex_link_next_at(s->link));
+    next = earlier(next, ex_pool_next_at(s->pool));
+    if (s->phase != SERVING)
+        next = earlier(next, s->phase_ends_at);
+    if (next <= s->now)
+        return 0;
+    const int64_t ms = (next - s->now) / SL_NS_PER_MS + 1;
+    return ms < 60000 ? (int)ms : 60000;
+}
+
+/* True: there is more to do at once. */
+static bool turn(struct ex_server *s)
+{
+    s->now = sl_clock_mono(s->clock);
+    take_signals(s);
+    ex_link_receive(s->link, s->now);
+    ex_pool_receive(s->pool, s->now);
+    ex_jobs_tick(s->jobs, s->now);
+    ex_pool_tick(s->pool, s->now);
+    announce_models(s);
+    ex_pool_publish(s->pool);
+    const bool has_mail = ex_link_flush(s->link, s->now);
+    advance_end(s);
+    return !ex_pool_sleep(s->pool) || has_mail;
+}
+
+static void log_end(const struct ex_server *s)
+{
+    const struct ex_jobs_stats jobs = ex_jobs_stats(s->jobs);
+    const struct ex_pool_stats pool = ex_pool_stats(s->pool);
+    const struct ex_link_stats link = ex_link_stats(s->link);
+    sl_log(SL_LOG_INFO, "stopped", SL_U("results", jobs.results), SL_U("failures", jobs.failures),
+           SL_U("returned", jobs.returned), SL_U("orphans", jobs.orphans),
+           SL_U("refused_messages", jobs.refused_messages + link.dropped),
+           SL_U("workers_started", pool.started), SL_U("worker_crashes", pool.crashes),
+           SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions));
+}
+
+void ex_server_run(struct ex_server *s)
+{
+    struct epoll_event events[8];
+    s->now = sl_clock_mono(s->clock);
+    s->phase_ends_at = sl_sat_add(s->now, s->conf->worker.hello_wait_ns);
+    sl_log(SL_LOG_INFO, "starting", SL_S("node", s->conf->node),
+           SL_U("models", ex_catalog_count(s->catalog)), SL_U("slices", s->slice_count));
+    for (;;) {
+        const bool has_more = turn(s);
+        if (s->phase == STOPPED)
+            break;
+        if (epoll_wait(s->epoll, events, SL_ARRAY_LEN(events), has_more ? 0 : wait_ms(s)) < 0 &&
+            errno != EINTR)
+            break;
+    }
+    log_end(s);
+}
