@@ -94,6 +94,16 @@ static void values_from_outside_are_escaped(void **state SL_UNUSED)
         {"\xc2\x9b"
          "0m",
          "\"\\u009b0m\"", "\"\\u009b0m\""}, /* C1: CSI in one character */
+        {"\xc2\x80", "\"\\u0080\"", "\"\\u0080\""},
+        {"\xc2\xa0", "\"\xc2\xa0\"", "\"\xc2\xa0\""}, /* a space that harms nobody */
+        {"\xef\xbb\xbf", "\"\\ufeff\"", "\"\\ufeff\""},
+        {"\xe2\x80\xa9", "\"\\u2029\"", "\"\\u2029\""},
+        {"\xe2\x80\xaa", "\"\\u202a\"", "\"\\u202a\""},
+        {"\xe2\x80\xaf", "\"\xe2\x80\xaf\"", "\"\xe2\x80\xaf\""},
+        {"\xe2\x81\xa5", "\"\xe2\x81\xa5\"", "\"\xe2\x81\xa5\""},
+        {"\xe2\x81\xa6", "\"\\u2066\"", "\"\\u2066\""},
+        {"\xe2\x81\xa9", "\"\\u2069\"", "\"\\u2069\""},
+        {"\xe2\x81\xaa", "\"\xe2\x81\xaa\"", "\"\xe2\x81\xaa\""},
         {"a\xe2\x80\xae"
          "b",
          "\"a\\u202eb\"", "\"a\\u202eb\""}, /* right-to-left override */

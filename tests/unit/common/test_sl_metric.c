@@ -92,6 +92,26 @@ static void histogram_without_labels_or_buckets(void **state SL_UNUSED)
     sl_metric_registry_destroy(r);
 }
 
+static void numbers_read_back_as_they_were(void **state SL_UNUSED)
+{
+    static const double odd[] = {1e-7, 0.1 + 0.2, 1.0 / 3, 20000, 123456789, 1e15, 1e22};
+    struct sl_metric_registry *r = make();
+    assert_non_null(sl_metric_histogram_seconds(r, "x", "", "X.", odd, 7));
+    assert_page(r, "# HELP x X.\n"
+                   "# TYPE x histogram\n"
+                   "x_bucket{le=\"1e-07\"} 0\n"
+                   "x_bucket{le=\"0.30000000000000004\"} 0\n"
+                   "x_bucket{le=\"0.3333333333333333\"} 0\n"
+                   "x_bucket{le=\"20000\"} 0\n"
+                   "x_bucket{le=\"123456789\"} 0\n"
+                   "x_bucket{le=\"1e+15\"} 0\n"
+                   "x_bucket{le=\"1e+22\"} 0\n"
+                   "x_bucket{le=\"+Inf\"} 0\n"
+                   "x_sum 0\n"
+                   "x_count 0\n");
+    sl_metric_registry_destroy(r);
+}
+
 static void too_many_buckets_are_refused(void **state SL_UNUSED)
 {
     double many[SL_METRIC_BUCKETS_MAX + 1];
@@ -223,6 +243,7 @@ int main(void)
         cmocka_unit_test(counters_and_gauges),
         cmocka_unit_test(histogram_is_cumulative),
         cmocka_unit_test(histogram_without_labels_or_buckets),
+        cmocka_unit_test(numbers_read_back_as_they_were),
         cmocka_unit_test(too_many_buckets_are_refused),
         cmocka_unit_test(help_is_escaped),
         cmocka_unit_test(nothing_happens_without_a_metric),

@@ -120,6 +120,27 @@ static void objects_never_move_and_are_aligned(void **state SL_UNUSED)
     sl_slot_destroy(t);
 }
 
+static void objects_of_any_size_are_aligned_and_apart(void **state SL_UNUSED)
+{
+    for (size_t bytes = 1; bytes < 100; bytes++) {
+        struct sl_slot_table *t;
+        sl_slot_id ids[10];
+        void *p;
+        assert_ok(sl_slot_create(&sl_alloc_malloc, bytes, 10, &t));
+        for (int i = 0; i < 10; i++) {
+            assert_ok(sl_slot_take(t, &ids[i], &p));
+            assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+            memset(p, i + 1, bytes);
+        }
+        for (int i = 0; i < 10; i++) {
+            const unsigned char *object = sl_slot_get(t, ids[i]);
+            for (size_t j = 0; j < bytes; j++)
+                assert_int_equal(object[j], i + 1);
+        }
+        sl_slot_destroy(t);
+    }
+}
+
 static void walk_sees_all_in_index_order(void **state SL_UNUSED)
 {
     struct sl_slot_table *t = make(200);
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(ids_never_issued_are_refused),
         cmocka_unit_test(full_is_exact_and_passes),
         cmocka_unit_test(objects_never_move_and_are_aligned),
+        cmocka_unit_test(objects_of_any_size_are_aligned_and_apart),
         cmocka_unit_test(walk_sees_all_in_index_order),
         cmocka_unit_test(walk_may_put_back_what_it_sees),
         cmocka_unit_test(no_memory_then_memory_again),

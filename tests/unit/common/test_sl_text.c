@@ -1,4 +1,6 @@
 /* test_sl_text.c - UTF-8 vectors, numbers at their ends, units, and round trips. */
+#include <stdlib.h>
+
 #include "sl_base.h"
 #include "sl_rng.h"
 #include "sl_test.h"
@@ -333,20 +335,31 @@ static void random_bytes_are_safe(void **state SL_UNUSED)
     struct sl_rng rng;
     sl_rng_seed(&rng, 11);
     for (int i = 0; i < 200000; i++) {
-        char text[24];
         size_t len = sl_rng_below(&rng, 12);
-        for (size_t j = 0; j < len; j++)
+        char *text = malloc(len + 1); /* exact: a read past the end is seen */
+        assert_non_null(text);
+        for (size_t j = 0; j <= len; j++)
             text[j] = letters[sl_rng_below(&rng, sizeof(letters) - 1)];
-        struct sl_span span = sl_span_of(text, len);
+        struct sl_span tail = sl_span_of(text + 1, len);
         int64_t n;
+        int64_t ns = 0;
         uint64_t bytes;
-        bool is_duration = sl_text_duration(span, true, &n) == SL_OK;
-        assert_true(!is_duration || n >= 0);
-        bool is_size = sl_text_bytes(span, &bytes) == SL_OK;
+        bool is_duration = sl_text_duration(tail, true, &ns) == SL_OK;
+        bool is_size = sl_text_bytes(tail, &bytes) == SL_OK;
+        bool is_int = sl_text_int(tail, &n) == SL_OK;
+        assert_true(ns >= 0);
+        text[0] = '!';
+        struct sl_span whole = sl_span_of(text, len + 1);
+        assert_status(sl_text_duration(whole, true, &n), SL_EINVAL);
+        assert_status(sl_text_bytes(whole, &bytes), SL_EINVAL);
+        assert_status(sl_text_int(whole, &n), SL_EINVAL);
+        memmove(text, text + 1, len);
         text[len] = '!';
-        span.len++;
-        assert_true(!is_duration || sl_text_duration(span, true, &n) == SL_EINVAL);
-        assert_true(!is_size || sl_text_bytes(span, &bytes) == SL_EINVAL);
+        assert_true(!is_duration || sl_text_duration(whole, true, &n) == SL_EINVAL);
+        assert_true(!is_size || sl_text_bytes(whole, &bytes) == SL_EINVAL);
+        assert_true(!is_int || sl_text_int(whole, &n) == SL_EINVAL);
+        sl_text_is_utf8(tail);
+        free(text);
     }
 }
 
