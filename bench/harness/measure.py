@@ -1,0 +1,134 @@
+"""The interleaved run: every round sends every row to every server, in an order that rotates."""
+
+import time
+from dataclasses import asdict, dataclass
+
+from . import cpu, load
+from .errors import BenchError
+
+PROBE_S = 0.2  # a first, unmeasured run is at least about this long; its rate sizes the others
+PROBE_REQUESTS_MAX = 100_000
+COUNT_LIMIT_S = 5
+RUN_LIMIT_S = 120
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of h2load against one server."""
+
+    load: load.Load
+    cpu_us: dict  # role -> CPU microseconds per call
+    others_share: (
+        float  # of all CPU time used meanwhile, what was neither the server's nor h2load's
+    )
+
+    def as_json(self):
+        return {**asdict(self.load), "cpu_us": self.cpu_us, "others_share": self.others_share}
+
+
+class Plan:
+    """What is run how often, and where its files are."""
+
+    def __init__(self, rows, servers, rounds, seconds, folder, say):
+        self.rows, self.servers, self.rounds, self.seconds = rows, servers, rounds, seconds
+        self.folder, self.say = folder, say
+        self.results = {}  # (row name, server name) -> [Result], or BenchError
+        self._requests = {}
+
+    def run(self):
+        for row in self.rows:
+            for server in self.servers:
+                self._guard(row, server, self._size_runs)
+        for number in range(self.rounds):
+            for row in self.rows:
+                for server in rotated(self.servers, number):
+                    self._guard(row, server, self._measure)
+            self.say(f"round {number + 1} of {self.rounds} done")
+
+    def failures(self):
+        """(row name, server name, BenchError): cells that have no figure."""
+        return [(*k, v) for k, v in self.results.items() if isinstance(v, BenchError)]
+
+    def _guard(self, row, server, step):
+        """One failure and the cell has no figure: the rest of its runs is left out."""
+        key = (row.name, server.name)
+        if isinstance(self.results.get(key), BenchError):
+            return
+        try:
+            step(row, server)
+        except BenchError as error:
+            self.results[key] = error
+            self.say(f"{row.name}, {server.name}: {error}")
+
+    def _size_runs(self, row, server):
+        """Warms the server up and finds out how many requests fill the seconds of a run."""
+        requests, seconds = 2 * row.in_flight, 0
+        while True:
+            found = self._send(row, server, requests).load
+            seconds = requests / found.rate
+            if seconds >= PROBE_S or requests >= PROBE_REQUESTS_MAX:
+                break
+            requests *= 4
+        self._requests[row, server.name] = whole_runs(found.rate * self.seconds, row)
+
+    def _measure(self, row, server):
+        result = self._send(row, server, self._requests[row, server.name])
+        self.results.setdefault((row.name, server.name), []).append(result)
+
+    def _send(self, row, server, requests):
+        roles = server.processes()
+        answered, used, machine = server.answered(), cpu_by_role(roles), cpu.machine_cpu_s()
+        found = load.run(
+            row,
+            server.url(row),
+            self.folder / f"request-{row.tensor_bytes}",
+            requests,
+            self.folder / "h2load.log",
+            RUN_LIMIT_S + 10 * self.seconds,
+        )
+        machine = cpu.machine_cpu_s() - machine
+        expect_reply_bytes(found, self.folder / f"reply-{row.tensor_bytes}")
+        expect_answered(server, answered, requests)
+        now = cpu_by_role(roles)
+        spent = {role: now[role] - used[role] for role in roles}
+        ours = sum(spent.values()) + found.client_cpu_s
+        return Result(
+            load=found,
+            cpu_us={role: s * 1e6 / requests for role, s in spent.items()},
+            others_share=max(0.0, 1 - ours / machine) if machine > 0 else 0.0,
+        )
+
+
+def whole_runs(requests, row):
+    """Rounded to the same number for each connection, and at least twice what is in flight."""
+    each = max(2 * row.streams, round(requests / row.connections))
+    return each * row.connections
+
+
+def rotated(items, steps):
+    steps %= len(items)
+    return items[steps:] + items[:steps]
+
+
+def cpu_by_role(roles):
+    try:
+        return {role: sum(map(cpu.process_cpu_s, pids)) for role, pids in roles.items()}
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise BenchError(f"a process of the server ended during the run: {error}") from None
+
+
+def expect_reply_bytes(found, reply):
+    expected = reply.stat().st_size
+    if found.reply_bytes != expected:
+        raise BenchError(f"a reply has {found.reply_bytes} bytes of data instead of {expected}")
+
+
+def expect_answered(server, before, requests):
+    """h2load does not look at grpc-status: the server's own count of answers with OK must agree."""
+    if before is None:
+        return
+    end = time.monotonic() + COUNT_LIMIT_S
+    while (count := server.answered() - before) != requests:
+        if time.monotonic() > end or count > requests:
+            raise BenchError(f"{requests} requests were sent, {count} answered with OK")
+        time.sleep(0.02)
