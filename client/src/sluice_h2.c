@@ -264,7 +264,8 @@ sl_status sluice_h2_output(struct sluice_h2 *h, const struct iovec **out_pieces,
     *out_pieces = sluice_outbox_pieces(&h->outbox, out_count);
     if (rc == NGHTTP2_ERR_NOMEM)
         return SL_ENOMEM;
-    return rc == 0 ? SL_OK : SL_EPROTO;
+    bool is_ended = *out_count == 0 && nghttp2_session_want_read(h->session) == 0;
+    return rc == 0 && !is_ended ? SL_OK : SL_EPROTO;
 }
 
 void sluice_h2_sent(struct sluice_h2 *h, size_t n)

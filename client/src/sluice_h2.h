@@ -35,7 +35,8 @@ void sluice_h2_stop(struct sluice_h2 *h, struct sluice_exchange *x, uint32_t err
 /* Bytes from the peer. */
 SL_MUST_CHECK sl_status sluice_h2_receive(struct sluice_h2 *h, struct sl_span bytes);
 
-/* What to send now; *out_count is 0 when nothing is. Valid until the next call with h. */
+/* What to send now; *out_count is 0 when nothing is. Valid until the next call with h. Errors:
+ * SL_EPROTO also when nothing more can come or go on this session. */
 SL_MUST_CHECK sl_status sluice_h2_output(struct sluice_h2 *h, const struct iovec **out_pieces,
                                          size_t *out_count);
 void sluice_h2_sent(struct sluice_h2 *h, size_t n);
