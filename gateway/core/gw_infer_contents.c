@@ -158,6 +158,8 @@ struct writing {
 static bool is_in_range(enum sl_dtype dtype, uint64_t v)
 {
     const struct rule *rule = &rules[dtype];
+    if (rule->element != GW_PB_VARINT)
+        return true; /* any bits are a float */
     if (rule->min == 0)
         return v <= rule->max;
     int64_t i = (int64_t)v;
