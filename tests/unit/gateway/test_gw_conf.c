@@ -1,0 +1,125 @@
+/* test_gw_conf.c - the gateway's configuration: defaults, checks across keys, addresses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gw_conf.h"
+#include "sl_time.h"
+
+struct loaded {
+    struct gw_conf conf;
+    struct sl_conf *owner;
+    struct sl_buf errors;
+    sl_status status;
+};
+
+static void load_text(struct loaded *l, const char *text)
+{
+    char path[] = "/tmp/test_gw_conf.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    memset(l, 0, sizeof *l);
+    sl_buf_init(&l->errors, &sl_alloc_malloc, 65536);
+    l->status = gw_conf_load(path, &l->conf, &l->errors, &l->owner);
+    unlink(path);
+    assert_int_equal(sl_buf_append(&l->errors, "", 1), SL_OK);
+}
+
+static void unload(struct loaded *l)
+{
+    if (l->status == SL_OK)
+        sl_conf_destroy(l->owner);
+    sl_buf_finish(&l->errors);
+}
+
+static void assert_refused(const char *text, const char *sentence)
+{
+    struct loaded l;
+    load_text(&l, text);
+    assert_int_equal(l.status, SL_EINVAL);
+    if (strstr((char *)l.errors.data, sentence) == NULL)
+        fail_msg("'%s' is not in: %s", sentence, (char *)l.errors.data);
+    unload(&l);
+}
+
+static void test_defaults(void **state)
+{
+    struct gw_conf c;
+    struct sl_conf *owner;
+    struct sl_buf errors;
+    (void)state;
+    sl_buf_init(&errors, &sl_alloc_malloc, 65536);
+    assert_int_equal(gw_conf_load(NULL, &c, &errors, &owner), SL_OK);
+    assert_string_equal(c.listen_grpc, "127.0.0.1:8001");
+    assert_int_equal(c.limits.message_bytes, 64u << 20);
+    assert_int_equal(c.calls.max_wait_ns, 60 * SL_NS_PER_S);
+    assert_false(c.link.trusted_network);
+    sl_conf_destroy(owner);
+    sl_buf_finish(&errors);
+}
+
+static void test_cross_checks(void **state)
+{
+    (void)state;
+    assert_refused("listen: {grpc: localhost}\n", "listen.grpc: 'localhost' is not HOST:PORT");
+    assert_refused("listen: {http: '127.0.0.1:70000'}\n", "listen.http");
+    assert_refused("link: {control: 'tcp://0.0.0.0:5571'}\n", "can be reached from other machines");
+    assert_refused("link: {bulk: 'udp://127.0.0.1:1'}\n", "is neither ipc://PATH nor tcp://HOST:PORT");
+    assert_refused("link: {heartbeat: 2s, lost_after: 3s}\n", "is less than two heartbeats");
+    assert_refused("calls: {max_wait: 60s, max_wait_limit: 10s}\n", "is less than calls.max_wait");
+}
+
+static void test_errors_name_their_line(void **state)
+{
+    struct loaded l;
+    (void)state;
+    load_text(&l, "net_threads: 0\nlink:\n  control: 'tcp://10.0.0.1:5571'\n");
+    assert_int_equal(l.status, SL_EINVAL);
+    assert_non_null(strstr((char *)l.errors.data, ":3: link.control"));
+    unload(&l);
+}
+
+static void test_trusted_network_allows_other_machines(void **state)
+{
+    struct loaded l;
+    (void)state;
+    load_text(&l, "link: {control: 'tcp://0.0.0.0:5571', trusted_network: true}\n");
+    assert_int_equal(l.status, SL_OK);
+    unload(&l);
+}
+
+static void test_split_address(void **state)
+{
+    char host[16];
+    uint16_t port;
+    (void)state;
+    assert_true(gw_conf_split_address("127.0.0.1:80", host, sizeof host, &port));
+    assert_string_equal(host, "127.0.0.1");
+    assert_int_equal(port, 80);
+    assert_true(gw_conf_split_address("[::1]:0", host, sizeof host, &port));
+    assert_string_equal(host, "::1");
+    static const char *const bad[] = {"", ":1", "a", "a:", "a:x", "a:65536", "a:-1",
+                                      "a-name-that-is-too-long:1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(gw_conf_split_address(bad[i], host, sizeof host, &port));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_cross_checks),
+        cmocka_unit_test(test_errors_name_their_line),
+        cmocka_unit_test(test_trusted_network_allows_other_machines),
+        cmocka_unit_test(test_split_address),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
