@@ -20,28 +20,10 @@ enum { GATHERED_SLACK_BYTES = 64 * 1024 };
 
 /* ---- making a session ---- */
 
-static void *mem_malloc(size_t size, void *alloc)
-{
-    return sl_alloc_get(alloc, size);
-}
-static void mem_free(void *p, void *alloc)
-{
-    sl_alloc_free(alloc, p);
-}
-static void *mem_calloc(size_t count, size_t size, void *alloc)
-{
-    return sl_alloc_zero(alloc, count, size);
-}
-static void *mem_realloc(void *p, size_t size, void *alloc)
-{
-    const struct sl_alloc *a = alloc;
-    return a->resize(a->ctx, p, size);
-}
-
+/* nghttp2 has its memory from malloc, not from our allocator: when session_attach_stream_item of 1.52 finds no
+ * memory, the item is freed but stays attached, and a test that lets it fail only finds that. */
 static int create_session(struct gw_h2 *h, nghttp2_session_callbacks *c, nghttp2_option *o)
 {
-    nghttp2_mem mem = {(void *)(uintptr_t)h->port->pool->alloc, mem_malloc, mem_free, mem_calloc,
-                       mem_realloc};
     gw_h2_set_request_callbacks(c);
     gw_h2_set_reply_callbacks(c);
     nghttp2_option_set_no_auto_window_update(o, 1);
@@ -50,7 +32,7 @@ static int create_session(struct gw_h2 *h, nghttp2_session_callbacks *c, nghttp2
     nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
     nghttp2_option_set_max_settings(o, SETTINGS_MAX);
     nghttp2_option_set_max_outbound_ack(o, UNSENT_ACKS_MAX);
-    return nghttp2_session_server_new3(&h->session, c, h, o, &mem);
+    return nghttp2_session_server_new2(&h->session, c, h, o);
 }
 
 static int submit_settings(struct gw_h2 *h)

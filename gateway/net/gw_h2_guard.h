@@ -1,7 +1,8 @@
 /* gw_h2_guard.h - how much of what costs us more than the peer one connection may do. Pure.
  *
  * Token buckets: a burst, refilled at a rate. What nghttp2 already bounds (resets by the peer, CONTINUATION
- * frames, unsent acknowledgements, SETTINGS entries) is set at the session; here is the rest.
+ * frames, unsent acknowledgements, SETTINGS entries) is set at the session; here is the rest. Frames of
+ * unknown types are not counted: nghttp2 skips them without a word, at the price of their bytes.
  */
 #ifndef GW_H2_GUARD_H
 #define GW_H2_GUARD_H
@@ -13,7 +14,7 @@
 
 enum gw_h2_abuse {
     GW_H2_ABUSE_RESETS_PROVOKED, /* RST_STREAM that the peer's errors made us send ("MadeYouReset") */
-    GW_H2_ABUSE_CHEAP_FRAMES,    /* PING, SETTINGS, PRIORITY, empty DATA, unknown frames */
+    GW_H2_ABUSE_CHEAP_FRAMES,    /* PING, SETTINGS, PRIORITY, empty DATA */
     GW_H2_ABUSE_COUNT,
 };
 
