@@ -7,7 +7,7 @@
 
 static void last_generation_is_issued_once(void **state SL_UNUSED)
 {
-    struct sl_slot_table *t;
+    struct sl_slot_table *t = NULL;
     sl_slot_id id;
     sl_slot_id other;
     void *p;
