@@ -35,7 +35,8 @@ endif()
 
 add_library(sluice_warnings INTERFACE)
 target_compile_options(sluice_warnings INTERFACE
-    -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Werror)
+    -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Werror
+    $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>) # texts are cut at their maximum on purpose
 
 # sluice_library(NAME SOURCES a.c b.c DEPS lib ... [PRIVATE_DEPS lib ...])
 # A static library of one folder; its headers are seen by those who link it.

@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "client/src": ["client/include/sluice", "common"],
     "client/cli": ["client/include/sluice", "common"],
     "examples": ["client/include/sluice"],
+    "examples/magika": ["client/include/sluice"],
 }
 
 # Headers that are contracts between folders of one rank: they hold a table of functions, no code.
@@ -84,8 +85,8 @@ def matches(path, patterns):
     """Like a shell glob, but * stops at a slash; a pattern for a folder's own files is FOLDER/*."""
     for pattern in patterns:
         regex = re.escape(pattern).replace(r"\*", "[^/]*")
-        if pattern.startswith(("client", "bench")):
-            regex = regex.replace("[^/]*", ".*")
+        if pattern.startswith(("client", "bench", "examples")):
+            regex = regex.replace("[^/]*", ".*")  # all below, too
         if re.fullmatch(regex, path):
             return True
     return False
