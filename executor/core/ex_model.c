@@ -24,6 +24,39 @@ size_t ex_tensor_find(const struct ex_tensor_spec *specs, size_t count, struct s
     return count;
 }
 
+/* ---- fingerprint */
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_tensor(uint64_t hash, const char *direction, const struct ex_tensor_spec *t)
+{
+    char shape[SL_RANK_MAX * 21 + 3]; /* 20 digits and a comma each, brackets, NUL: never cut */
+    hash = hash_text(hash, direction);
+    hash = hash_text(hash_text(hash, t->name), " ");
+    hash = hash_text(hash_text(hash, sl_dtype_name(t->dtype)), " ");
+    return hash_text(hash_text(hash, sl_shape_format(t->dims, t->rank, shape, sizeof(shape))),
+                     "\n");
+}
+
+uint64_t ex_model_fingerprint(const struct ex_model_spec *m)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    hash = hash_text(hash_text(hash, m->engine), " ");
+    hash = hash_text(hash_text(hash, m->version), "\n");
+    for (size_t i = 0; i < m->input_count; i++)
+        hash = hash_tensor(hash, "in ", &m->inputs[i]);
+    for (size_t i = 0; i < m->output_count; i++)
+        hash = hash_tensor(hash, "out ", &m->outputs[i]);
+    return hash;
+}
+
+/* ---- tensors */
+
 /* Rank and dimensions as the spec wants them? */
 static bool check_shape(const struct ex_tensor_spec *spec, const int64_t *dims, size_t rank,
                         struct sl_error *err)

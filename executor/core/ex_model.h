@@ -48,6 +48,11 @@ const char *ex_model_option(const struct ex_model_spec *m, const char *name, con
 /* Index of the tensor of that name; count when there is none. */
 size_t ex_tensor_find(const struct ex_tensor_spec *specs, size_t count, struct sl_span name);
 
+/* A number for all that callers and workers must agree on: FNV-1a (64 bits) of the lines
+ * "ENGINE VERSION\n", then for each input "in NAME DATATYPE SHAPE\n" and for each output
+ * "out NAME DATATYPE SHAPE\n", with shapes as sl_shape_format writes them. */
+uint64_t ex_model_fingerprint(const struct ex_model_spec *m);
+
 /* Does a tensor of these dims and raw bytes suit the spec? False: *err is BAD_INPUT with a sentence
  * that names tensor, value and what was expected. For BYTES only the shape is looked at; its
  * content is sl_bytes_tensor_check's job. */

@@ -176,6 +176,14 @@ bool ex_ring_publish(struct ex_ring *r)
     return true;
 }
 
+sl_status ex_ring_drained(struct ex_ring *r)
+{
+    const sl_status s = see_consumed(r);
+    if (s != SL_OK)
+        return s;
+    return r->out_consumed == r->out_published ? SL_OK : SL_EAGAIN;
+}
+
 /* ---- reading */
 
 /* Looks how far the peer has published. Errors: SL_EPROTO. */

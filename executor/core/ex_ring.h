@@ -111,6 +111,9 @@ void ex_ring_commit(struct ex_ring *r, size_t bytes, uint32_t kind);
  * waits for this; ring its doorbell, once. */
 SL_MUST_CHECK bool ex_ring_publish(struct ex_ring *r);
 
+/* Has the peer released everything that was published? Errors: SL_EAGAIN (no), SL_EPROTO. */
+SL_MUST_CHECK sl_status ex_ring_drained(struct ex_ring *r);
+
 /* ---- reading */
 
 /* A record, in the ring: usable until it is released. */

@@ -63,7 +63,9 @@ static bool start_model(struct ex_worker *w, const struct ex_slice *slice, struc
 static int serve(struct ex_worker *w)
 {
     struct sl_error err;
-    if (ex_worker_send_text(EX_WORKER_FD_CONTROL, EX_WORKER_LOADED, "") != SL_OK)
+    const struct ex_worker_message loaded = {
+        .kind = EX_WORKER_LOADED, .bytes = ex_model_fingerprint(w->spec), .fd = -1};
+    if (ex_worker_send(EX_WORKER_FD_CONTROL, &loaded) != SL_OK)
         return EX_WORKER_EXIT_OK; /* the supervisor is gone */
     const bool ok = ex_worker_serve(w, &err);
     w->engine->detach(w->model);

@@ -119,7 +119,7 @@ sl_status ex_worker_receive(int control, struct ex_worker_message *out)
     struct msghdr msg = {.msg_iov = parts,
                          .msg_iovlen = 2,
                          .msg_control = room.room,
-                         .msg_controllen = sizeof(room.room)};
+                         .msg_controllen = CMSG_LEN(sizeof(int))}; /* more are cut, and said */
     ssize_t n;
     do {
         n = recvmsg(control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

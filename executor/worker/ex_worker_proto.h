@@ -37,7 +37,8 @@
  *         jobs; at most EX_SEGMENTS_MAX at once. Numbers from 1, not reused.
  *   up    made by the worker, one per output, numbers from 1, not reused; unmapped and sealed
  *         WRITE|SHRINK|GROW|SEAL before it is passed, thus immutable. The supervisor checks seals
- *         and size (ex_memfd_check) before it maps one, and owns it.
+ *         and size (ex_memfd_check) before it maps one, and owns it. At most EX_SEGMENTS_MAX of
+ *         them belong to records that are not consumed yet.
  *
  * Control messages are one packet each: a head of 24 bytes, then text; little-endian:
  *
@@ -47,7 +48,8 @@
  *   12  u32  0
  *   16  u64  bytes
  *
- *   LOADED   1  up    ready to serve
+ *   LOADED   1  up    ready to serve; bytes: ex_model_fingerprint of the model.yaml that it read,
+ *                     which differs from the supervisor's when the file has changed in between
  *   FAILED   2  up    the model cannot be loaded; text says why; the worker exits with 1
  *   FATAL    3  up    the worker cannot go on; text says why; it exits with 2
  *   SEGMENT  4  both  segment, bytes, and its descriptor by SCM_RIGHTS

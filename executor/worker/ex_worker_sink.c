@@ -74,11 +74,27 @@ void ex_worker_sink_init(struct ex_worker_sink *s, struct ex_ring *ring, int con
     s->ring = ring;
     s->control = control;
     s->head_max_bytes = head_max(output_count);
+    s->output_count = output_count;
     s->output_max_bytes = memory_bytes == 0 ? UNLIMITED_OUTPUT_BYTES : memory_bytes;
+}
+
+/* The supervisor keeps at most EX_SEGMENTS_MAX for results that it has not taken: is there room for
+ * one more result's? Errors: SL_EAGAIN (when all are taken), SL_EPROTO. */
+static sl_status check_segments(struct ex_worker_sink *s)
+{
+    if (s->passed_count + s->output_count <= EX_SEGMENTS_MAX)
+        return SL_OK;
+    const sl_status status = ex_ring_drained(s->ring);
+    if (status == SL_OK)
+        s->passed_count = 0;
+    return status;
 }
 
 sl_status ex_worker_sink_open(struct ex_worker_sink *s)
 {
+    const sl_status status = check_segments(s);
+    if (status != SL_OK)
+        return status;
     s->count = 0;
     s->segments_bytes = 0;
     s->end = s->head_max_bytes;
@@ -102,6 +118,7 @@ static sl_status pass_segment(struct ex_worker_sink *s, size_t i)
     const int fd = s->segments[i].fd;
     sl_status status = ex_memfd_freeze(fd, s->segments[i].map, s->outputs[i].bytes);
     s->segments[i].map = NULL;
+    s->passed_count++;
     if (status == SL_OK)
         status = ex_worker_send_segment(s->control, s->outputs[i].segment, fd, s->outputs[i].bytes);
     close(fd);

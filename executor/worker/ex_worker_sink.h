@@ -19,7 +19,9 @@ struct ex_worker_sink {
     int control;
     uint64_t output_max_bytes; /* of all segments of one run */
     uint64_t head_max_bytes;   /* of a successful result */
+    size_t output_count;       /* of the model */
     uint32_t last_segment;
+    size_t passed_count; /* segments of results that the supervisor may not have taken yet */
     /* Of the result under way: */
     uint8_t *record;
     uint64_t end;            /* of what the record holds so far */

@@ -1,4 +1,4 @@
-/* test_ex_engine_onnx.c - engine onnx with the real runtime, on the small networks of tests/data/onnx.
+/* test_ex_engine_onnx.c - engine onnx with the real runtime, on the networks of tests/data/onnx.
  * Skipped, with a word, where no ONNX Runtime is found (SLUICE_ONNXRUNTIME names one). */
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* test_ex_model_file.c - model.yaml into a spec; every mistake is named with its line; repositories. */
+/* test_ex_model_file.c - model.yaml into a spec, mistakes named with their lines; repositories. */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,6 +106,27 @@ static void everything_is_read(void **state SL_UNUSED)
     assert_int_equal(ex_tensor_find(m->inputs, 2, sl_span_str("t")), 1);
     assert_int_equal(ex_tensor_find(m->inputs, 2, sl_span_str("T")), 2);
     ex_model_file_destroy(f);
+}
+
+/* Workers in other languages compute it too. */
+static void the_fingerprint_stands(void **state SL_UNUSED)
+{
+    static const char text[] = "onnx 7\nin a FP32 [-1,4]\nin b BYTES []\nout c INT8 [2]\n";
+    const struct ex_tensor_spec inputs[2] = {
+        {.name = "a", .dtype = SL_DTYPE_FP32, .dims = {-1, 4}, .rank = 2},
+        {.name = "b", .dtype = SL_DTYPE_BYTES}};
+    const struct ex_tensor_spec output = {
+        .name = "c", .dtype = SL_DTYPE_INT8, .dims = {2}, .rank = 1};
+    const struct ex_model_spec spec = {.engine = "onnx",
+                                       .version = "7",
+                                       .inputs = inputs,
+                                       .input_count = 2,
+                                       .outputs = &output,
+                                       .output_count = 1};
+    uint64_t wanted = UINT64_C(0xcbf29ce484222325);
+    for (const char *c = text; *c != '\0'; c++)
+        wanted = (wanted ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+    assert_true(ex_model_fingerprint(&spec) == wanted);
 }
 
 static void what_is_left_out_has_defaults(void **state SL_UNUSED)
@@ -330,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(the_fingerprint_stands),
         cmocka_unit_test(what_is_left_out_has_defaults),
         cmocka_unit_test(options_are_texts_that_engines_read),
         cmocka_unit_test(the_largest_number_is_the_version),

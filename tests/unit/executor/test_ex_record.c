@@ -1,4 +1,4 @@
-/* test_ex_record.c - jobs and results to bytes and back; every cut and every bent byte is survived. */
+/* test_ex_record.c - jobs and results to bytes and back; cuts and bent bytes are survived. */
 #include <stdlib.h>
 
 #include "ex_record.h"

@@ -135,7 +135,9 @@ static void a_full_ring_says_not_now(void **state)
         number++;
     assert_int_equal(number, DATA_BYTES / 1024);
     assert_status(put(&p->a, 8, 99), SL_EAGAIN);
+    assert_ok(ex_ring_drained(&p->a)); /* nothing is published */
     publish(&p->a);
+    assert_status(ex_ring_drained(&p->a), SL_EAGAIN);
     take(&p->b, 1000, 1);
     assert_status(put(&p->a, 8, 99), SL_EAGAIN); /* released, but not said */
     publish(&p->b);
@@ -143,6 +145,9 @@ static void a_full_ring_says_not_now(void **state)
     publish(&p->a);
     for (uint32_t n = 2; n <= number + 1; n++)
         take(&p->b, 1000, n);
+    assert_status(ex_ring_drained(&p->a), SL_EAGAIN);
+    publish(&p->b);
+    assert_ok(ex_ring_drained(&p->a));
 }
 
 static void any_sizes_come_out_as_they_went_in(void **state)

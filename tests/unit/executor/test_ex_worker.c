@@ -3,10 +3,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ex_memfd.h"
+#include "remove_tree.h"
 #include "sl_base.h"
 #include "sl_rng.h"
 #include "sl_test.h"
@@ -202,6 +204,31 @@ static void cancelled_jobs_are_not_begun(void **state SL_UNUSED)
 
 /* ---- death */
 
+static void an_orphan_dies(void **state SL_UNUSED)
+{
+    int pipe_fds[2];
+    pid_t worker = 0;
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    const pid_t supervisor = fork();
+    if (supervisor == 0) {
+        struct rig r;
+        rig_start_loaded(&r, fake);
+        const struct ex_param hang = {.name = "fake_hang", .kind = EX_PARAM_BOOL, .value.b = true};
+        rig_put(&r, "a", 1, &hang, 1); /* too busy to see its control socket close */
+        rig_publish(&r);
+        remove_tree(r.dir);
+        _exit(write(pipe_fds[1], &r.pid, sizeof(r.pid)) == sizeof(r.pid) ? 0 : 1);
+    }
+    assert_int_equal(read(pipe_fds[0], &worker, sizeof(worker)), sizeof(worker));
+    assert_int_equal(waitpid(supervisor, NULL, 0), supervisor);
+    /* Its new parent reaps it; a reaper of ours does so here. */
+    int status;
+    assert_int_equal(waitpid(worker, &status, 0), worker);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 /* Jobs before the deadly one are answered, it is the last that began, those behind it were not. */
 static void dies_in_the_third_job(const char *how, int signal_or_0)
 {
@@ -342,6 +369,36 @@ static void large_tensors_travel_in_segments(void **state SL_UNUSED)
     free(bytes);
 }
 
+/* More large results than the supervisor keeps segments for: the worker waits. */
+static void large_results_wait_for_the_supervisor(void **state SL_UNUSED)
+{
+    enum { JOBS = EX_SEGMENTS_MAX + 6, BYTES = 300 << 10 };
+    struct rig r;
+    struct ex_worker_message m;
+    struct ex_result result;
+    const struct ex_param rows = {.name = "fake_rows", .kind = EX_PARAM_INT, .value.i = BYTES};
+    rig_start_loaded(&r, fake);
+    for (int i = 0; i < JOBS; i++)
+        rig_put(&r, "abc", 3, &rows, 1);
+    rig_publish(&r);
+    usleep(300000);
+    for (int i = 0; i < EX_SEGMENTS_MAX; i++) {
+        rig_message(&r, &m);
+        assert_int_equal(m.kind, EX_WORKER_SEGMENT);
+        close(m.fd);
+    }
+    assert_status(ex_worker_receive(r.channel.control, &m), SL_EAGAIN);
+    for (int i = 0; i < JOBS; i++) {
+        assert_true(rig_next(&r, &result));
+        assert_int_equal(result.outputs[0].bytes, BYTES);
+    }
+    for (int i = EX_SEGMENTS_MAX; i < JOBS; i++) {
+        rig_message(&r, &m);
+        close(m.fd);
+    }
+    rig_finish(&r);
+}
+
 static void assert_fatal(struct rig *r, const char *text)
 {
     struct ex_worker_message m;
@@ -441,8 +498,47 @@ static void memory_is_limited(void **state SL_UNUSED)
     rig_finish(&r);
 }
 
+/* ---- command line */
+
+/* Runs the program with one argument; its exit code, and its first line of output or error. */
+static int run_program(const char *argument, char *line, size_t line_bytes)
+{
+    char command[512];
+    snprintf(command, sizeof(command), "%s %s 2>&1", SLUICE_WORKER, argument);
+    FILE *f = popen(command, "re"); /* NOLINT(cert-env33-c) */
+    assert_non_null(f);
+    assert_non_null(fgets(line, (int)line_bytes, f));
+    while (fgetc(f) != EOF)
+        continue;
+    return WEXITSTATUS(pclose(f));
+}
+
+static void the_command_line_is_checked(void **state SL_UNUSED)
+{
+    static const struct {
+        const char *argument, *line;
+        int code;
+    } cases[] = {
+        {"--help", "Usage: sluice-worker --model-dir DIR [options]\n", 0},
+        {"--version", "sluice-worker " SLUICE_VERSION "\n", 0},
+        {"", "sluice-worker: --model-dir is missing; see --help\n", 2},
+        {"--threads 0", "sluice-worker: --threads is 0; it must be a number from 1 to 1024\n", 2},
+        {"--kind gpu",
+         "sluice-worker: --kind is gpu; it must be one of: cpu whole mig mps shared\n", 2},
+        {"--device ''", "sluice-worker: --device has 0 characters; 1 to 63 are allowed\n", 2},
+        {"--model-dir x y", "sluice-worker: y is not an option; see --help\n", 2},
+    };
+    char line[256];
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        assert_int_equal(run_program(cases[i].argument, line, sizeof(line)), cases[i].code);
+        assert_string_equal(line, cases[i].line);
+    }
+}
+
 int main(void)
 {
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_and_ends_with_its_supervisor),
         cmocka_unit_test(ends_at_stop),
@@ -452,15 +548,18 @@ int main(void)
         cmocka_unit_test(a_failed_call_does_not_end_the_worker),
         cmocka_unit_test(refuses_inputs_that_do_not_suit_the_model),
         cmocka_unit_test(cancelled_jobs_are_not_begun),
+        cmocka_unit_test(an_orphan_dies),
         cmocka_unit_test(a_crash_ends_only_its_own_job),
         cmocka_unit_test(a_hanging_job_can_be_killed),
         cmocka_unit_test(a_broken_job_is_fatal),
         cmocka_unit_test(large_tensors_travel_in_segments),
+        cmocka_unit_test(large_results_wait_for_the_supervisor),
         cmocka_unit_test(a_job_with_an_unknown_segment_is_fatal),
         cmocka_unit_test(a_part_beyond_its_segment_is_fatal),
         cmocka_unit_test(a_segment_that_may_shrink_is_fatal),
         cmocka_unit_test(the_down_ring_cannot_be_written_by_others),
         cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(the_command_line_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
