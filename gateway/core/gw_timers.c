@@ -51,10 +51,10 @@ static void sift_down(struct gw_timers *t, size_t i)
 
 static sl_status make_room(struct gw_timers *t)
 {
+    if (t->count >= t->max_count)
+        return SL_EFULL;
     if (t->count < t->room)
         return SL_OK;
-    if (t->count == t->max_count)
-        return SL_EFULL;
     size_t more = t->room == 0 ? 64 : t->room * 2;
     void *bigger = t->alloc->resize(t->alloc->ctx, t->heap, more * sizeof(struct gw_timer *));
     if (bigger == NULL)
