@@ -64,6 +64,8 @@ static struct sl_span param_text(const struct gw_peek_param *p, const uint8_t *m
         break;
     case GW_PARAM_DOUBLE:
         n = snprintf(out, 64, "%.9f", p->value.d);
+        if (n >= 64) /* no duration, but the refusal quotes it */
+            n = snprintf(out, 64, "%g", p->value.d);
         break;
     case GW_PARAM_BOOL:
         n = snprintf(out, 64, "%s", p->value.b ? "true" : "false");
