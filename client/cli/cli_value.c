@@ -199,7 +199,8 @@ static sl_status put_value(struct walk *w, const char *text)
         return put_text(w, text, strlen(text));
     }
     json_t *v = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    json_t *word = v == NULL && text[0] != '[' ? json_string(text) : NULL; /* nan, inf */
+    bool may_be_word = v == NULL && text[0] != '[' && w->tensor->dtype != SL_DTYPE_BYTES;
+    json_t *word = may_be_word ? json_string(text) : NULL; /* nan, inf */
     if (v == NULL && word == NULL) {
         sl_error_set(w->why, SL_REASON_BAD_INPUT,
                      "%.60s is not a number or JSON array (at column %d: %s)", text, error.column,

@@ -4,6 +4,7 @@
  *   /t/Once     GOAWAY before it on the first connection, echo later
  *   /t/Refuse   REFUSED_STREAM to the first two, echo later
  *   /t/Drop     the connection is closed            /t/Last     echo, then GOAWAY and close
+ *   .../ModelInfer  one output y FP32 [2]: 1 2, one parameter k: "vv"
  *   /t/Busy     REFUSED_STREAM always               /t/Header   grpc-timeout and authorization
  */
 #include "peer_server.h"
@@ -32,6 +33,13 @@ struct peer_server {
     size_t open_requests;
 };
 
+/* ModelInferResponse: model_name m, parameters {k: "vv"}, outputs [y FP32 [2]], raw 1.0 2.0 */
+static const char infer_answer[] = "\x0a\x01m"
+                                   "\x22\x09\x0a\x01k\x12\x04\x1a\x02vv"
+                                   "\x2a\x0c\x0a\x01y\x12\x04"
+                                   "FP32\x1a\x01\x02"
+                                   "\x32\x08\0\0\x80\x3f\0\0\0\x40";
+
 static void on_request(struct h2_peer *p, const struct h2_request *r, void *user)
 {
     struct peer_server *s = user;
@@ -47,6 +55,9 @@ static void on_request(struct h2_peer *p, const struct h2_request *r, void *user
         h2_peer_reset(p, r->stream_id, NGHTTP2_REFUSED_STREAM);
     } else if (strcmp(verb, "Busy") == 0 || (strcmp(verb, "Refuse") == 0 && seen <= 2)) {
         h2_peer_reset(p, r->stream_id, NGHTTP2_REFUSED_STREAM);
+    } else if (strcmp(verb, "ModelInfer") == 0) {
+        struct sl_span answer = sl_span_of(infer_answer, sizeof(infer_answer) - 1);
+        h2_peer_reply(p, r->stream_id, answer, 0, "sluice-exec-ms: 2\n");
     } else if (strcmp(verb, "Header") == 0) {
         char text[128];
         snprintf(text, sizeof(text), "%s|%s", r->timeout, r->authorization);
