@@ -1,5 +1,6 @@
 #include "gw_conf.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,8 +146,12 @@ static void check_address(struct checking *c, const char *key, const char *value
 {
     char host[256];
     uint16_t port;
+    struct in6_addr ignored;
     if (!gw_conf_split_address(value, host, sizeof host, &port))
         complain(c, key, value, "is not HOST:PORT with a port of 0 to 65535");
+    else if (inet_pton(AF_INET, host, &ignored) != 1 && inet_pton(AF_INET6, host, &ignored) != 1)
+        complain(c, key, value,
+                 "has no IPv4 or IPv6 address before its port; names are not looked up");
 }
 
 static bool is_local_endpoint(const char *value)

@@ -382,7 +382,7 @@ static bool create_http(struct gw_server *s, uint16_t *out_port, struct sl_error
     gw_http_conf_defaults(&c);
     c.address = host;
     c.port = *out_port;
-    struct gw_http_port p = {.is_ready = is_ready, .ctx = s, .registry = s->metrics.registry};
+    struct gw_http_port p = {.is_ready = is_ready, .ctx = s, .metrics = s->metrics.registry};
     if (gw_http_create(&c, &p, err, &s->http) != SL_OK)
         return false;
     *out_port = gw_http_bound_port(s->http);

@@ -226,6 +226,14 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
     (void)s;
 }
 
+size_t gw_fleet_lease_count(const struct gw_fleet_node *node)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->slice_count; i++)
+        count += node->slices[i].lease_count;
+    return count;
+}
+
 struct gw_fleet_totals gw_fleet_totals(struct gw_fleet *f)
 {
     struct gw_fleet_totals t = {.nodes = sl_slot_count(f->nodes),

@@ -139,6 +139,9 @@ SL_MUST_CHECK sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello 
 void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
                     void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx);
 
+/* Leases that are out at the node. */
+size_t gw_fleet_lease_count(const struct gw_fleet_node *node);
+
 struct gw_fleet_node *gw_fleet_node(struct gw_fleet *f, sl_slot_id id);
 struct gw_fleet_node *gw_fleet_node_by_session(struct gw_fleet *f, uint64_t session);
 struct gw_fleet_node *gw_fleet_node_by_name(struct gw_fleet *f, const char *name);

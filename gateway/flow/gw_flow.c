@@ -213,8 +213,12 @@ static void on_lost_lease(void *ctx, const struct gw_fleet_lease *lease)
 void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why, sl_mono_ns now)
 {
     struct losing l = {f, now};
-    sl_log(SL_LOG_WARN, "node lost", SL_S("node", node->name), SL_S("why", why));
-    sl_metric_add(f->metrics.nodes_lost, 1);
+    if (node->is_draining && gw_fleet_lease_count(node) == 0) {
+        sl_log(SL_LOG_INFO, "node has left", SL_S("node", node->name));
+    } else {
+        sl_log(SL_LOG_WARN, "node lost", SL_S("node", node->name), SL_S("why", why));
+        sl_metric_add(f->metrics.nodes_lost, 1);
+    }
     gw_fleet_leave(f->fleet, node, on_lost_lease, &l);
 }
 

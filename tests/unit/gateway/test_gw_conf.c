@@ -70,9 +70,11 @@ static void test_cross_checks(void **state)
 {
     (void)state;
     assert_refused("listen: {grpc: localhost}\n", "listen.grpc: 'localhost' is not HOST:PORT");
+    assert_refused("listen: {grpc: 'localhost:1'}\n", "has no IPv4 or IPv6 address");
     assert_refused("listen: {http: '127.0.0.1:70000'}\n", "listen.http");
     assert_refused("link: {control: 'tcp://0.0.0.0:5571'}\n", "can be reached from other machines");
-    assert_refused("link: {bulk: 'udp://127.0.0.1:1'}\n", "is neither ipc://PATH nor tcp://HOST:PORT");
+    assert_refused("link: {bulk: 'udp://127.0.0.1:1'}\n",
+                   "is neither ipc://PATH nor tcp://HOST:PORT");
     assert_refused("link: {heartbeat: 2s, lost_after: 3s}\n", "is less than two heartbeats");
     assert_refused("calls: {max_wait: 60s, max_wait_limit: 10s}\n", "is less than calls.max_wait");
 }
@@ -106,8 +108,8 @@ static void test_split_address(void **state)
     assert_int_equal(port, 80);
     assert_true(gw_conf_split_address("[::1]:0", host, sizeof host, &port));
     assert_string_equal(host, "::1");
-    static const char *const bad[] = {"", ":1", "a", "a:", "a:x", "a:65536", "a:-1",
-                                      "a-name-that-is-too-long:1"};
+    static const char *const bad[] = {
+        "", ":1", "a", "a:", "a:x", "a:65536", "a:-1", "a-name-that-is-too-long:1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(gw_conf_split_address(bad[i], host, sizeof host, &port));
 }
