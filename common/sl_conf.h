@@ -78,8 +78,8 @@ void sl_conf_destroy(struct sl_conf *c); /* NULL is fine */
  * items as "inputs[0].name" or "tiers.pro.weight". For messages of cross-field checks. */
 unsigned sl_conf_line(const struct sl_conf *c, const char *path);
 
-/* Calls on_change for each key of table (in its order) whose value differs between two structs: what
- * a reload changes, and by key->reloadable whether it takes effect before a restart. */
+/* Calls on_change for each key of table (in its order) whose value differs between two structs:
+ * what a reload changes, and by key->reloadable whether it takes effect before a restart. */
 void sl_conf_diff(const struct sl_conf_key *table, const void *before, const void *after,
                   void (*on_change)(void *ctx, const struct sl_conf_key *key), void *ctx);
 

@@ -87,6 +87,8 @@ SL_MUST_CHECK sl_status sl_conf_value_format(const struct sl_conf_key *key, cons
                                              struct sl_buf *out);
 /* "a whole number from 1 to 65536". Returns out. */
 const char *sl_conf_describe(const struct sl_conf_key *key, char out[SL_CONF_DESCRIPTION_MAX]);
+/* What to add to that for who wrote something else: ", with a unit (ms, s, m, h, d)", or "". */
+const char *sl_conf_unit_hint(const struct sl_conf_key *key);
 /* The most bytes of a string, the most items of a list or map. */
 size_t sl_conf_max_bytes(const struct sl_conf_key *string);
 size_t sl_conf_max_items(const struct sl_conf_key *seq);

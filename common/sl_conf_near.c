@@ -1,7 +1,7 @@
 /* sl_conf_near.c - the known key that an unknown one was probably meant to be. */
 #include "sl_conf_internal.h"
 
-enum { NAME_BYTES_MAX = 64, FAR = NAME_BYTES_MAX };
+enum { NAME_BYTES_MAX = 64, SIMILAR_MAX = 4, FAR = SIMILAR_MAX + 1 };
 
 bool sl_conf_is_section(const struct sl_conf_key *table, const char *name, size_t len)
 {
@@ -55,11 +55,18 @@ static size_t distance(struct sl_span name, struct sl_span known)
     return d;
 }
 
+/* Up to how many edits a name counts as similar: a short one has few letters to be known by. */
+static size_t most_edits(struct sl_span name)
+{
+    size_t edits = 1 + last_part(name).len / 4;
+    return edits < SIMILAR_MAX ? edits : SIMILAR_MAX;
+}
+
 struct sl_span sl_conf_nearest(const struct sl_conf_key *table, const char *name)
 {
     struct sl_span unknown = sl_span_str(name);
     struct sl_span best = {NULL, 0};
-    size_t best_distance = 1 + last_part(unknown).len / 3; /* what counts as similar */
+    size_t best_distance = most_edits(unknown);
     for (const struct sl_conf_key *k = table; k->name; k++) {
         size_t len = strlen(k->name);
         for (size_t end = 1; end <= len; end++) {

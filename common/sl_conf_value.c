@@ -172,10 +172,10 @@ const char *sl_conf_describe(const struct sl_conf_key *key, char out[SL_CONF_DES
         describe_number(key, "a whole number", out);
         break;
     case SL_CONF_DURATION:
-        describe_number(key, "a duration with a unit (ms, s, m, h, d)", out);
+        describe_number(key, "a duration", out);
         break;
     case SL_CONF_BYTES:
-        describe_number(key, "a size with a unit (B, KiB, MiB, GiB)", out);
+        describe_number(key, "a size", out);
         break;
     case SL_CONF_CHOICE:
         describe_choice(key, out);
@@ -190,4 +190,11 @@ const char *sl_conf_describe(const struct sl_conf_key *key, char out[SL_CONF_DES
         break;
     }
     return out;
+}
+
+const char *sl_conf_unit_hint(const struct sl_conf_key *key)
+{
+    if (key->type == SL_CONF_DURATION)
+        return ", with a unit (ms, s, m, h, d)";
+    return key->type == SL_CONF_BYTES ? ", with a unit (B, KiB, MiB, GiB)" : "";
 }

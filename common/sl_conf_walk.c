@@ -89,8 +89,8 @@ static void report_kind(struct walk *w, const struct sl_conf_key *key, const yam
                         struct sl_conf_place at)
 {
     char description[SL_CONF_DESCRIPTION_MAX];
-    sl_conf_report_add(w->report, at, "%s %s; it must be %s", w->path, node_kind(node),
-                       sl_conf_describe(key, description));
+    sl_conf_report_add(w->report, at, "%s %s; it must be %s%s", w->path, node_kind(node),
+                       sl_conf_describe(key, description), sl_conf_unit_hint(key));
 }
 
 static void report_value(struct walk *w, const struct sl_conf_key *key, struct sl_span text,
@@ -106,8 +106,8 @@ static void report_value(struct walk *w, const struct sl_conf_key *key, struct s
         sl_conf_report_add(w->report, at, "%s contains a NUL character; it must be %s", w->path,
                            description);
     else
-        sl_conf_report_add(w->report, at, "%s is %s; it must be %s", w->path,
-                           sl_conf_quote(text, quoted), description);
+        sl_conf_report_add(w->report, at, "%s is %s; it must be %s%s", w->path,
+                           sl_conf_quote(text, quoted), description, sl_conf_unit_hint(key));
 }
 
 static void read_text(struct walk *w, const struct sl_conf_key *key, struct sl_span text,
@@ -170,8 +170,8 @@ static void read_default(struct walk *w, const struct sl_conf_key *key, struct s
     else if (key->default_text)
         read_default_seq(w, key, at, field);
     else if (sl_conf_is_scalar(key->type))
-        sl_conf_report_add(w->report, at, "%s is missing; it must be %s", w->path,
-                           sl_conf_describe(key, description));
+        sl_conf_report_add(w->report, at, "%s is missing; it must be %s%s", w->path,
+                           sl_conf_describe(key, description), sl_conf_unit_hint(key));
 }
 
 static void fill_defaults(struct walk *w, const struct target *t, struct sl_conf_place at)

@@ -51,6 +51,7 @@ const struct sl_conf_key sample_table[] = {
     {"memory", SL_CONF_BYTES, AT(sample, memory_bytes), "64MiB", .min = 4096, .help = "A size."},
     {"log.level", SL_CONF_CHOICE, AT(sample, level), "info", .choices = levels,
      .help = "Least level.", .reloadable = true},
+    {"cache", SL_CONF_BYTES, AT(sample, cache_bytes), "0B", .help = "A size from nothing on."},
     {"hosts", SL_CONF_LIST, AT(sample, hosts), "[a, 'b c']", .max = 3, .items = host_table,
      .item_bytes = sizeof(const char *), .help = "Names of hosts."},
     {"tiers", SL_CONF_MAP, AT(sample, tiers), .max = 4, .items = tier_table,

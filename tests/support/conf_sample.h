@@ -24,6 +24,7 @@ struct sample {
     int64_t timeout_ns;
     uint64_t memory_bytes;
     int level;
+    uint64_t cache_bytes;
     struct sl_conf_seq hosts;  /* of const char * */
     struct sl_conf_seq tiers;  /* of struct sample_tier */
     struct sl_conf_seq inputs; /* of struct sample_input */

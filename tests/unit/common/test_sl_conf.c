@@ -172,6 +172,7 @@ static void lines_of_values(void **state SL_UNUSED)
     assert_int_equal(sl_conf_line(p.conf, "inputs[0].name"), 15);
     assert_int_equal(sl_conf_line(p.conf, "inputs[0].type.shape[1]"), 16);
     assert_int_equal(sl_conf_line(p.conf, "inputs[1].type.shape"), 0);
+    assert_int_equal(sl_conf_line(p.conf, "inputs[1].type.shape[0]"), 0);
     assert_int_equal(sl_conf_line(p.conf, "nowhere"), 0);
     sl_conf_destroy(p.conf);
 }

@@ -53,7 +53,7 @@ static void dotted_keys_are_not_sections(void **state SL_UNUSED)
 
 static void duplicate_keys(void **state SL_UNUSED)
 {
-    assert_report("timeout: 1s\nmemory: 1GiB\n\"timeout\": 2s\n",
+    assert_report("timeout: 1s\nmemory: 1GiB\n\"timeout\": its value is not looked at\n",
                   "f.yaml:3:1: timeout is given twice; the first is on line 1\n");
     assert_report("listen: {grpc: a}\nlisten: {http: b}\n",
                   "f.yaml:2:1: listen is given twice; the first is on line 1\n");
@@ -75,7 +75,7 @@ static void long_keys(void **state SL_UNUSED)
     char text[400];
     memset(text, 'k', sizeof(text));
     memcpy(text, "tiers: {", 8);
-    memcpy(text + 8 + 257, ": {daily: 1s}}", 15);
+    memcpy(text + 8 + 257, ": {daily: x}}", 14);
     assert_report(text,
                   "f.yaml:1:9: the key \"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
                   "kkkkkkkkkkkkkkkkkk\"... has 257 bytes; at most 256 are allowed\n");
@@ -112,18 +112,20 @@ static void wrong_values(void **state SL_UNUSED)
         {"listen: {tls: {use: 'true'}}",
          "1:16: listen.tls.use is a text in quotes; it must be true "
          "or false without quotes"},
-        {"timeout: 60", "1:1: timeout is \"60\"; it must be a duration with a unit (ms, s, m, h, "
-                        "d) from 1ms to 1h"},
-        {"timeout: 3601s", "1:1: timeout is \"3601s\"; it must be a duration with a unit (ms, s, "
-                           "m, h, d) from 1ms to 1h"},
-        {"timeout: -1s", "1:1: timeout is \"-1s\"; it must be a duration with a unit (ms, s, m, h, "
-                         "d) from 1ms to 1h"},
-        {"memory: 4095B", "1:1: memory is \"4095B\"; it must be a size with a unit (B, KiB, MiB, "
-                          "GiB) of at least 4KiB"},
-        {"memory: 64M", "1:1: memory is \"64M\"; it must be a size with a unit (B, KiB, MiB, GiB) "
-                        "of at least 4KiB"},
+        {"timeout: 60", "1:1: timeout is \"60\"; it must be a duration from 1ms to 1h, with a unit "
+                        "(ms, s, m, h, d)"},
+        {"timeout: 3601s", "1:1: timeout is \"3601s\"; it must be a duration from 1ms to 1h, with "
+                           "a unit (ms, s, m, h, d)"},
+        {"timeout: -1s", "1:1: timeout is \"-1s\"; it must be a duration from 1ms to 1h, with a "
+                         "unit (ms, s, m, h, d)"},
+        {"memory: 4095B", "1:1: memory is \"4095B\"; it must be a size of at least 4KiB, with a "
+                          "unit (B, KiB, MiB, GiB)"},
+        {"memory: 64M", "1:1: memory is \"64M\"; it must be a size of at least 4KiB, with a unit "
+                        "(B, KiB, MiB, GiB)"},
         {"memory: 9223372036854775808B", "1:1: memory is \"9223372036854775808B\"; it must be a "
-                                         "size with a unit (B, KiB, MiB, GiB) of at least 4KiB"},
+                                         "size of at least 4KiB, with a unit (B, KiB, MiB, GiB)"},
+        {"cache: much",
+         "1:1: cache is \"much\"; it must be a size, with a unit (B, KiB, MiB, GiB)"},
         {"log: {level: loud}", "1:7: log.level is \"loud\"; it must be one of debug, info, warn"},
         {"log: {level: INFO}", "1:7: log.level is \"INFO\"; it must be one of debug, info, warn"},
         {"listen: {grpc: }",
@@ -135,16 +137,18 @@ static void wrong_values(void **state SL_UNUSED)
         {"listen: {grpc: \"a\\0b\"}", "1:10: listen.grpc contains a NUL character; it must be a "
                                       "text of at most 4096 bytes"},
         {"hosts: [ninebytes]", "1:9: hosts[0] has 9 bytes; it must be a text of at most 8 bytes"},
+        {"hosts: [\"abc\\0defg\"]",
+         "1:9: hosts[0] contains a NUL character; it must be a text of at most 8 bytes"},
         {"hosts: a", "1:1: hosts is a single value; it must be a list of at most 3 items"},
         {"hosts: {a: b}", "1:1: hosts is a section; it must be a list of at most 3 items"},
         {"hosts: [a, b, c, d]", "1:1: hosts has 4 items; at most 3 are allowed"},
         {"tiers: [a]", "1:1: tiers is a list; it must be a section of at most 4 names"},
         {"tiers: {a: , b: , c: , d: , e: }", "1:1: tiers has 5 items; at most 4 are allowed"},
         {"tiers: {a: 5}", "1:9: tiers.a is a single value; it must be a section with keys"},
-        {"tiers: {a: {}}", "1:9: tiers.a.daily is missing; it must be a duration with a unit (ms, "
-                           "s, m, h, d)"},
-        {"tiers: {a: }", "1:9: tiers.a.daily is missing; it must be a duration with a unit (ms, s, "
-                         "m, h, d)"},
+        {"tiers: {a: {}}",
+         "1:9: tiers.a.daily is missing; it must be a duration, with a unit (ms, s, m, h, d)"},
+        {"tiers: {a: }",
+         "1:9: tiers.a.daily is missing; it must be a duration, with a unit (ms, s, m, h, d)"},
         {"inputs: [{name: a, type: {shape: [1, -2]}}]",
          "1:38: inputs[0].type.shape[1] is \"-2\"; it must be a whole number of at least -1"},
         {"inputs: [{name: a, type: 5}]",
@@ -174,29 +178,28 @@ static void long_values_are_cut_in_the_sentence(void **state SL_UNUSED)
 
 static void everything_is_reported_at_once(void **state SL_UNUSED)
 {
-    assert_report("lisen: {}\n"
-                  "queue:\n"
-                  "  max_calls: many\n"
-                  "timeout: 5\n"
-                  "timeout: 5s\n"
-                  "tiers:\n"
-                  "  pro: {weight: 0}\n"
-                  "inputs:\n"
-                  "  - {type: {shape: [x]}}\n"
-                  "  - 5\n",
-                  "f.yaml:1:1: unknown key lisen; did you mean listen?\n"
-                  "f.yaml:3:3: queue.max_calls is \"many\"; it must be a whole number from 1 to "
-                  "65536\n"
-                  "f.yaml:4:1: timeout is \"5\"; it must be a duration with a unit (ms, s, m, h, "
-                  "d) from 1ms to 1h\n"
-                  "f.yaml:5:1: timeout is given twice; the first is on line 4\n"
-                  "f.yaml:7:9: tiers.pro.weight is \"0\"; it must be a whole number from 1 to 100\n"
-                  "f.yaml:7:3: tiers.pro.daily is missing; it must be a duration with a unit (ms, "
-                  "s, m, h, d)\n"
-                  "f.yaml:9:21: inputs[0].type.shape[0] is \"x\"; it must be a whole number of at "
-                  "least -1\n"
-                  "f.yaml:9:5: inputs[0].name is missing; it must be a text of at most 16 bytes\n"
-                  "f.yaml:10:5: inputs[1] is a single value; it must be a section with keys\n");
+    assert_report(
+        "lisen: {}\n"
+        "queue:\n"
+        "  max_calls: many\n"
+        "timeout: 5\n"
+        "timeout: 5s\n"
+        "tiers:\n"
+        "  pro: {weight: 0}\n"
+        "inputs:\n"
+        "  - {type: {shape: [x]}}\n"
+        "  - 5\n",
+        "f.yaml:1:1: unknown key lisen; did you mean listen?\n"
+        "f.yaml:3:3: queue.max_calls is \"many\"; it must be a whole number from 1 to 65536\n"
+        "f.yaml:4:1: timeout is \"5\"; it must be a duration from 1ms to 1h, with a unit (ms, s, "
+        "m, h, d)\n"
+        "f.yaml:5:1: timeout is given twice; the first is on line 4\n"
+        "f.yaml:7:9: tiers.pro.weight is \"0\"; it must be a whole number from 1 to 100\n"
+        "f.yaml:7:3: tiers.pro.daily is missing; it must be a duration, with a unit (ms, s, m, h, "
+        "d)\n"
+        "f.yaml:9:21: inputs[0].type.shape[0] is \"x\"; it must be a whole number of at least -1\n"
+        "f.yaml:9:5: inputs[0].name is missing; it must be a text of at most 16 bytes\n"
+        "f.yaml:10:5: inputs[1] is a single value; it must be a section with keys\n");
 }
 
 /* ----------------------------------------------------------------------------------------- YAML */
@@ -263,6 +266,9 @@ static void bytes_are_limited(void **state SL_UNUSED)
 {
     char *text = repeat("", "#", SL_CONF_BYTES_MAX + 1);
     assert_report(text, "f.yaml: 1048577 bytes; at most 1048576 are read\n");
+    memcpy(text, "a: 1\n", 5);
+    text[SL_CONF_BYTES_MAX] = '\0'; /* as many as are read */
+    assert_report(text, "f.yaml:1:1: unknown key a\n");
     free(text);
 }
 
@@ -302,6 +308,26 @@ static void bad_defaults_of_a_table_are_found(void **state SL_UNUSED)
     assert_span_text(sl_buf_span(&errors),
                      "(defaults):1:1: count is \"many\"; it must be a whole number from 0 to 5\n"
                      "(defaults):1:1: name is missing; it must be a text of at most 4096 bytes\n");
+    sl_buf_finish(&errors);
+}
+
+static void nothing_of_a_section_that_is_none_is_missing(void **state SL_UNUSED)
+{
+    static const struct sl_conf_key table[] = {
+        {"top", SL_CONF_STRING, 0, .max = 5},
+        {"part.name", SL_CONF_STRING, 8, .max = 5},
+        {"parts.name", SL_CONF_STRING, 16, .max = 5},
+        {0},
+    };
+    const char *v[3] = {NULL, NULL, NULL};
+    struct sl_conf *conf;
+    struct sl_buf errors;
+    sl_buf_init(&errors, &sl_alloc_malloc, 1 << 16);
+    assert_status(sl_conf_parse("f", sl_span_str("part: 5"), table, v, &errors, &conf), SL_EINVAL);
+    assert_span_text(sl_buf_span(&errors),
+                     "f:1:1: part is a single value; it must be a section with keys\n"
+                     "f:1:1: top is missing; it must be a text of at most 5 bytes\n"
+                     "f:1:1: parts.name is missing; it must be a text of at most 5 bytes\n");
     sl_buf_finish(&errors);
 }
 
@@ -357,6 +383,7 @@ int main(void)
         cmocka_unit_test(bytes_are_limited),
         cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(bad_defaults_of_a_table_are_found),
+        cmocka_unit_test(nothing_of_a_section_that_is_none_is_missing),
         cmocka_unit_test(full_report_is_still_an_error),
         cmocka_unit_test(no_memory_at_any_place),
     };

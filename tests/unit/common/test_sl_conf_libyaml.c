@@ -1,5 +1,5 @@
-/* test_sl_conf_libyaml.c - libyaml takes its memory from malloc itself, so here malloc itself fails:
- * each time, everywhere, sl_conf answers SL_ENOMEM and loses nothing. */
+/* test_sl_conf_libyaml.c - libyaml takes its memory from malloc, so here malloc itself fails:
+ * every time sl_conf answers SL_ENOMEM and loses nothing. */
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "sl_base.h"
 #include "sl_test.h"
 
-/* --------------------------------------------------------- glibc's allocator, and ours before it */
+/* -------------------------------------------------------- glibc's allocator, and ours before it */
 
 void *__libc_malloc(size_t bytes);
 void *__libc_realloc(void *p, size_t bytes);
@@ -69,7 +69,7 @@ static bool is_in_charge(void)
     return is_ours;
 }
 
-/* ------------------------------------------------------------------------------------------ tests */
+/* ---------------------------------------------------------------------------------------- tests */
 
 static const char text[] = "listen: {grpc: x, tls: {use: true}}\n"
                            "tiers:\n  pro: {daily: 1s}\n"

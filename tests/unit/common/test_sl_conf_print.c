@@ -36,6 +36,7 @@ static void defaults_are_printed_with_their_units(void **state SL_UNUSED)
                                         "memory: 64MiB\n"
                                         "log:\n"
                                         "  level: info\n"
+                                        "cache: 0B\n"
                                         "hosts: [a, \"b c\"]\n"
                                         "tiers: {}\n"
                                         "inputs: []\n"
@@ -202,6 +203,60 @@ static void any_values_round_trip(void **state SL_UNUSED)
     sl_buf_finish(&out);
 }
 
+#define KEY(name_, type_, offset_)                                                                 \
+    {                                                                                              \
+        .name = (name_), .type = (type_), .offset = (offset_)                                      \
+    }
+
+/* Sections whose names are equally long, and whose keys stand mixed. */
+static void sections_are_gathered(void **state SL_UNUSED)
+{
+    static const struct sl_conf_key table[] = {
+        KEY("aa.x", SL_CONF_INT, 0), KEY("bb.x", SL_CONF_INT, 8),  KEY("aa.z", SL_CONF_INT, 16),
+        KEY("bbb", SL_CONF_INT, 24), KEY("bb.z", SL_CONF_INT, 32), {0},
+    };
+    int64_t values[5] = {1, 2, 3, 4, 5};
+    struct sl_buf out;
+    sl_buf_init(&out, &sl_alloc_malloc, 1 << 16);
+    assert_ok(sl_conf_print(table, values, &out));
+    assert_span_text(sl_buf_span(&out), "aa:\n"
+                                        "  x: 1\n"
+                                        "  z: 3\n"
+                                        "bb:\n"
+                                        "  x: 2\n"
+                                        "  z: 5\n"
+                                        "bbb: 4\n");
+    sl_buf_finish(&out);
+}
+
+static void texts_are_quoted_only_where_it_matters(void **state SL_UNUSED)
+{
+    static const struct sl_conf_key table[] = {KEY("k", SL_CONF_STRING, 0), {0}};
+    static const struct {
+        const char *text;
+        const char *yaml;
+    } cases[] = {
+        {"azAZ09_./-+@x", "k: azAZ09_./-+@x\n"},
+        {"/run/sluice.sock", "k: /run/sluice.sock\n"},
+        {"z", "k: z\n"},
+        {"A", "k: A\n"},
+        {"9a", "k: \"9a\"\n"},
+        {"", "k: \"\"\n"},
+        {"null", "k: \"null\"\n"},
+        {"True", "k: \"True\"\n"},
+        {"a b", "k: \"a b\"\n"},
+        {"a:b", "k: \"a:b\"\n"},
+        {"gr\xc3\xbcn", "k: \"gr\xc3\xbcn\"\n"},
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_buf out;
+        sl_buf_init(&out, &sl_alloc_malloc, 1 << 16);
+        assert_ok(sl_conf_print(table, &cases[i].text, &out));
+        assert_span_text(sl_buf_span(&out), cases[i].yaml);
+        sl_buf_finish(&out);
+    }
+}
+
 /* ---------------------------------------------------------------------------- limits and memory */
 
 static void print_is_all_or_nothing(void **state SL_UNUSED)
@@ -256,14 +311,15 @@ static void reference_page(void **state SL_UNUSED)
         "Most calls that wait. |\n"
         "| `listen.tls.use` | true or false | `false` | no | Serve TLS. |\n"
         "| `listen.http` | a text of at most 4096 bytes | empty | no | Where HTTP is served. |\n"
-        "| `timeout` | a duration with a unit (ms, s, m, h, d) from 1ms to 1h | `60s` | no | "
+        "| `timeout` | a duration from 1ms to 1h | `60s` | no | "
         "A duration. |\n"
-        "| `memory` | a size with a unit (B, KiB, MiB, GiB) of at least 4KiB | `64MiB` | no | "
+        "| `memory` | a size of at least 4KiB | `64MiB` | no | "
         "A size. |\n"
         "| `log.level` | one of debug, info, warn | `info` | yes | Least level. |\n"
+        "| `cache` | a size | `0B` | no | A size from nothing on. |\n"
         "| `hosts` | a list of at most 3 items | `[a, 'b c']` | no | Names of hosts. |\n"
         "| `tiers` | a section of at most 4 names | empty | no | Tiers by name. |\n"
-        "| `tiers.NAME.daily` | a duration with a unit (ms, s, m, h, d) | **required** | no | "
+        "| `tiers.NAME.daily` | a duration | **required** | no | "
         "GPU time of a day. |\n"
         "| `tiers.NAME.weight` | a whole number from 1 to 100 | `1` | no | "
         "Share of the queue. |\n"
@@ -283,6 +339,8 @@ int main(void)
         cmocka_unit_test(defaults_are_printed_with_their_units),
         cmocka_unit_test(lists_and_maps_are_printed),
         cmocka_unit_test(any_values_round_trip),
+        cmocka_unit_test(sections_are_gathered),
+        cmocka_unit_test(texts_are_quoted_only_where_it_matters),
         cmocka_unit_test(print_is_all_or_nothing),
         cmocka_unit_test(no_memory_at_any_place),
         cmocka_unit_test(reference_page),
