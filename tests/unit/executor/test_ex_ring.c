@@ -501,6 +501,65 @@ static void two_threads_lose_nothing_and_no_wake_up(void **state)
     close(bells[1]);
 }
 
+/* ---- falling asleep while something comes */
+
+enum { NAPS = 100000 };
+
+struct sleeper {
+    struct side side;
+    uint64_t taken; /* atomic; UINT64_MAX: gave up */
+};
+
+/* Takes each record; in between it looks a while, then sleeps. */
+static void *take_and_nap(void *arg)
+{
+    struct sleeper *s = arg;
+    struct sl_rng rng;
+    sl_rng_seed(&rng, 5);
+    for (uint64_t taken = 0; taken < NAPS && !s->side.has_failed;) {
+        struct ex_ring_record record;
+        uint64_t patience = sl_rng_below(&rng, 8);
+        sl_status status;
+        while ((status = ex_ring_next(s->side.ring, &record)) == SL_EAGAIN && patience > 0)
+            patience--;
+        if (status != SL_OK) {
+            s->side.has_failed |= !wait_for_bell(&s->side, EX_RING_WAKE_RECORD);
+            continue;
+        }
+        ex_ring_release(s->side.ring, record.end);
+        (void)!ex_ring_publish(s->side.ring); /* the other side never sleeps */
+        __atomic_store_n(&s->taken, ++taken, __ATOMIC_RELEASE);
+    }
+    if (s->side.has_failed)
+        __atomic_store_n(&s->taken, UINT64_MAX, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* Each record is answered before the next goes, so one lost wake-up stops everything. */
+static void a_record_that_meets_a_falling_sleeper_wakes_it(void **state)
+{
+    struct pair *p = *state;
+    const int bell = eventfd(0, EFD_CLOEXEC);
+    struct side a = {&p->a, -1, bell, false};
+    struct sleeper b = {{&p->b, bell, -1, false}, 0};
+    struct sl_rng rng;
+    pthread_t thread;
+    sl_rng_seed(&rng, 6);
+    assert_int_equal(pthread_create(&thread, NULL, take_and_nap, &b), 0);
+    for (uint64_t n = 1; n <= NAPS; n++) {
+        for (uint64_t i = sl_rng_below(&rng, 64); i > 0; i--)
+            __asm__ volatile("");
+        if (put(&p->a, 8, 1) != SL_OK)
+            break; /* the other side gave up */
+        tell(&a);
+        while (__atomic_load_n(&b.taken, __ATOMIC_ACQUIRE) < n)
+            continue;
+    }
+    pthread_join(thread, NULL);
+    assert_false(b.side.has_failed);
+    close(bell);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -521,6 +580,7 @@ int main(void)
         TEST(a_frame_across_the_end_is_refused),
         TEST(a_consumer_that_lies_is_refused),
         TEST(any_noise_is_survived),
+        TEST(a_record_that_meets_a_falling_sleeper_wakes_it),
         TEST(two_threads_lose_nothing_and_no_wake_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
