@@ -284,7 +284,8 @@ static void on_announced_line(struct up *u, const char *line)
     strcpy(u->grpc, grpc);
     strcpy(u->http, http);
     u->has_address = true;
-    up_probe_set_address(&u->probe, u->grpc);
+    if (u->phase == STARTING)
+        up_probe_set_address(&u->probe, u->grpc);
     /* A gateway that is started again listens where its callers know it. */
     if (write_gateway_conf(u, &why) != SL_OK)
         fprintf(stderr, "sluice up: %s\n", why.text);
@@ -318,6 +319,7 @@ static void look_if_ready(struct up *u, sl_mono_ns now)
         u->phase = SERVING;
         printf("ready grpc=%s http=%s\n", u->grpc, u->http);
         fflush(stdout);
+        up_probe_finish(&u->probe); /* no connection of ours is open while it serves */
     } else if (now >= u->remind_at) {
         fputs("sluice up: still waiting for models to be ready\n", stderr);
         u->remind_at = sl_sat_add(now, REMIND_EVERY_NS);
