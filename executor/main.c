@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ex_model_file_keys.h"
 #include "ex_server.h"
 
 enum { EXIT_CONFIG = 2, ERRORS_MAX = 1 << 20 };
 
 struct arguments {
     const char *config;
-    bool check, print, reference;
+    bool check, print, reference, model_reference;
 };
 
 static const char usage[] =
@@ -22,6 +23,7 @@ static const char usage[] =
     "  --check-config     read and check the configuration, print what is wrong with it, and end\n"
     "  --print-config     print the values in force as YAML, and end\n"
     "  --config-reference print every key with its default and meaning as Markdown, and end\n"
+    "  --model-reference  print every key of model.yaml likewise, and end\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -41,6 +43,7 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
                                             {"check-config", no_argument, NULL, 'k'},
                                             {"print-config", no_argument, NULL, 'p'},
                                             {"config-reference", no_argument, NULL, 'r'},
+                                            {"model-reference", no_argument, NULL, 'm'},
                                             {"version", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -59,6 +62,9 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
         case 'r':
             out->reference = true;
             break;
+        case 'm':
+            out->model_reference = true;
+            break;
         case 'v':
             puts("sluice-executor " SLUICE_VERSION);
             return EXIT_SUCCESS;
@@ -72,7 +78,7 @@ static int read_arguments(int argc, char **argv, struct arguments *out)
     }
     if (optind < argc)
         return wrong_usage("unexpected argument ", argv[optind]);
-    if (!out->config && !out->reference)
+    if (!out->config && !out->reference && !out->model_reference)
         return wrong_usage("--config FILE is needed", "");
     return -1;
 }
@@ -105,6 +111,8 @@ static int run(const struct arguments *args, struct sl_buf *text)
     struct sl_conf *owner;
     if (args->reference)
         return print(sl_conf_reference(ex_conf_table, text), text);
+    if (args->model_reference)
+        return print(sl_conf_reference(ex_model_keys(), text), text);
     if (ex_conf_load(args->config, &conf, text, &owner) != SL_OK) {
         fwrite(text->data, 1, text->len, stderr);
         return EXIT_CONFIG;

@@ -1,4 +1,5 @@
-/* ex_model_file_keys.h - the table of model.yaml's keys. For ex_model_file.c alone. */
+/* ex_model_file_keys.h - the table of model.yaml's keys. For ex_model_file.c, and for the page that
+ * the program prints of it. */
 #ifndef EX_MODEL_FILE_KEYS_H
 #define EX_MODEL_FILE_KEYS_H
 
