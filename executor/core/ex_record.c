@@ -5,6 +5,12 @@
 
 #include "ex_record_layout.h"
 
+/* Each reason's name and a NUL fit its field. */
+#define FITS(name, grpc, http)                                                                     \
+    _Static_assert(sizeof(#name) <= REASON_BYTES, #name " is too long for a result");
+SL_REASON_MAP(FITS)
+#undef FITS
+
 static size_t round_up(size_t n, size_t unit)
 {
     return (n + unit - 1) / unit * unit;

@@ -2,6 +2,7 @@
 #include "ex_worker_process.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,9 +21,20 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static bool forbid_core_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) != 0)
+        return false;
+    limit.rlim_cur = 0;
+    return setrlimit(RLIMIT_CORE, &limit) == 0;
+}
+
 sl_status ex_worker_process_tie(void)
 {
     reset_signals();
+    if (!forbid_core_files())
+        return SL_EIO;
     /* A supervisor that is gone already has closed the control socket: that is seen later. */
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? SL_OK : SL_EIO;
 }

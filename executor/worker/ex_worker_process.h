@@ -6,9 +6,10 @@
 
 #include "sl_status.h"
 
-/* Dies with the thread that forked it; takes back what signal handling it inherited; ignores the
- * signals by which a terminal or a service manager ends the whole group, because the supervisor
- * decides when a worker ends. Errors: SL_EIO. */
+/* The process dies with the thread that forked it and leaves no core file, which would hold callers'
+ * data. It takes back what signal handling it inherited and ignores the signals by which a terminal
+ * or a service manager ends a whole group: the supervisor decides when a worker ends.
+ * Errors: SL_EIO. */
 SL_MUST_CHECK sl_status ex_worker_process_tie(void);
 
 /* At most this much private memory (0: no limit): allocations beyond it fail, and the engine
