@@ -29,7 +29,7 @@ static const char help[] =
     "  -p, --param NAME=VALUE        a parameter: true, 5, 0.5 or text\n"
     "      --version V               the model's version; else the newest\n"
     "      --id ID                   returned with the result\n"
-    "      --duration TIME           GPU time to reserve: 5s, 500ms, auto\n"
+    "      --duration TIME           how long the call may hold its slice: 5s, 500ms\n"
     "      --size SIZE               large or xlarge\n"
     "      --max-wait TIME           wait at most this long in the queue\n" CLI_COMMON_HELP;
 
