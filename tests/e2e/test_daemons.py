@@ -71,7 +71,7 @@ def test_a_bad_model_is_named_and_does_not_stop_the_others(tmp_path, _stubs):
         up.wait_for_log("bad/model.yaml:2")
         up.wait_for_log("no_such_engine")
         assert up.stub().ModelReady(pb().ModelReadyRequest(name="good"), timeout=10).ready
-        nodes = up.admin().ListNodes(pb("sluice.v1.admin").ListNodesRequest(), timeout=10)
+        nodes = up.admin().ListNodes(pb("sluice.v1").ListNodesRequest(), timeout=10)
         told = " ".join(nodes.nodes[0].problems)
         assert "bad" in told
         assert "worse" in told

@@ -12,7 +12,7 @@ from support.wait import wait_until
 
 
 def running(server):
-    status = server.admin().GetStatus(pb("sluice.v1.admin").GetStatusRequest(), timeout=10)
+    status = server.admin().GetStatus(pb("sluice.v1").GetStatusRequest(), timeout=10)
     return status.calls_running
 
 

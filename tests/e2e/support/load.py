@@ -7,8 +7,8 @@ import grpc
 
 
 class Load:
-    """Threads, each with its own connection, until stop(). outcomes: (ended_at, code, text), where
-    code is None for an answer."""
+    """Threads, each with its own connection, within a `with` block. outcomes: (ended_at, code, text),
+    where code is None for an answer."""
 
     def __init__(self, server, make_request, callers=4, timeout_s=20):
         self.outcomes = []
@@ -21,6 +21,12 @@ class Load:
         ]
         for thread in self._threads:
             thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def _call(self, stub):
         while not self._stopping.is_set():

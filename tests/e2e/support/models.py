@@ -51,7 +51,7 @@ def write_fake(models, name, *, max_duration="30s", **script):
         name,
         f"""\
 engine: fake
-duration: 1s
+duration: 30s
 max_duration: {max_duration}
 inputs:  [{{name: IN, datatype: FP32, shape: [-1]}}]
 outputs: [{{name: OUT, datatype: FP32, shape: [-1]}}]

@@ -9,7 +9,7 @@ import grpc
 
 from .paths import BIN, SLOW
 from .process import Process
-from .stubs import rpc
+from .stubs import Stub
 
 READY = re.compile(r"^ready grpc=(\S+) http=(\S+)$")
 MESSAGE_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -55,10 +55,10 @@ class Up(Process):
         return channel
 
     def stub(self):
-        return rpc().GRPCInferenceServiceStub(self.channel())
+        return Stub(self.channel(), "inference.GRPCInferenceService")
 
     def admin(self):
-        return rpc("sluice.v1.admin").AdminStub(self.channel())
+        return Stub(self.channel(), "sluice.v1.Admin")
 
     def get(self, path, method="GET"):
         """(status, headers, body) of one HTTP request."""
