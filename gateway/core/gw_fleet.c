@@ -1,5 +1,6 @@
 #include "gw_fleet.h"
 
+#include <stdio.h>
 #include <utlist.h>
 
 #include "gw_fleet_int.h"
@@ -13,6 +14,7 @@ sl_status gw_fleet_create(const struct sl_alloc *alloc, const struct gw_fleet_co
         return SL_ENOMEM;
     f->alloc = alloc;
     f->conf = *conf;
+    f->round = 1;
     sl_status s = sl_slot_create(alloc, sizeof(struct gw_fleet_node), conf->max_nodes, &f->nodes);
     if (s == SL_OK)
         s = sl_slot_create(alloc, sizeof(struct model_slot), conf->max_models, &f->models);
@@ -34,6 +36,7 @@ void gw_fleet_destroy(struct gw_fleet *f)
     struct gw_fleet_node *node;
     while (f->nodes != NULL && (node = sl_slot_next(f->nodes, &cursor, NULL)) != NULL)
         gw_fleet_node_finish(f, node);
+    HASH_CLEAR(hh, f->by_name);
     cursor = 0;
     struct model_slot *m;
     while (f->models != NULL && (m = sl_slot_next(f->models, &cursor, NULL)) != NULL)
@@ -87,25 +90,10 @@ bool gw_fleet_model_is_ready(const struct gw_fleet_model *m)
 
 bool gw_fleet_is_ready(struct gw_fleet *f)
 {
-    if (sl_slot_count(f->nodes) == 0)
-        return false;
-    size_t cursor = 0;
-    struct gw_fleet_model *m;
-    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
-        if (!gw_fleet_model_is_ready(m))
-            return false;
-    return true;
+    return f->totals.nodes > 0 && f->totals.models_ready == f->totals.models;
 }
 
 /* ---- leases */
-
-static bool offers(const struct gw_fleet_node *node, const struct gw_fleet_model *m)
-{
-    for (size_t i = 0; i < node->offer_count; i++)
-        if (node->offers[i].model == m)
-            return true;
-    return false;
-}
 
 /* Idle slices: warm ones first, then the one that has been idle longest. */
 static bool is_better_idle(const struct gw_fleet_slice *a, const struct gw_fleet_slice *b,
@@ -139,17 +127,26 @@ static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
 struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m)
 {
     struct gw_fleet_slice *idle = NULL, *fed = NULL;
-    if (m->node_count == 0)
-        return NULL;
-    size_t cursor = 0;
-    struct gw_fleet_node *node;
-    while ((node = gw_fleet_next_node(f, &cursor)) != NULL) {
-        if (node->is_draining || !offers(node, m))
+    const struct gw_fleet_offer *offer;
+    DL_FOREACH2(m->offers, offer, model_next)
+    {
+        struct gw_fleet_node *node = offer->node;
+        if (node->is_draining || node->full_in_round == f->round)
             continue;
         for (size_t i = 0; i < node->slice_count; i++)
             consider(f, &node->slices[i], m, &idle, &fed);
     }
     return idle != NULL ? idle : fed;
+}
+
+void gw_fleet_new_round(struct gw_fleet *f)
+{
+    f->round++;
+}
+
+void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node)
+{
+    node->full_in_round = f->round;
 }
 
 static int64_t expected_us(const struct gw_fleet_model *m)
@@ -170,7 +167,8 @@ sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struc
         .id = id, .slice = slice, .model = m, .call = call, .expected_us = expected_us(m)};
     gw_fleet_hold(m);
     DL_APPEND(slice->leases, lease);
-    slice->lease_count++;
+    f->totals.leases++;
+    f->totals.slices_busy += slice->lease_count++ == 0;
     slice->expected_us = sl_sat_add(slice->expected_us, lease->expected_us);
     slice->last_model = m;
     slice->last_used_at = now;
@@ -200,7 +198,8 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
     struct gw_fleet_slice *slice = lease->slice;
     struct gw_fleet_model *m = lease->model;
     DL_DELETE(slice->leases, lease);
-    slice->lease_count--;
+    f->totals.leases--;
+    f->totals.slices_busy -= --slice->lease_count == 0;
     slice->expected_us -= lease->expected_us;
     slice->last_used_at = now;
     if (learned_us >= 0)
@@ -208,6 +207,16 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
     sl_status s = sl_slot_put(f->leases, lease->id);
     (void)s; /* a lease that is listed is in the table */
     gw_fleet_unhold(f, m);
+}
+
+/* Whose models they were that nobody has now; see gw_fleet_join. */
+static void remember_last_node(struct gw_fleet_node *node)
+{
+    for (size_t i = 0; i < node->offer_count; i++) {
+        struct gw_fleet_model *m = node->offers[i].model;
+        if (m != NULL && m->node_count == 1)
+            snprintf(m->last_node, sizeof m->last_node, "%s", node->name);
+    }
 }
 
 void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
@@ -220,6 +229,9 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
             on_lost(ctx, lease);
             gw_fleet_end_lease(f, lease, -1, node->heard_at);
         }
+    remember_last_node(node);
+    f->totals.nodes--;
+    f->totals.slices -= node->slice_count;
     gw_fleet_node_withdraw(f, node);
     gw_fleet_node_finish(f, node);
     sl_status s = sl_slot_put(f->nodes, node->id);
@@ -234,24 +246,9 @@ size_t gw_fleet_lease_count(const struct gw_fleet_node *node)
     return count;
 }
 
-struct gw_fleet_totals gw_fleet_totals(struct gw_fleet *f)
+struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f)
 {
-    struct gw_fleet_totals t = {.nodes = sl_slot_count(f->nodes),
-                                .leases = sl_slot_count(f->leases)};
-    size_t cursor = 0;
-    struct gw_fleet_node *node;
-    while ((node = gw_fleet_next_node(f, &cursor)) != NULL) {
-        t.slices += node->slice_count;
-        for (size_t i = 0; i < node->slice_count; i++)
-            t.slices_busy += node->slices[i].lease_count > 0;
-    }
-    cursor = 0;
-    struct gw_fleet_model *m;
-    while ((m = gw_fleet_next_model(f, &cursor)) != NULL) {
-        t.models++;
-        t.models_ready += gw_fleet_model_is_ready(m);
-    }
-    return t;
+    return f->totals;
 }
 
 /* ---- invariants */
@@ -270,27 +267,54 @@ static bool slice_holds(const struct gw_fleet_slice *s)
     return count == s->lease_count && expected == s->expected_us;
 }
 
-static bool model_holds(struct gw_fleet *f, const struct gw_fleet_model *m)
+static bool model_holds(const struct gw_fleet_model *m)
 {
-    size_t count = 0, cursor = 0;
-    const struct gw_fleet_node *node;
-    while ((node = gw_fleet_next_node(f, &cursor)) != NULL)
-        count += offers(node, m);
+    size_t count = 0;
+    const struct gw_fleet_offer *offer;
+    DL_FOREACH2(m->offers, offer, model_next)
+    {
+        if (offer->model != m)
+            return false;
+        count++;
+    }
     return count == m->node_count;
+}
+
+/* The node's part of F1 to F3, added to what is counted for F4. */
+static bool node_holds(const struct gw_fleet_node *node, struct gw_fleet_totals *counted,
+                       size_t *offers)
+{
+    counted->nodes++;
+    counted->slices += node->slice_count;
+    for (size_t i = 0; i < node->slice_count; i++) {
+        if (!slice_holds(&node->slices[i]))
+            return false;
+        counted->leases += node->slices[i].lease_count;
+        counted->slices_busy += node->slices[i].lease_count > 0;
+    }
+    for (size_t i = 0; i < node->offer_count; i++)
+        *offers += node->offers[i].model != NULL;
+    return true;
 }
 
 sl_status gw_fleet_check(struct gw_fleet *f)
 {
-    size_t cursor = 0;
+    struct gw_fleet_totals counted = {0};
+    size_t cursor = 0, offers_of_nodes = 0, offers_of_models = 0;
     struct gw_fleet_node *node;
     while ((node = gw_fleet_next_node(f, &cursor)) != NULL)
-        for (size_t i = 0; i < node->slice_count; i++)
-            if (!slice_holds(&node->slices[i]))
-                return SL_EBROKEN;
+        if (!node_holds(node, &counted, &offers_of_nodes))
+            return SL_EBROKEN;
     cursor = 0;
     struct gw_fleet_model *m;
-    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
-        if (!model_holds(f, m))
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL) {
+        if (!model_holds(m) || gw_fleet_find(f, sl_span_str(m->spec.name)) != m)
             return SL_EBROKEN;
-    return SL_OK;
+        counted.models++;
+        counted.models_ready += m->node_count > 0;
+        offers_of_models += m->node_count;
+    }
+    bool holds = memcmp(&counted, &f->totals, sizeof counted) == 0 &&
+                 HASH_COUNT(f->by_name) == counted.models && offers_of_nodes == offers_of_models;
+    return holds ? SL_OK : SL_EBROKEN;
 }

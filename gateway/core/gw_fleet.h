@@ -2,7 +2,8 @@
  *
  * A node joins with its slices and models, is heard from, and leaves. Models of all nodes are merged by
  * name into one catalogue; a model stays known after its last node has left, so that calls can wait for
- * the node to come back. A lease is the right of one call to a slice: it is taken when the call is sent
+ * the node to come back, and is forgotten when that node comes back without it, or when its place is
+ * wanted. A lease is the right of one call to a slice: it is taken when the call is sent
  * and given back when the node has said that it is over, even if the call itself ended before.
  *
  * A slice is kept fed: calls of the model that a slice runs are sent ahead of their turn while the work
@@ -18,7 +19,8 @@
  * Invariants (gw_fleet_check)
  *   F1  a slice's lease_count and expected_us are the number and the sum of its leases
  *   F2  all leases of a slice are of one model
- *   F3  a model's node count is the number of nodes that announce it as ready
+ *   F3  a model's offers are those of the connected nodes that announce it as ready, node_count of them
+ *   F4  the totals are what counting anew gives, and every current model is found by its name
  */
 #ifndef GW_FLEET_H
 #define GW_FLEET_H
@@ -43,13 +45,18 @@ struct gw_fleet_conf {
     uint32_t feed_ahead_max; /* calls at a slice, the running one included */
 };
 
+enum { GW_FLEET_NODE_NAME_MAX = 63 };
+
 /* A model in the catalogue. */
 struct gw_fleet_model {
     struct gw_model_spec spec;
-    struct gw_pool pool; /* calls that wait for it */
-    size_t node_count;   /* connected nodes on which it is ready */
-    size_t holders;      /* calls that use the spec */
-    bool is_current;     /* found by name; an older spec lives on for its holders */
+    struct gw_pool pool;           /* calls that wait for it */
+    struct gw_fleet_offer *offers; /* gw_fleet_offer.model_next: of connected nodes, oldest first */
+    size_t node_count;             /* of them */
+    size_t holders;                /* calls that use the spec */
+    bool is_current;               /* found by name; an older spec lives on for its holders */
+    sl_slot_id made_by;            /* the node that announced it first */
+    char last_node[GW_FLEET_NODE_NAME_MAX + 1]; /* that left it without a node; "": none did */
     uint64_t samples;
     int64_t mean_exec_us;
     uint64_t call_count;
@@ -74,7 +81,9 @@ struct gw_fleet_slice {
 
 /* What a node announced for one model. */
 struct gw_fleet_offer {
-    struct gw_fleet_model *model; /* NULL when the announcement was not usable */
+    struct gw_fleet_node *node;
+    struct gw_fleet_model *model;                   /* NULL when the announcement was not usable */
+    struct gw_fleet_offer *model_prev, *model_next; /* gw_fleet_model.offers */
     char *name;
     char *problem; /* "": ready */
 };
@@ -87,6 +96,7 @@ struct gw_fleet_node {
     sl_mono_ns joined_at;
     sl_mono_ns heard_at;
     bool is_draining;
+    uint64_t full_in_round; /* the round in which it took no more; see gw_fleet_set_full */
     uint32_t slice_backlog_max;
     struct gw_fleet_slice *slices;
     size_t slice_count;
@@ -160,6 +170,10 @@ void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m);
 /* A slice for one more call of m: an idle one, warm before cold, longest idle first; else one that runs m
  * and may be fed ahead. NULL: not now. */
 struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m);
+/* A node that took a call not now is passed over until the next round of placing begins; the other nodes are
+ * not. */
+void gw_fleet_new_round(struct gw_fleet *f);
+void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
 /* Errors: SL_EFULL, SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice,
                                        struct gw_fleet_model *m, uint64_t call, sl_mono_ns now,
@@ -172,9 +186,9 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
 struct gw_fleet_totals {
     size_t nodes, slices, slices_busy, models, models_ready, leases;
 };
-struct gw_fleet_totals gw_fleet_totals(struct gw_fleet *f);
+struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f); /* kept, not counted */
 
-/* SL_OK, or SL_EBROKEN when one of F1-F3 fails. For tests and the simulator. */
+/* SL_OK, or SL_EBROKEN when one of F1-F4 fails. For tests and the simulator. */
 SL_MUST_CHECK sl_status gw_fleet_check(struct gw_fleet *f);
 
 #endif

@@ -4,9 +4,19 @@
 
 #include "gw_fleet.h"
 
+/* The hash of names takes its memory from the fleet's allocator (every function that changes it has the fleet
+ * as f), and no memory is an error, not the end of the process. */
+#define HASH_NONFATAL_OOM           1
+#define uthash_nonfatal_oom(slot)   ((slot)->is_hashed = false)
+#define uthash_malloc(bytes)        sl_alloc_get(f->alloc, bytes)
+#define uthash_free(pointer, bytes) sl_alloc_free(f->alloc, pointer)
+#include <uthash.h>
+
 struct model_slot {
     struct gw_fleet_model model; /* first: a gw_fleet_model is its slot */
     sl_slot_id id;
+    bool is_hashed; /* in gw_fleet.by_name; while the model is current */
+    UT_hash_handle hh;
 };
 
 struct gw_fleet {
@@ -15,6 +25,9 @@ struct gw_fleet {
     struct sl_slot_table *nodes;  /* struct gw_fleet_node */
     struct sl_slot_table *models; /* struct model_slot */
     struct sl_slot_table *leases; /* struct gw_fleet_lease */
+    struct model_slot *by_name;   /* current models */
+    struct gw_fleet_totals totals;
+    uint64_t round; /* of placing */
 };
 
 /* Frees what the node and the model own; their slots stay. */

@@ -1,10 +1,12 @@
 /* gw_fleet_join.c - a node's announcement: checked, copied, and merged into the catalogue of models. */
 #include <stdio.h>
+#include <utlist.h>
 
 #include "gw_fleet_int.h"
+#include "gw_infer_peek.h"
 #include "sl_text.h"
 
-enum { NAME_MAX_BYTES = 127, NODE_NAME_MAX_BYTES = 63 };
+enum { NAME_MAX_BYTES = 127 };
 
 static char *copy_text(struct gw_fleet *f, const char *text)
 {
@@ -93,11 +95,9 @@ static bool same_spec(const struct gw_model_spec *a, const struct gw_model_spec 
 
 struct gw_fleet_model *gw_fleet_find(struct gw_fleet *f, struct sl_span name)
 {
-    size_t cursor = 0;
-    struct gw_fleet_model *m;
-    while ((m = gw_fleet_next_model(f, &cursor)) != NULL && !sl_span_eq_str(name, m->spec.name))
-        ;
-    return m;
+    struct model_slot *m;
+    HASH_FIND(hh, f->by_name, name.data, name.len, m);
+    return m == NULL ? NULL : &m->model;
 }
 
 void gw_fleet_hold(struct gw_fleet_model *m)
@@ -105,40 +105,93 @@ void gw_fleet_hold(struct gw_fleet_model *m)
     m->holders++;
 }
 
+static void put_model(struct gw_fleet *f, struct model_slot *m)
+{
+    gw_fleet_model_finish(f, m);
+    sl_status s = sl_slot_put(f->models, m->id);
+    (void)s; /* a model that we have is in the table */
+}
+
 void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m)
 {
     m->holders--;
-    if (m->is_current || m->holders > 0)
-        return;
-    struct model_slot *slot = (struct model_slot *)m;
-    gw_fleet_model_finish(f, slot);
-    sl_status s = sl_slot_put(f->models, slot->id);
-    (void)s;
+    if (!m->is_current && m->holders == 0)
+        put_model(f, (struct model_slot *)m);
 }
 
-static struct gw_fleet_model *new_model(struct gw_fleet *f, const struct gw_model_spec *spec)
+/* The catalogue forgets a model that no node has; it lives on for the calls that were checked by its spec. */
+static void retire(struct gw_fleet *f, struct gw_fleet_model *m)
+{
+    struct model_slot *slot = (struct model_slot *)m;
+    HASH_DEL(f->by_name, slot);
+    slot->is_hashed = false;
+    f->totals.models--;
+    m->is_current = false;
+    if (m->holders == 0)
+        put_model(f, slot);
+}
+
+/* The first model that nobody has or uses gives up its place. */
+static bool make_room(struct gw_fleet *f)
+{
+    size_t cursor = 0;
+    struct gw_fleet_model *m;
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
+        if (m->node_count == 0 && m->holders == 0) {
+            retire(f, m);
+            return true;
+        }
+    return false;
+}
+
+static sl_status take_slot(struct gw_fleet *f, struct model_slot **out)
 {
     sl_slot_id id;
     void *object;
-    if (sl_slot_take(f->models, &id, &object) != SL_OK)
-        return NULL;
-    struct model_slot *m = object;
-    m->id = id;
-    m->model.is_current = true;
-    if (copy_spec(f, m, spec))
-        return &m->model;
-    gw_fleet_model_finish(f, m);
-    sl_status s = sl_slot_put(f->models, id);
-    (void)s;
-    return NULL;
+    sl_status s = sl_slot_take(f->models, &id, &object);
+    if (s == SL_EFULL && make_room(f))
+        s = sl_slot_take(f->models, &id, &object);
+    if (s != SL_OK)
+        return s;
+    *out = object;
+    (*out)->id = id;
+    return SL_OK;
 }
 
-/* The spec changed while no node had it: the old one lives on for the calls that were checked by it. */
-static void retire(struct gw_fleet *f, struct gw_fleet_model *m)
+static sl_status new_model(struct gw_fleet *f, const struct gw_model_spec *spec, sl_slot_id made_by,
+                           struct gw_fleet_model **out)
 {
-    gw_fleet_hold(m);
-    m->is_current = false;
-    gw_fleet_unhold(f, m);
+    struct model_slot *m;
+    sl_status s = take_slot(f, &m);
+    if (s != SL_OK)
+        return s;
+    m->model.made_by = made_by;
+    if (copy_spec(f, m, spec)) {
+        m->is_hashed = true; /* until the table says no */
+        HASH_ADD_KEYPTR(hh, f->by_name, m->model.spec.name, strlen(m->model.spec.name), m);
+    }
+    if (!m->is_hashed) {
+        put_model(f, m);
+        return SL_ENOMEM;
+    }
+    m->model.is_current = true;
+    f->totals.models++;
+    *out = &m->model;
+    return SL_OK;
+}
+
+static bool are_usable(const struct gw_tensor_spec *specs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(specs[i].name);
+        if (len == 0 || len > GW_PEEK_NAME_MAX || specs[i].dtype == SL_DTYPE_INVALID ||
+            specs[i].rank > SL_RANK_MAX || gw_tensor_find(specs, i, sl_span_str(specs[i].name)) < i)
+            return false;
+        for (size_t k = 0; k < specs[i].rank; k++)
+            if (specs[i].dims[k] < -1)
+                return false;
+    }
+    return true;
 }
 
 static const char *spec_problem(const struct gw_model_spec *spec)
@@ -147,41 +200,64 @@ static const char *spec_problem(const struct gw_model_spec *spec)
         return "its name or version is not 1 to 127 of A-Z a-z 0-9 . _ -";
     if (spec->input_count > GW_TENSORS_MAX || spec->output_count > GW_TENSORS_MAX)
         return "it has more than 64 inputs or outputs";
+    if (!are_usable(spec->inputs, spec->input_count) ||
+        !are_usable(spec->outputs, spec->output_count))
+        return "a tensor's name is empty, over 255 bytes or there twice, its datatype is not "
+               "known, or "
+               "its shape has over 16 dimensions or one below -1";
     if (spec->duration_us <= 0 || spec->max_duration_us < spec->duration_us)
         return "its duration is not positive, or above its max_duration";
     return NULL;
 }
 
-/* The catalogue's entry for a ready model, made or found; NULL with the problem told. */
-static struct gw_fleet_model *merge(struct gw_fleet *f, const struct gw_model_spec *spec,
-                                    const char **problem)
+/* The catalogue's entry for a ready model, made or found. *out is NULL with the problem told when the model is
+ * not usable. Errors: SL_ENOMEM. */
+static sl_status merge(struct gw_fleet *f, const struct gw_model_spec *spec, sl_slot_id node,
+                       struct gw_fleet_model **out, const char **problem)
 {
+    *out = NULL;
     *problem = spec_problem(spec);
     if (*problem != NULL)
-        return NULL;
+        return SL_OK;
     struct gw_fleet_model *known = gw_fleet_find(f, sl_span_str(spec->name));
-    if (known != NULL && same_spec(&known->spec, spec))
-        return known;
+    if (known != NULL && same_spec(&known->spec, spec)) {
+        *out = known;
+        return SL_OK;
+    }
     if (known != NULL && known->node_count > 0) {
         *problem = "another node has a model of this name with another interface";
-        return NULL;
+        return SL_OK;
     }
     if (known != NULL)
         retire(f, known);
-    struct gw_fleet_model *m = new_model(f, spec);
-    if (m == NULL)
-        *problem = "the gateway's limit of models is reached";
-    return m;
+    sl_status s = new_model(f, spec, node, out);
+    if (s != SL_EFULL)
+        return s;
+    *problem = "the gateway's limit of models is reached";
+    return SL_OK;
 }
 
 /* ---- nodes */
 
+static void link_offer(struct gw_fleet *f, struct gw_fleet_offer *offer, struct gw_fleet_model *m)
+{
+    offer->model = m;
+    DL_APPEND2(m->offers, offer, model_prev, model_next);
+    f->totals.models_ready += m->node_count++ == 0;
+}
+
+static void unlink_offer(struct gw_fleet *f, struct gw_fleet_offer *offer)
+{
+    struct gw_fleet_model *m = offer->model;
+    DL_DELETE2(m->offers, offer, model_prev, model_next);
+    offer->model = NULL;
+    f->totals.models_ready -= --m->node_count == 0;
+}
+
+/* A node's offers are linked one after the other, so its own would be the last. */
 static bool already_offered(const struct gw_fleet_node *node, const struct gw_fleet_model *m)
 {
-    for (size_t i = 0; i < node->offer_count; i++)
-        if (node->offers[i].model == m)
-            return true;
-    return false;
+    return m->offers != NULL && m->offers->model_prev->node == node;
 }
 
 static bool add_offer(struct gw_fleet *f, struct gw_fleet_node *node,
@@ -189,20 +265,18 @@ static bool add_offer(struct gw_fleet *f, struct gw_fleet_node *node,
 {
     const char *problem = spec->problem;
     struct gw_fleet_model *m = NULL;
-    if (problem[0] == '\0') {
-        m = merge(f, spec, &problem);
-        if (m != NULL && already_offered(node, m)) {
-            m = NULL;
-            problem = "it is announced twice";
-        }
+    struct gw_fleet_offer *offer = &node->offers[node->offer_count++];
+    offer->node = node;
+    if (problem[0] == '\0' && merge(f, spec, node->id, &m, &problem) != SL_OK)
+        return false;
+    if (m != NULL && already_offered(node, m)) {
+        m = NULL;
+        problem = "it is announced twice";
     }
-    struct gw_fleet_offer *offer = &node->offers[node->offer_count];
+    if (m != NULL)
+        link_offer(f, offer, m);
     offer->name = copy_text(f, spec->name);
     offer->problem = copy_text(f, m != NULL ? "" : problem);
-    offer->model = m;
-    node->offer_count++;
-    if (m != NULL)
-        m->node_count++;
     return offer->name != NULL && offer->problem != NULL;
 }
 
@@ -241,12 +315,29 @@ static bool fill_node(struct gw_fleet *f, struct gw_fleet_node *node, const stru
 
 void gw_fleet_node_withdraw(struct gw_fleet *f, struct gw_fleet_node *node)
 {
-    (void)f;
     for (size_t i = 0; i < node->offer_count; i++)
-        if (node->offers[i].model != NULL) {
-            node->offers[i].model->node_count--;
-            node->offers[i].model = NULL;
-        }
+        if (node->offers[i].model != NULL)
+            unlink_offer(f, &node->offers[i]);
+}
+
+/* Models that came with a join that failed. */
+static void forget_made_by(struct gw_fleet *f, sl_slot_id node)
+{
+    size_t cursor = 0;
+    struct gw_fleet_model *m;
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
+        if (m->made_by == node)
+            retire(f, m);
+}
+
+/* A node that comes back without a model that it alone had has it no more: nobody waits for that. */
+static void forget_left_by(struct gw_fleet *f, const char *node_name)
+{
+    size_t cursor = 0;
+    struct gw_fleet_model *m;
+    while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
+        if (m->node_count == 0 && strcmp(m->last_node, node_name) == 0)
+            retire(f, m);
 }
 
 void gw_fleet_node_finish(struct gw_fleet *f, struct gw_fleet_node *node)
@@ -276,9 +367,9 @@ static bool has_slice_twice(const struct gw_hello *hello)
 
 static sl_status check_hello(struct gw_fleet *f, const struct gw_hello *hello, struct sl_error *err)
 {
-    if (!is_name(hello->name, NODE_NAME_MAX_BYTES)) {
+    if (!is_name(hello->name, GW_FLEET_NODE_NAME_MAX)) {
         sl_error_set(err, SL_REASON_BAD_INPUT,
-                     "the node's name is not 1 to %d of A-Z a-z 0-9 . _ -", NODE_NAME_MAX_BYTES);
+                     "the node's name is not 1 to %d of A-Z a-z 0-9 . _ -", GW_FLEET_NODE_NAME_MAX);
         return SL_EINVAL;
     }
     if (hello->session == 0 || hello->slice_count == 0 ||
@@ -309,11 +400,13 @@ sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello, sl_mon
     sl_slot_id id;
     void *object;
     s = sl_slot_take(f->nodes, &id, &object);
-    if (s != SL_OK) {
+    if (s == SL_EFULL)
         sl_error_set(err, SL_REASON_NO_CAPACITY, "no room for node '%s'; the limit is %zu nodes",
                      hello->name, f->conf.max_nodes);
+    else if (s != SL_OK)
+        sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for node '%s'", hello->name);
+    if (s != SL_OK)
         return s;
-    }
     struct gw_fleet_node *node = object;
     *node = (struct gw_fleet_node){.id = id,
                                    .session = hello->session,
@@ -322,11 +415,15 @@ sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello, sl_mon
                                    .slice_backlog_max = hello->slice_backlog_max};
     if (!fill_node(f, node, hello)) {
         gw_fleet_node_withdraw(f, node);
+        forget_made_by(f, id);
         gw_fleet_node_finish(f, node);
         s = sl_slot_put(f->nodes, id);
         sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for node '%s'", hello->name);
         return SL_ENOMEM;
     }
+    f->totals.nodes++;
+    f->totals.slices += node->slice_count;
+    forget_left_by(f, node->name);
     *out = node;
     return SL_OK;
 }

@@ -393,9 +393,9 @@ static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_
     c->lease = 0;
     gw_fleet_end_lease(f->fleet, lease, -1, now);
     if (why == SL_EFULL) {
+        gw_fleet_set_full(f->fleet, node); /* the others may take theirs */
         move(f, c, GW_CALL_QUEUED);
         gw_queue_return(&f->queue, &c->model->pool, &c->queue_item, c->arrival);
-        f->is_stuck = true; /* until something changes */
     } else if (why == SL_ETOOBIG) {
         fail(f, c, SL_REASON_TOO_LARGE, "the request's names and parameters are over 1 MiB");
     } else {

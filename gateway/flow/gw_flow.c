@@ -235,6 +235,7 @@ static void place(struct gw_flow *f, sl_mono_ns now)
 {
     struct gw_queue_item *item;
     struct gw_fleet_slice *slice;
+    gw_fleet_new_round(f->fleet);
     while (!f->is_stuck && gw_sched_next(&f->queue, f->fleet, &item, &slice))
         gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);
     f->is_stuck = true; /* nothing more can start before something changes */

@@ -230,29 +230,19 @@ static char **tensor_texts(struct sl_arena *arena, const struct gw_tensor_spec *
     return list;
 }
 
-static bool offers(const struct gw_fleet_node *node, const struct gw_fleet_model *m)
-{
-    for (size_t i = 0; i < node->offer_count; i++)
-        if (node->offers[i].model == m)
-            return true;
-    return false;
-}
-
-static bool fill_model_nodes(struct sl_arena *arena, struct gw_fleet *fleet,
-                             const struct gw_fleet_model *model,
+static bool fill_model_nodes(struct sl_arena *arena, const struct gw_fleet_model *model,
                              Sluice__V1__ListModelsResponse__Model *out)
 {
     out->nodes = sl_arena_zero(arena, model->node_count + 1, sizeof(char *));
-    size_t cursor = 0;
-    struct gw_fleet_node *node;
-    while (out->nodes != NULL && (node = gw_fleet_next_node(fleet, &cursor)) != NULL)
-        if (offers(node, model) && out->n_nodes < model->node_count)
-            out->nodes[out->n_nodes++] = node->name;
-    return out->nodes != NULL;
+    if (out->nodes == NULL)
+        return false;
+    const struct gw_fleet_offer *offer;
+    for (offer = model->offers; offer != NULL; offer = offer->model_next)
+        out->nodes[out->n_nodes++] = offer->node->name;
+    return true;
 }
 
 static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
-                                                         struct gw_fleet *fleet,
                                                          const struct gw_fleet_model *model)
 {
     const struct gw_model_spec *spec = &model->spec;
@@ -272,7 +262,7 @@ static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
     m->outputs = tensor_texts(arena, spec->outputs, spec->output_count);
     m->calls = model->call_count;
     m->mean_exec_us = model->mean_exec_us;
-    bool ok = m->inputs != NULL && m->outputs != NULL && fill_model_nodes(arena, fleet, model, m);
+    bool ok = m->inputs != NULL && m->outputs != NULL && fill_model_nodes(arena, model, m);
     return ok ? m : NULL;
 }
 
@@ -283,7 +273,7 @@ static struct sl_span models(struct sl_arena *arena, struct gw_fleet *fleet)
     size_t cursor = 0;
     struct gw_fleet_model *model;
     while (m.models != NULL && (model = gw_fleet_next_model(fleet, &cursor)) != NULL) {
-        m.models[m.n_models] = model_item(arena, fleet, model);
+        m.models[m.n_models] = model_item(arena, model);
         if (m.models[m.n_models++] == NULL)
             return NOTHING;
     }
