@@ -15,9 +15,6 @@
 #define MS  SL_NS_PER_MS
 #define MIB (INT64_C(1) << 20)
 
-static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const formats[] = {"text", "json", NULL};
-
 /* clang-format off: one key a line, or one key a paragraph */
 const struct sl_conf_key gw_conf_table[] = {
     KEY("listen.grpc", SL_CONF_STRING, listen_grpc, "127.0.0.1:8001", .max = 300,
@@ -96,9 +93,9 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "The most calls at one slice, the running one included."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
         .help = "How long SIGTERM lets accepted calls go on before they end with DRAINING."),
-    KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = levels, .reloadable = true,
-        .help = "The least important lines that are logged."),
-    KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = formats,
+    KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = sl_log_level_names,
+        .reloadable = true, .help = "The least important lines that are logged."),
+    KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = sl_log_format_names,
         .help = "One line of text, or one JSON object, for each event."),
     {0},
 };

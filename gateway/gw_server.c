@@ -202,6 +202,23 @@ static void on_wake(void *ctx, struct gw_front *f)
 
 /* ---- signals */
 
+static void tell_change(void *ctx, const struct sl_conf_key *key)
+{
+    (void)ctx;
+    if (key->reloadable)
+        sl_log(SL_LOG_INFO, "configuration changed", SL_S("key", key->name));
+    else
+        sl_log(SL_LOG_WARN, "configuration changed, but this key needs a restart",
+               SL_S("key", key->name));
+}
+
+static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
+{
+    sl_conf_diff(gw_conf_table, &s->conf, fresh, tell_change, NULL);
+    s->conf.log_level = fresh->log_level;
+    sl_log_set_level((enum sl_log_level)fresh->log_level);
+}
+
 static void reload(struct gw_server *s)
 {
     struct gw_conf fresh;
@@ -209,8 +226,8 @@ static void reload(struct gw_server *s)
     struct sl_buf errors;
     sl_buf_init(&errors, &sl_alloc_malloc, 65536);
     if (gw_conf_load(s->options.config_path, &fresh, &errors, &owner) == SL_OK) {
-        sl_log_set_level((enum sl_log_level)fresh.log_level);
-        sl_log(SL_LOG_INFO, "configuration read again; only log.level changes without a restart");
+        sl_log(SL_LOG_INFO, "configuration read again");
+        take_reloadable(s, &fresh);
         sl_conf_destroy(owner);
     } else {
         sl_status ended = sl_buf_append(&errors, "", 1);
