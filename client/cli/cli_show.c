@@ -186,8 +186,12 @@ static json_t *json_of_base64(const uint8_t *in, size_t len)
                         (i + 2 < len ? in[i + 2] : 0);
         *at++ = digits[bits >> 18];
         *at++ = digits[bits >> 12 & 63];
-        *at++ = i + 1 < len ? digits[bits >> 6 & 63] : '=';
-        *at++ = i + 2 < len ? digits[bits & 63] : '=';
+        *at++ = '=';
+        *at++ = '=';
+        if (i + 1 < len)
+            at[-2] = digits[bits >> 6 & 63];
+        if (i + 2 < len)
+            at[-1] = digits[bits & 63];
     }
     *at = '\0';
     json_t *v = json_pack("{s:s}", "base64", text);

@@ -25,7 +25,7 @@
 #define EXECUTOR_STOP_NS (10 * SL_NS_PER_S)
 #define STOP_NOW_NS      (1 * SL_NS_PER_S)
 
-enum { ANNOUNCE_BYTES_MAX = 1024, CONFIG_EXIT = 2 };
+enum { ANNOUNCE_BYTES_MAX = 1024, CONFIG_EXIT = 2, KILLS_MAX = 4 };
 
 static const char help[] =
     "Usage: sluice up [OPTION]...\n\n"
@@ -209,12 +209,12 @@ static void on_stop_signal(struct up *u, sl_mono_ns now)
 }
 
 /* A daemon that ends by itself before all was ever ready will do so again: its configuration or this
- * machine is not as it needs. One that was killed is another matter. */
+ * machine is not as it needs. One that was killed gets a few more tries. */
 static bool is_hopeless(const struct up *u, const struct up_child *c, int status)
 {
     if (WIFEXITED(status) && (WEXITSTATUS(status) == 127 || WEXITSTATUS(status) == CONFIG_EXIT))
         return true;
-    return u->phase == STARTING && WIFEXITED(status) && c->quick_ends == 0;
+    return u->phase == STARTING && (WIFEXITED(status) || c->quick_ends >= KILLS_MAX);
 }
 
 static void tell_end(const struct up_child *c, int status, const char *then)
@@ -281,8 +281,8 @@ static void on_announced_line(struct up *u, const char *line)
         fprintf(stderr, "sluice up: the gateway announced \"%s\", which makes no sense\n", line);
         return;
     }
-    strcpy(u->grpc, grpc);
-    strcpy(u->http, http);
+    memcpy(u->grpc, grpc, sizeof(grpc));
+    memcpy(u->http, http, sizeof(http));
     u->has_address = true;
     if (u->phase == STARTING)
         up_probe_set_address(&u->probe, u->grpc);

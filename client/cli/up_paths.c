@@ -66,11 +66,12 @@ static sl_status choose_state(const char *given, struct up_paths *p, struct sl_e
         return s;
     if (realpath(chosen, resolved) == NULL)
         return fail(why, "cannot resolve", chosen);
-    if (strlen(resolved) >= sizeof(p->state)) {
+    size_t len = strlen(resolved);
+    if (len >= sizeof(p->state)) {
         sl_error_set(why, SL_REASON_BAD_INPUT, "the state directory's name is too long");
         return SL_EINVAL;
     }
-    strcpy(p->state, resolved);
+    memcpy(p->state, resolved, len + 1);
     return SL_OK;
 }
 
@@ -209,17 +210,16 @@ void up_paths_finish(struct up_paths *p)
 
 void up_find_program(const char *name, char *out)
 {
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char beside[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", beside, sizeof(beside) - 1);
+    size_t name_len = strlen(name);
 
+    while (n > 0 && beside[n - 1] != '/')
+        n--;
     snprintf(out, PATH_MAX, "%s", name);
-    if (n <= 0)
+    if (n <= 0 || (size_t)n + name_len >= sizeof(beside))
         return;
-    self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash == NULL || (size_t)(slash - self) + 2 + strlen(name) > PATH_MAX)
-        return;
-    strcpy(slash + 1, name);
-    if (access(self, X_OK) == 0)
-        strcpy(out, self);
+    memcpy(beside + n, name, name_len + 1);
+    if (access(beside, X_OK) == 0)
+        snprintf(out, PATH_MAX, "%s", beside);
 }

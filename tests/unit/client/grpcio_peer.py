@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A real gRPC server (grpcio) of the Open Inference Protocol and sluice.v1.Admin, for testing libsluice
-and the sluice command without a gateway.
+"""A real gRPC server (grpcio) of the Open Inference Protocol and sluice.v1.Admin, for testing
+libsluice and the sluice command without a gateway.
 
     grpcio_peer.py STUBS_DIR [MAGIKA.ONNX]
 
@@ -150,10 +150,10 @@ class Inference(pb_grpc.GRPCInferenceServiceServicer):
         answer.raw_output_contents.append(b"".join(struct.pack("<I", len(p)) + p for p in pairs))
         return answer
 
-
     def magika(self, request, answer, context):
         import numpy
         import onnxruntime
+
         tensor = request.inputs[0]
         data = numpy.frombuffer(request.raw_input_contents[0], numpy.int32).reshape(tensor.shape)
         scores = onnxruntime.InferenceSession(sys.argv[2]).run(["target_label"], {"bytes": data})[0]
