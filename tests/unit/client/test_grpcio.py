@@ -2,7 +2,8 @@
 
     PYTHON -m pytest tests/unit/client/test_grpcio.py
 
-PYTHON is that of the environment `e2e` (scripts/venv.sh e2e). SLUICE_BUILD names the build (default build/release).
+PYTHON is that of the environment `e2e` (scripts/venv.sh e2e). SLUICE_BUILD
+names the build (default build/release).
 """
 
 import json
