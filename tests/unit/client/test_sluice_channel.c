@@ -1,5 +1,6 @@
 /* test_sluice_channel.c - the public API against a server behind a socket: ends, retries, cancels. */
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sluice/sluice.h>
@@ -315,6 +316,58 @@ static void timeout_and_token_travel(void **state)
     assert_string_equal(strchr(text, '|'), "|Bearer secret");
 }
 
+/* An address of this machine that is not its loopback; false when it has none. */
+static bool find_outer_address(struct in_addr *out)
+{
+    struct ifaddrs *list;
+    bool found = false;
+
+    if (getifaddrs(&list) != 0)
+        return false;
+    for (const struct ifaddrs *i = list; i != NULL && !found; i = i->ifa_next) {
+        const struct sockaddr_in *in = (const void *)i->ifa_addr;
+        found = in != NULL && in->sin_family == AF_INET &&
+                (ntohl(in->sin_addr.s_addr) >> 24) != IN_LOOPBACKNET;
+        if (found)
+            *out = in->sin_addr;
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+static void a_token_does_not_leave_the_machine_unencrypted(void **state)
+{
+    struct world *w = *state;
+    struct sluice_channel_options o = SLUICE_CHANNEL_OPTIONS_INIT;
+    struct sluice_call_options call_options = SLUICE_CALL_OPTIONS_INIT;
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    socklen_t len = sizeof(in);
+    char address[64];
+    char seen[16];
+
+    if (!find_outer_address(&in.sin_addr))
+        skip();
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    getsockname(fd, (struct sockaddr *)&in, &len);
+    snprintf(address, sizeof(address), "%s:%u", inet_ntoa(in.sin_addr), ntohs(in.sin_port));
+    call_options.timeout_ms = 100;
+    o.token = "secret";
+    for (int allowed = 0; allowed <= 1; allowed++) {
+        o.allow_plaintext_token = allowed;
+        sluice_channel_destroy(w->channel);
+        assert_int_equal(sluice_channel_create(address, &o, &w->channel, NULL), SLUICE_OK);
+        assert_int_equal(call(w, "/t/M", "x", &call_options),
+                         allowed ? SLUICE_DEADLINE_EXCEEDED : SLUICE_FAILED_PRECONDITION);
+        assert_string_equal(w->status.reason, allowed ? "DEADLINE_EXCEEDED" : "PLAINTEXT_TOKEN");
+        int peer = accept(fd, NULL, NULL);
+        assert_int_equal(recv(peer, seen, sizeof(seen), MSG_DONTWAIT) > 0, allowed);
+        close(peer);
+    }
+    close(fd);
+}
+
 struct intruder {
     struct sluice_channel *channel;
     struct sluice_status status;
@@ -372,6 +425,7 @@ int main(void)
         TEST(sizes_are_bounded),
         TEST(arguments_are_checked),
         TEST(timeout_and_token_travel),
+        TEST(a_token_does_not_leave_the_machine_unencrypted),
         TEST(a_second_thread_is_refused),
         TEST(older_options_get_defaults),
     };
