@@ -524,9 +524,19 @@ static void take_control(struct gate *g, zmq_msg_t frames[3])
     sluice__node__v1__node_batch__free_unpacked(b, NULL);
 }
 
+static bool is_of_session(const struct gate *g, zmq_msg_t *header)
+{
+    Sluice__Node__V1__BulkHeader *h =
+        sluice__node__v1__bulk_header__unpack(NULL, zmq_msg_size(header), zmq_msg_data(header));
+    assert_non_null(h);
+    const bool is = h->session == g->session;
+    sluice__node__v1__bulk_header__free_unpacked(h, NULL);
+    return is;
+}
+
 static void take_bulk(struct gate *g, zmq_msg_t frames[3])
 {
-    if (g->bulk_peer.len == 0)
+    if (g->bulk_peer.len == 0 && is_of_session(g, &frames[1]))
         keep_identity(&g->bulk_peer, &frames[0]);
     on_chunk(g, &frames[1], &frames[2]);
 }
@@ -618,12 +628,12 @@ const struct gate_event *gate_expect(struct gate *g, enum gate_kind kind, uint64
 
 void gate_greet(struct gate *g)
 {
+    const int64_t end = gate_now_ms() + GATE_WAIT_MS;
     gate_expect(g, GATE_HELLO, 0);
     send_welcome(g);
-    for (const int64_t end = gate_now_ms() + GATE_WAIT_MS; g->bulk_peer.len == 0;) {
+    while (g->bulk_peer.len == 0) {
         assert_true(gate_now_ms() < end);
-        wait_for_mail(g, 10);
-        while (take_one(g, g->bulk))
-            ;
+        if (gate_next(g, 5)->kind == GATE_HELLO) /* the first session was given up meanwhile */
+            send_welcome(g);
     }
 }
