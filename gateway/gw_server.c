@@ -444,8 +444,7 @@ static bool create_loop(struct gw_server *s, struct sl_error *err)
     uv_check_init(&s->loop, &s->check);
     uv_timer_init(&s->loop, &s->timer);
     s->check.data = s->timer.data = s;
-    rc = uv_check_start(&s->check, on_check);
-    return rc == 0 || fail(err, "cannot start the loop", rc);
+    return true;
 }
 
 static void announce(const struct gw_server *s, uint16_t grpc_port, uint16_t http_port)
@@ -503,6 +502,7 @@ void gw_server_run(struct gw_server *s)
     for (size_t i = 0; i < s->front_count; i++)
         if (gw_front_start(s->fronts[i].front) != SL_OK)
             sl_log(SL_LOG_ERROR, "a net thread cannot start", SL_U("index", i));
+    uv_check_start(&s->check, on_check); /* no turn before everything stands */
     turn(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);
 }
