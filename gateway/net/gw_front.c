@@ -389,7 +389,7 @@ sl_status gw_front_create(const struct gw_front_conf *conf, const struct gw_fron
         sl_error_set(error, SL_REASON_INTERNAL, "There is no memory for a net thread.");
         return SL_ENOMEM;
     }
-    s = gw_listener_open(&f->listener, f->loop, conf->address, conf->port, error);
+    s = gw_listener_open(&f->listener, f->loop, conf->address, conf->port, conf->index > 0, error);
     if (s == SL_OK && init_handles(f) != 0) {
         sl_error_set(error, SL_REASON_INTERNAL, "There is no descriptor for a net thread.");
         gw_listener_close(&f->listener, NULL, NULL);

@@ -36,7 +36,7 @@ struct gw_front;
 struct gw_front_conf {
     const char *address;        /* "127.0.0.1", "::"; a literal */
     uint16_t port;              /* 0: any; ask gw_front_bound_port and give it to the next fronts */
-    unsigned index;             /* of this front; names its thread */
+    unsigned index;             /* from 0; those after the first join its port */
     size_t max_connections;     /* of this front; further ones wait in the listen queue */
     uint32_t max_streams;       /* open requests of one connection */
     uint64_t max_message_bytes; /* of a method that carries tensors */

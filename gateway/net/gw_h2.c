@@ -306,7 +306,7 @@ static bool tick_stream(struct gw_h2 *h, struct gw_stream *s)
     } else {
         return false;
     }
-    h->port->counts->timeouts_stall++;
+    h->port->counts->stalled_requests++;
     return true;
 }
 

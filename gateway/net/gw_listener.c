@@ -26,10 +26,10 @@ static int set_int(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static int set_options(int fd, int family)
+static int set_options(int fd, int family, bool is_shared)
 {
     int rv = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    rv |= set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    rv |= set_int(fd, SOL_SOCKET, SO_REUSEPORT, is_shared);
     rv |= set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     rv |= set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     rv |= set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
@@ -46,29 +46,54 @@ static uint16_t port_of(const struct sockaddr_storage *a)
                                           : ((const struct sockaddr_in *)a)->sin_port);
 }
 
-/* A bound socket, or -1 with errno. */
-static int bound_socket(const struct sockaddr_storage *a, uint16_t *out_port)
+static int close_with(int fd, int error)
 {
-    struct sockaddr_storage got;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* A socket bound to *a, or -1 with errno. */
+static int bound_socket(const struct sockaddr_storage *a, bool is_shared)
+{
     socklen_t len =
         a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     int fd = socket(a->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
+    if (set_options(fd, a->ss_family, is_shared) != 0 ||
+        bind(fd, (const struct sockaddr *)a, len) != 0)
+        return close_with(fd, errno);
+    return fd;
+}
+
+/* A socket that does not share finds out whether somebody listens there. */
+static bool is_taken(const struct sockaddr_storage *a)
+{
+    int fd = bound_socket(a, false);
+    if (fd < 0)
+        return true;
+    close(fd);
+    return false;
+}
+
+static int listening_socket(const struct sockaddr_storage *a, bool joins, uint16_t *out_port)
+{
+    struct sockaddr_storage got;
     socklen_t got_len = sizeof got;
-    if (set_options(fd, a->ss_family) != 0 || bind(fd, (const struct sockaddr *)a, len) != 0 ||
-        getsockname(fd, (struct sockaddr *)&got, &got_len) != 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
+    if (!joins && is_taken(a))
         return -1;
-    }
+    int fd = bound_socket(a, true);
+    if (fd < 0)
+        return -1;
+    if (getsockname(fd, (struct sockaddr *)&got, &got_len) != 0)
+        return close_with(fd, errno);
     *out_port = port_of(&got);
     return fd;
 }
 
 sl_status gw_listener_open(struct gw_listener *l, uv_loop_t *loop, const char *address,
-                           uint16_t port, struct sl_error *error)
+                           uint16_t port, bool joins, struct sl_error *error)
 {
     struct sockaddr_storage a = {0};
     *l = (struct gw_listener){0};
@@ -77,7 +102,7 @@ sl_status gw_listener_open(struct gw_listener *l, uv_loop_t *loop, const char *a
                      "The listen address \"%s\" is no IPv4 or IPv6 literal.", address);
         return SL_EINVAL;
     }
-    int fd = bound_socket(&a, &l->port);
+    int fd = listening_socket(&a, joins, &l->port);
     if (fd < 0) {
         sl_error_set(error, SL_REASON_INTERNAL, "Cannot listen on %s port %u: %s.", address, port,
                      strerror(errno));

@@ -27,10 +27,11 @@ struct gw_listener {
     void *ctx;
 };
 
-/* Binds. address is a literal of IPv4 or IPv6; port 0: any, see l->port. Errors: SL_EINVAL (no literal),
- * SL_EIO, with a sentence in *error; then there is nothing to close. */
+/* Binds. address is a literal of IPv4 or IPv6; port 0: any, see l->port. joins: another listener of this process
+ * has the port already; without it a port that anybody listens on is refused, although the kernel would share
+ * it. Errors: SL_EINVAL (no literal), SL_EIO, with a sentence in *error; then there is nothing to close. */
 SL_MUST_CHECK sl_status gw_listener_open(struct gw_listener *l, uv_loop_t *loop,
-                                         const char *address, uint16_t port,
+                                         const char *address, uint16_t port, bool joins,
                                          struct sl_error *error);
 /* on_ready: gw_listener_accept should be called, now or later. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_listener_start(struct gw_listener *l, void (*on_ready)(void *ctx),

@@ -23,6 +23,8 @@
       "Connections closed for standing still.")                                                    \
     X(timeouts_stall, counter, "sluice_connection_timeouts_total", "kind=\"stall\"",               \
       "Connections closed for standing still.")                                                    \
+    X(stalled_requests, counter, "sluice_http2_stalled_requests_total", "",                        \
+      "Requests refused or reset because the peer stood still in the middle of them.")             \
     X(protocol_errors, counter, "sluice_http2_errors_total", "",                                   \
       "Connections ended because the peer broke HTTP/2 or passed a limit on abuse.")               \
     X(requests, counter, "sluice_http2_requests_total", "", "Requests with complete headers.")     \

@@ -443,7 +443,7 @@ static void a_body_that_stands_still_is_refused(void **state SL_UNUSED)
     h2_pair_run(&pair);
     h2_call_expect_refusal(c, SL_GRPC_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED");
     assert_int_equal(h2_flow_count(&pair, GW_EV_GONE), 1);
-    assert_int_equal(pair.counts.timeouts_stall, 1);
+    assert_int_equal(pair.counts.stalled_requests, 1);
     h2_pair_close(&pair);
 }
 
