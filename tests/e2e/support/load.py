@@ -7,8 +7,10 @@ import grpc
 
 
 class Load:
-    """Threads, each with its own connection, within a `with` block. outcomes: (ended_at, code, text),
-    where code is None for an answer."""
+    """Threads, each with its own connection, within a `with` block.
+
+    outcomes: (ended_at, code, text), where code is None for an answer.
+    """
 
     def __init__(self, server, make_request, callers=4, timeout_s=20):
         self.outcomes = []

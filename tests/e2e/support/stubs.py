@@ -37,7 +37,7 @@ def pb(package="inference"):
 
 
 class Stub:
-    """The methods of a service as functions: Stub(channel, SERVICE).ServerLive(message, timeout=1)."""
+    """The methods of a service as functions: Stub(channel, service).ServerLive(message)."""
 
     def __init__(self, channel, service):
         for method in _pool.FindServiceByName(service).methods:
