@@ -28,7 +28,7 @@ static bool register_states(struct gw_metrics *m)
     };
     bool ok = true;
     for (int s = GW_CALL_RECEIVING; s < GW_CALL_STATE_COUNT; s++) {
-        m->flow.in_state[s] = sl_metric_gauge(m->registry, "sluice_calls", labels[s],
+        m->flow.in_state[s] = sl_metric_gauge(m->registry, "sluice_calls_in_state", labels[s],
                                               "ModelInfer calls now, by state.");
         ok = ok && m->flow.in_state[s] != NULL;
     }
