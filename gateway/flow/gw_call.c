@@ -195,16 +195,29 @@ static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err
            take_asks(f, c, err);
 }
 
+/* There is no place for the call, so it ends before it is one; it is counted all the same. */
+static void refuse_uncalled(struct gw_flow *f, struct gw_exchange *x, sl_status why)
+{
+    struct sl_error err;
+    if (why == SL_EFULL)
+        sl_error_set(&err, SL_REASON_QUEUE_FULL, "the gateway has %zu calls, which is its limit",
+                     f->conf.max_calls);
+    else
+        sl_error_set(&err, SL_REASON_NO_CAPACITY, "no memory for the call");
+    f->ended[err.reason]++;
+    sl_metric_add(f->metrics.calls[err.reason], 1);
+    gw_exchange_refuse(f, x, &err);
+}
+
 void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
 {
     sl_slot_id id;
     void *object;
     struct sl_error err;
     (void)now;
-    if (sl_slot_take(f->calls, &id, &object) != SL_OK) {
-        sl_error_set(&err, SL_REASON_QUEUE_FULL, "the gateway has %zu calls, which is its limit",
-                     f->conf.max_calls);
-        gw_exchange_refuse(f, x, &err);
+    sl_status s = sl_slot_take(f->calls, &id, &object);
+    if (s != SL_OK) {
+        refuse_uncalled(f, x, s);
         return;
     }
     struct gw_call *c = object;
@@ -262,7 +275,7 @@ static bool reserve(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
 {
     if (bytes > f->conf.max_body_bytes - f->body_bytes)
         return false;
-    c->reserved_bytes = bytes;
+    c->reserved_bytes += bytes;
     f->body_bytes += bytes;
     sl_metric_set(f->metrics.body_bytes, (int64_t)f->body_bytes);
     return true;
@@ -302,10 +315,18 @@ void gw_call_grant_waiting(struct gw_flow *f)
 
 /* ---- message: all of it is here */
 
-static bool convert(struct gw_call *c, struct sl_error *err)
+/* What typed contents become is a body like the message, and counts like it. */
+static bool convert(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     if (c->plan.converted_bytes == 0)
         return true;
+    if (!reserve(f, c, c->plan.converted_bytes)) {
+        sl_error_set(err, SL_REASON_NO_CAPACITY,
+                     "the gateway has no room now for typed contents of %" PRIu64
+                     " bytes; raw_input_contents need none",
+                     c->plan.converted_bytes);
+        return false;
+    }
     c->converted = gw_body_create((size_t)c->plan.converted_bytes);
     if (c->converted == NULL) {
         sl_error_set(err, SL_REASON_NO_CAPACITY,
@@ -324,7 +345,7 @@ static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *er
            gw_asks_limit_us(&c->asks, &c->model->spec, &f->conf.asks, &c->limit_us, err) &&
            gw_plan_make(&c->plan, &c->peek, message, &c->model->spec, f->conf.max_message_bytes,
                         &c->exchange->arena, err) &&
-           convert(c, err);
+           convert(f, c, err);
 }
 
 static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
@@ -517,6 +538,15 @@ void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 
 /* ---- what can happen in any state */
 
+/* In seconds when they are whole ("60s"): the sentence is the same for every length that people ask for. */
+static void format_wait(int64_t ns, char out[32])
+{
+    if (ns % SL_NS_PER_S == 0)
+        snprintf(out, 32, "%" PRId64 "s", ns / SL_NS_PER_S);
+    else
+        sl_text_format_duration(ns, out);
+}
+
 static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
 {
     struct sl_error err;
@@ -529,7 +559,7 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
                      "have %" PRIu64,
                      c->exchange->message_bytes, waited, f->conf.max_body_bytes);
     } else {
-        sl_text_format_duration(c->wait_until - c->queued_at, waited);
+        format_wait(c->wait_until - c->queued_at, waited);
         sl_error_set(&err, SL_REASON_ALLOCATION_TIMEOUT, "GPU allocation timed out after %s",
                      waited);
     }

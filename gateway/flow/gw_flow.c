@@ -40,10 +40,22 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     return SL_OK;
 }
 
+/* Calls that nobody will hear of any more still hold their messages. */
+static void release_bodies(struct gw_flow *f)
+{
+    size_t cursor = 0;
+    struct gw_call *c;
+    while (f->calls != NULL && (c = sl_slot_next(f->calls, &cursor, NULL)) != NULL) {
+        gw_body_release(c->message);
+        gw_body_release(c->converted);
+    }
+}
+
 void gw_flow_destroy(struct gw_flow *f)
 {
     if (f == NULL)
         return;
+    release_bodies(f);
     gw_timers_finish(&f->timers);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
