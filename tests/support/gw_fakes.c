@@ -1,0 +1,268 @@
+#include "gw_fakes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "gw_wire.h"
+
+void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
+{
+    *w = (struct fake_world){.alloc = alloc, .now = 1000 * SL_NS_PER_S};
+    w->conf = (struct gw_flow_conf){
+        .version = "test",
+        .max_calls = 32,
+        .max_queued = 16,
+        .max_message_bytes = 1 << 20,
+        .max_body_bytes = 1 << 20,
+        .body_wait_ns = 5 * SL_NS_PER_S,
+        .asks = {.max_duration_us = 300 * SL_US_PER_S,
+                 .max_wait_default_ns = 60 * SL_NS_PER_S,
+                 .max_wait_limit_ns = 600 * SL_NS_PER_S},
+        .fleet = {.max_nodes = 4,
+                  .max_models = 8,
+                  .max_leases = 64,
+                  .feed_ahead_us = 2000,
+                  .feed_ahead_max = 8},
+        .seed = 1,
+        .started_at = w->now,
+    };
+}
+
+/* ---- the ports */
+
+static void post(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct fake_exchange *e = SL_CONTAINER_OF(x, struct fake_exchange, x);
+    (void)ctx;
+    e->grants += (events & GW_TO_NET_GRANT) != 0;
+    e->replies += (events & GW_TO_NET_REPLY) != 0;
+}
+
+static uint64_t connections(void *ctx)
+{
+    (void)ctx;
+    return 3;
+}
+
+static void copy_payload(const struct gw_dispatch *d, struct fake_sent *out)
+{
+    struct gw_range part = d->plan->message_part;
+    size_t n = part.length < sizeof out->payload ? part.length : sizeof out->payload;
+    memcpy(out->payload, d->message->data + part.offset, n);
+    if (part.length + d->plan->converted_bytes <= sizeof out->payload && d->converted != NULL)
+        memcpy(out->payload + part.length, d->converted->data, (size_t)d->plan->converted_bytes);
+}
+
+static sl_status dispatch(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d)
+{
+    struct fake_world *w = ctx;
+    bool is_asked = w->answering_node == NULL || strcmp(w->answering_node, node->name) == 0;
+    if (is_asked && w->dispatch_answer != SL_OK) {
+        w->refused_count++;
+        return w->dispatch_answer;
+    }
+    if (w->sent_count == FAKE_SENT_MAX)
+        abort();
+    struct fake_sent *s = &w->sent[w->sent_count++];
+    *s = (struct fake_sent){.lease = d->lease,
+                            .slice = d->slice->id,
+                            .limit_us = d->limit_us,
+                            .payload_bytes = gw_plan_payload_bytes(d->plan)};
+    snprintf(s->node, sizeof s->node, "%s", node->name);
+    snprintf(s->call_id, sizeof s->call_id, "%s", d->call_id);
+    copy_payload(d, s);
+    return SL_OK;
+}
+
+static void cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
+{
+    struct fake_world *w = ctx;
+    (void)node;
+    if (w->cancel_count == FAKE_SENT_MAX)
+        abort();
+    w->cancels[w->cancel_count++] = lease;
+}
+
+sl_status fake_world_start(struct fake_world *w)
+{
+    const struct gw_ports ports = {
+        .net = {w, post, connections}, .link = {w, dispatch, cancel}, .wire = gw_wire_port};
+    return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
+}
+
+static const char *what_is_wrong(struct fake_world *w)
+{
+    const struct gw_call_counts *counts = gw_flow_counts(w->flow);
+    if (w->open != NULL)
+        return "an exchange was not replied to";
+    if (!gw_flow_is_empty(w->flow))
+        return "the flow still has exchanges";
+    for (int s = GW_CALL_RECEIVING; s < GW_CALL_STATE_COUNT; s++)
+        if (counts->in[s] != 0)
+            return "calls are counted that are gone";
+    if (gw_fleet_check(gw_flow_fleet(w->flow)) != SL_OK)
+        return "the fleet's invariants are broken";
+    return NULL;
+}
+
+const char *fake_world_finish(struct fake_world *w)
+{
+    struct fake_exchange *e, *next;
+    DL_FOREACH_SAFE (w->open, e, next) {
+        if (e->replies == 1)
+            fake_leave(w, e);
+    }
+    const char *wrong = what_is_wrong(w);
+    gw_flow_destroy(w->flow);
+    DL_FOREACH_SAFE (w->open, e, next) {
+        sl_arena_finish(&e->x.arena);
+        free(e);
+    }
+    return wrong;
+}
+
+/* ---- visitors */
+
+struct fake_exchange *fake_exchange(struct fake_world *w, enum gw_method method)
+{
+    struct fake_exchange *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        abort();
+    sl_arena_init(&e->x.arena, w->alloc, FAKE_ARENA_MAX);
+    e->x.req = (struct gw_request){.method = method,
+                                   .path = sl_span_str(gw_method_path(method)),
+                                   .arrived_at = w->now,
+                                   .deadline_at = SL_MONO_NEVER};
+    DL_APPEND(w->open, e);
+    return e;
+}
+
+void fake_event(struct fake_world *w, struct fake_exchange *e, unsigned events)
+{
+    gw_flow_on_exchange(w->flow, &e->x, events, w->now);
+}
+
+void fake_message(struct fake_world *w, struct fake_exchange *e, struct gw_body *give_body)
+{
+    e->x.body = give_body;
+    fake_event(w, e, GW_EV_MESSAGE);
+}
+
+struct fake_exchange *fake_call(struct fake_world *w, struct gw_body *give_body)
+{
+    struct fake_exchange *e = fake_exchange(w, GW_METHOD_MODEL_INFER);
+    fake_event(w, e, GW_EV_OPEN);
+    fake_message(w, e, give_body);
+    fake_turn(w);
+    return e;
+}
+
+void fake_leave(struct fake_world *w, struct fake_exchange *e)
+{
+    if (e->replies != 1)
+        abort();
+    if (e->x.reply.release != NULL)
+        e->x.reply.release(e->x.reply.release_ctx);
+    fake_event(w, e, GW_EV_SENT);
+    DL_DELETE(w->open, e);
+    sl_arena_finish(&e->x.arena);
+    free(e);
+}
+
+/* ---- time */
+
+void fake_turn(struct fake_world *w)
+{
+    gw_flow_turn(w->flow, w->now);
+}
+
+void fake_advance(struct fake_world *w, int64_t ns)
+{
+    w->now += ns;
+    fake_turn(w);
+}
+
+/* ---- nodes */
+
+struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t slices,
+                                const char *model)
+{
+    static const struct gw_tensor_spec in = {"IN", SL_DTYPE_FP32, {-1}, 1};
+    static const struct gw_tensor_spec out = {"OUT", SL_DTYPE_FP32, {-1}, 1};
+    struct gw_model_spec spec = {.name = model,
+                                 .version = "1",
+                                 .engine = "fake",
+                                 .inputs = &in,
+                                 .input_count = 1,
+                                 .outputs = &out,
+                                 .output_count = 1,
+                                 .duration_us = 60 * SL_US_PER_S,
+                                 .max_duration_us = 120 * SL_US_PER_S,
+                                 .problem = ""};
+    struct gw_hello_slice list[8] = {{.id = 0}};
+    for (uint32_t i = 0; i < 8; i++)
+        list[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500};
+    struct gw_hello hello = {.session = ++w->sessions,
+                             .name = name,
+                             .version = "test",
+                             .slice_backlog_max = 8,
+                             .slices = list,
+                             .slice_count = slices,
+                             .models = &spec,
+                             .model_count = 1};
+    struct gw_fleet_node *node = NULL;
+    struct sl_error err;
+    return gw_flow_on_hello(w->flow, &hello, w->now, &node, &err) ? node : NULL;
+}
+
+void fake_started(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease)
+{
+    gw_flow_on_started(w->flow, n, lease, w->now);
+}
+
+void fake_returned(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease)
+{
+    gw_flow_on_returned(w->flow, n, lease, w->now);
+}
+
+static void count_release(void *ctx)
+{
+    struct fake_world *w = ctx;
+    w->releases++;
+}
+
+void fake_result(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease, bool by_reference)
+{
+    static const float answer[4] = {1, 2, 3, 4};
+    static const int64_t dims[1] = {4};
+    const struct gw_result_output output = {sl_span_str("OUT"), SL_DTYPE_FP32, dims, 1, 0,
+                                            sizeof answer};
+    uint8_t borrowed[sizeof answer];
+    memcpy(borrowed, answer, sizeof answer);
+    /* What is only borrowed is overwritten below: a reply that still pointed there would show it. */
+    const struct sl_span piece =
+        sl_span_of(by_reference ? (const void *)answer : borrowed, sizeof answer);
+    struct gw_result r = {.lease = lease,
+                          .reason = SL_REASON_OK,
+                          .was_started = true,
+                          .held_us = 12345,
+                          .outputs = &output,
+                          .output_count = 1,
+                          .payload = {&piece, 1, sizeof answer},
+                          .release = by_reference ? count_release : NULL,
+                          .release_ctx = w};
+    gw_flow_on_result(w->flow, n, &r, w->now);
+    memset(borrowed, 0xee, sizeof borrowed);
+}
+
+void fake_failure(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease, bool was_started,
+                  enum sl_reason reason, const char *text)
+{
+    struct gw_result r = {.lease = lease,
+                          .reason = reason,
+                          .text = sl_span_str(text),
+                          .was_started = was_started,
+                          .held_us = was_started ? 777 : 0};
+    gw_flow_on_result(w->flow, n, &r, w->now);
+}
