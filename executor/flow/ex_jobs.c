@@ -194,16 +194,18 @@ static sl_status offer(struct ex_jobs *j, struct line *line, struct ex_task *t, 
 }
 
 /* Gives the slice's worker what it can take. While it works, only jobs of its own model that are next
- * in the line may follow; an idle slice takes the first job whose worker is ready. */
+ * in the line may follow; an idle slice takes the first job whose worker is ready. A job that the
+ * gateway believes to be running, because its worker died before it began, lets nobody pass. */
 static void pump(struct ex_jobs *j, struct line *line, sl_mono_ns now)
 {
     struct ex_task *t, *next;
     DL_FOREACH_SAFE (line->waiting, t, next) {
+        const bool is_announced = t->is_announced;
         if (is_stopping(line) || line->posted_count >= EX_POSTED_MAX)
             return;
         if (line->posted && line->posted->model != t->model)
             return;
-        if (offer(j, line, t, now) == SL_EAGAIN && line->posted)
+        if (offer(j, line, t, now) == SL_EAGAIN && (line->posted || is_announced))
             return;
     }
 }

@@ -1,0 +1,279 @@
+/* fake_world.c - the two ports, and the rules that every report has to keep. */
+#include "fake_world.h"
+
+#include <stdlib.h>
+
+#include "sl_test.h"
+
+static const struct ex_tensor_spec tensors[] = {
+    {.name = "X", .dtype = SL_DTYPE_FP32, .dims = {-1, 4}, .rank = 2}};
+static const struct ex_model_spec specs[WORLD_MODELS] = {{.name = "m0",
+                                                          .version = "1",
+                                                          .inputs = tensors,
+                                                          .input_count = 1,
+                                                          .outputs = tensors,
+                                                          .output_count = 1},
+                                                         {.name = "m1",
+                                                          .version = "1",
+                                                          .inputs = tensors,
+                                                          .input_count = 1,
+                                                          .outputs = tensors,
+                                                          .output_count = 1}};
+
+struct ex_segment {
+    uint8_t bytes[1024];
+};
+
+/* ---- up */
+
+static struct fake_lease *open_lease(struct world *w, uint64_t lease)
+{
+    assert_in_range(lease, 1, WORLD_LEASES - 1);
+    assert_true(w->leases[lease].is_open);
+    return &w->leases[lease];
+}
+
+static void on_started(void *ctx, uint64_t lease)
+{
+    struct world *w = ctx;
+    struct fake_lease *l = open_lease(w, lease);
+    assert_false(l->was_started);
+    assert_int_equal(w->running[l->slice], 0);
+    l->was_started = true;
+    w->running[l->slice] = lease;
+}
+
+static void end_lease(struct world *w, uint64_t lease, enum sl_reason reason, const char *text)
+{
+    struct fake_lease *l = open_lease(w, lease);
+    l->is_open = false;
+    l->ends++;
+    l->reason = reason;
+    snprintf(l->text, sizeof(l->text), "%s", text ? text : "");
+    if (w->running[l->slice] == lease)
+        w->running[l->slice] = 0;
+}
+
+static void on_result(void *ctx, uint64_t lease, const struct ex_outcome *outcome)
+{
+    struct world *w = ctx;
+    struct fake_lease *l = open_lease(w, lease);
+    assert_true(l->was_started || !outcome->started);
+    assert_true(outcome->started || outcome->held_us == 0);
+    assert_true(outcome->held_us >= 0);
+    assert_true((outcome->reason == SL_REASON_OK) == (outcome->output_count == 1));
+    l->result_started = outcome->started;
+    l->held_us = outcome->held_us;
+    end_lease(w, lease, outcome->reason, outcome->text);
+}
+
+static void on_returned(void *ctx, uint64_t lease, enum sl_reason reason, const char *text)
+{
+    struct world *w = ctx;
+    assert_false(open_lease(w, lease)->was_started);
+    assert_int_not_equal(reason, SL_REASON_OK);
+    assert_true(text[0] != '\0');
+    w->leases[lease].is_returned = true;
+    end_lease(w, lease, reason, text);
+}
+
+/* ---- down */
+
+static sl_status post(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *p,
+                      struct sl_error *why)
+{
+    struct world *w = ctx;
+    struct fake_worker *k = &w->workers[slice][model];
+    for (uint32_t other = 0; other < WORLD_MODELS; other++)
+        assert_true(other == model || w->workers[slice][other].ring_count == 0);
+    if (k->is_failed) {
+        sl_error_set(why, SL_REASON_NO_CAPACITY, "failed for ever");
+        return SL_ENEVER;
+    }
+    if (!k->is_ready || k->ring_count == WORLD_RING)
+        return SL_EAGAIN;
+    assert_false(k->is_dying);
+    assert_int_equal(p->job.input_count, 1);
+    const uint8_t *bytes = p->segment ? p->segment->bytes + p->inputs[0].offset : p->bytes[0].data;
+    for (size_t i = 0; i < p->inputs[0].bytes; i++)
+        assert_int_equal(bytes[i], 7);
+    p->job.seq = ++k->last_seq;
+    k->ring[k->ring_count++] = p->job.seq;
+    return SL_OK;
+}
+
+static void cancel(void *ctx, uint32_t slice, uint32_t model, uint64_t seq)
+{
+    struct world *w = ctx;
+    struct fake_worker *k = &w->workers[slice][model];
+    assert_true(k->cancelled_count < WORLD_RING);
+    k->cancelled[k->cancelled_count++] = seq;
+}
+
+static void kill_worker(void *ctx, uint32_t slice, uint32_t model)
+{
+    struct world *w = ctx;
+    struct fake_worker *k = &w->workers[slice][model];
+    assert_true(k->ring_count > 0);
+    assert_false(k->is_dying);
+    k->is_dying = true;
+    k->is_ready = false;
+}
+
+static struct ex_segment *segment_open(void *ctx, uint64_t bytes, uint8_t **out_map)
+{
+    struct world *w = ctx;
+    if (w->has_no_memory || bytes > sizeof(struct ex_segment))
+        return NULL;
+    struct ex_segment *s = calloc(1, sizeof(*s));
+    w->segments += s != NULL;
+    if (s)
+        *out_map = s->bytes;
+    return s;
+}
+
+static void segment_close(void *ctx, struct ex_segment *s)
+{
+    struct world *w = ctx;
+    w->segments--;
+    free(s);
+}
+
+/* ---- the world */
+
+sl_status world_try_init(struct world *w, const struct sl_alloc *alloc)
+{
+    const struct ex_jobs_conf conf = {.slice_count = WORLD_SLICES,
+                                      .backlog_max = 12,
+                                      .jobs_max = 20,
+                                      .payload_max_bytes = 1000,
+                                      .cancel_grace_ns = 100,
+                                      .receive_patience_ns = 1000};
+    memset(w, 0, sizeof(*w));
+    w->report = (struct ex_report_port){w, on_started, on_result, on_returned};
+    w->port = (struct ex_worker_port){w, post, cancel, kill_worker, segment_open, segment_close};
+    assert_ok(ex_catalog_create(&sl_alloc_malloc, &w->catalog));
+    for (size_t i = 0; i < WORLD_MODELS; i++)
+        assert_ok(ex_catalog_add(w->catalog, specs[i].name, &specs[i], ""));
+    for (size_t i = 0; i < WORLD_SLICES * WORLD_MODELS; i++)
+        w->workers[i / WORLD_MODELS][i % WORLD_MODELS].is_ready = true;
+    return ex_jobs_create(alloc, &conf, w->catalog, &w->report, &w->port, &w->jobs);
+}
+
+void world_init(struct world *w, const struct sl_alloc *alloc)
+{
+    assert_ok(world_try_init(w, alloc));
+}
+
+void world_finish(struct world *w)
+{
+    ex_jobs_destroy(w->jobs);
+    ex_catalog_destroy(w->catalog);
+    assert_int_equal(w->segments, 0);
+}
+
+enum { CALL_BYTES = 48 };
+static const uint8_t sevens[CALL_BYTES] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+                                           7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+                                           7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
+
+void world_call(struct world *w, uint64_t lease, uint32_t slice, uint32_t model, bool bulk,
+                uint64_t limit_us)
+{
+    static const int64_t dims[] = {3, 4};
+    static const char *const names[] = {"m0", "m1", "m2"};
+    const struct ex_input input = {"X", SL_DTYPE_FP32, dims, 2, 0, CALL_BYTES};
+    const struct ex_call call = {.lease = lease,
+                                 .slice = slice,
+                                 .model = names[model],
+                                 .version = "",
+                                 .limit_us = limit_us,
+                                 .inputs = &input,
+                                 .input_count = 1,
+                                 .payload = sl_span_of(sevens, bulk ? 0 : CALL_BYTES),
+                                 .payload_bytes = bulk ? CALL_BYTES : 0,
+                                 .call_id = "call"};
+    w->leases[lease] = (struct fake_lease){.is_open = true, .slice = slice};
+    ex_jobs_accept(w->jobs, &call, w->now);
+}
+
+sl_status world_bulk(struct world *w, uint64_t lease)
+{
+    sl_status st = SL_OK;
+    for (uint64_t at = 0; st == SL_OK && at < CALL_BYTES; at += 20) {
+        const size_t n = CALL_BYTES - at < 20 ? (size_t)(CALL_BYTES - at) : 20;
+        st = ex_jobs_bulk(w->jobs, lease, at, CALL_BYTES, sl_span_of(sevens, n), w->now);
+    }
+    return st;
+}
+
+static bool is_cancelled(const struct fake_worker *k, uint64_t seq)
+{
+    for (size_t i = 0; i < k->cancelled_count; i++) {
+        if (k->cancelled[i] == seq)
+            return true;
+    }
+    return false;
+}
+
+static void forget_cancelled(struct fake_worker *k)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < k->cancelled_count; i++) {
+        if (k->ring_count > 0 && k->cancelled[i] >= k->ring[0])
+            k->cancelled[kept++] = k->cancelled[i];
+    }
+    k->cancelled_count = kept;
+}
+
+void world_complete(struct world *w, uint32_t slice, uint32_t model, sl_gpu_us run)
+{
+    static const int64_t dims[] = {3, 4};
+    struct fake_worker *k = &w->workers[slice][model];
+    const struct ex_output output = {"X", SL_DTYPE_FP32, dims, 2, sl_span_of(sevens, CALL_BYTES),
+                                     NULL};
+    struct ex_outcome outcome = {.reason = SL_REASON_OK, .outputs = &output, .output_count = 1};
+    const uint64_t seq = k->ring[0];
+    assert_true(k->ring_count > 0);
+    if (!k->has_begun && is_cancelled(k, seq))
+        outcome = (struct ex_outcome){.reason = SL_REASON_CANCELLED, .text = "cancelled"};
+    k->ring_count--;
+    memmove(k->ring, k->ring + 1, k->ring_count * sizeof(k->ring[0]));
+    k->has_begun = false;
+    forget_cancelled(k);
+    ex_jobs_result(w->jobs, slice, model, seq, &outcome, run, w->now);
+}
+
+void world_die(struct world *w, uint32_t slice, uint32_t model, const char *text)
+{
+    struct fake_worker *k = &w->workers[slice][model];
+    const uint64_t done = k->ring_count > 0 ? k->ring[0] - 1 : k->last_seq;
+    const uint64_t started = k->ring_count > 0 && k->has_begun ? k->ring[0] : done;
+    *k = (struct fake_worker){.is_failed = k->is_failed};
+    ex_jobs_worker_lost(w->jobs, slice, model, started, text, w->now);
+}
+
+void world_ready(struct world *w, uint32_t slice, uint32_t model)
+{
+    w->workers[slice][model].is_ready = true;
+    ex_jobs_worker_ready(w->jobs, slice, model, w->now);
+}
+
+void world_lose_gateway(struct world *w)
+{
+    for (size_t i = 0; i < WORLD_LEASES; i++)
+        w->leases[i].is_open = false;
+    memset(w->running, 0, sizeof(w->running));
+    ex_jobs_drop_all(w->jobs, w->now);
+}
+
+void world_check(const struct world *w)
+{
+    uint64_t open = 0;
+    for (size_t i = 0; i < WORLD_LEASES; i++) {
+        open += w->leases[i].is_open;
+        assert_true(w->leases[i].ends <= 1);
+    }
+    assert_ok(ex_jobs_check(w->jobs));
+    assert_true(open <= ex_jobs_open_count(w->jobs));
+}
