@@ -397,10 +397,14 @@ static void each_rule_of_a_result_is_checked(void **state SL_UNUSED)
 {
     static uint8_t bytes[ROOM];
     static const struct bend good[] = {
-        {"head beyond the record", 24, 1 << 20, 4}, {"too many outputs", 28, 65, 2},
-        {"success with a text", 30, 1, 2},          {"text beyond the head", 30, 400, 2},
-        {"reason with something behind its end", 63, 'x', 1},  {"offset within the head", 64, 0, 8},
-        {"bytes beyond the record", 72, 101, 8},    {"two outputs of one index", 84, 1, 2},
+        {"head beyond the record", 24, 1 << 20, 4},
+        {"too many outputs", 28, 65, 2},
+        {"success with a text", 30, 1, 2},
+        {"text beyond the head", 30, 400, 2},
+        {"reason with something behind its end", 63, 'x', 1},
+        {"offset within the head", 64, 0, 8},
+        {"bytes beyond the record", 72, 101, 8},
+        {"two outputs of one index", 84, 1, 2},
         {"something behind the text", 151, 1, 1},
     };
     static const struct bend failed[] = {
