@@ -141,7 +141,7 @@ static void check_program(struct checking *c, struct ex_conf *conf)
         const ssize_t len = readlink("/proc/self/exe", conf->own_program, room);
         char *slash = len > 0 ? strrchr(conf->own_program, '/') : NULL;
         if (slash)
-            strcpy(slash + 1, name);
+            memcpy(slash + 1, name, sizeof(name));
         conf->worker.program = conf->own_program;
     }
     if (access(conf->worker.program, X_OK) != 0)

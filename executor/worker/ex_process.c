@@ -126,14 +126,14 @@ const char *ex_process_end_text(const struct ex_process *p, char *out, size_t ou
 /* Living children of this thread; the kernel lists them where it was built to. */
 static void kill_strays(bool (*is_known)(void *ctx, pid_t pid), void *ctx)
 {
-    char path[64];
-    int pid;
+    char path[64], word[32];
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
     FILE *f = fopen(path, "re");
     if (!f)
         return;
-    while (fscanf(f, "%d", &pid) == 1) {
-        if (!is_known(ctx, pid))
+    while (fscanf(f, "%31s", word) == 1) {
+        const pid_t pid = (pid_t)strtol(word, NULL, 10);
+        if (pid > 1 && !is_known(ctx, pid))
             kill(pid, SIGKILL);
     }
     fclose(f);

@@ -417,7 +417,7 @@ sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello, sl_mon
         gw_fleet_node_withdraw(f, node);
         forget_made_by(f, id);
         gw_fleet_node_finish(f, node);
-        s = sl_slot_put(f->nodes, id);
+        (void)!sl_slot_put(f->nodes, id); /* it was taken above */
         sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for node '%s'", hello->name);
         return SL_ENOMEM;
     }
