@@ -50,7 +50,7 @@ static void end_lease(struct world *w, uint64_t lease, enum sl_reason reason, co
     l->ends++;
     l->reason = reason;
     snprintf(l->text, sizeof(l->text), "%s", text ? text : "");
-    if (w->running[l->slice] == lease)
+    if (l->was_started && w->running[l->slice] == lease)
         w->running[l->slice] = 0;
 }
 
