@@ -5,6 +5,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+from . import cpu
 from .errors import BenchError
 
 FLAGS = ("-t1", "-w30", "-W30", "-H", "content-type: application/grpc", "-H", "te: trailers")
@@ -20,6 +21,7 @@ class Load:
     mean_us: float
     reply_bytes: int  # DATA of one reply, the same for all
     client_cpu_s: float
+    machine_cpu_s: float  # used by anybody while h2load ran
 
 
 def command(row, url, body, requests, log):
@@ -40,7 +42,9 @@ def run(row, url, body, requests, log, limit_s):
     """Sends the requests and reads the report; BenchError when one of them was not answered 2xx."""
     words = command(row, url, body, requests, log)
     log.unlink(missing_ok=True)
-    text, cpu_s = _output_and_cpu(words, limit_s)
+    machine_cpu_s = cpu.machine_cpu_s()
+    text, client_cpu_s = _output_and_cpu(words, limit_s)
+    machine_cpu_s = cpu.machine_cpu_s() - machine_cpu_s
     seconds, rate = _finished(text)
     _expect_all_good(text, requests)
     times_us = _times_us(log)
@@ -54,7 +58,8 @@ def run(row, url, body, requests, log, limit_s):
         p99_us=percentile(times_us, 99),
         mean_us=sum(times_us) / len(times_us),
         reply_bytes=_reply_bytes(text, requests),
-        client_cpu_s=cpu_s,
+        client_cpu_s=client_cpu_s,
+        machine_cpu_s=machine_cpu_s,
     )
 
 

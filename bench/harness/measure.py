@@ -77,7 +77,7 @@ class Plan:
 
     def _send(self, row, server, requests):
         roles = server.processes()
-        answered, used, machine = server.answered(), cpu_by_role(roles), cpu.machine_cpu_s()
+        answered, used = server.answered(), cpu_by_role(roles)
         found = load.run(
             row,
             server.url(row),
@@ -86,7 +86,6 @@ class Plan:
             self.folder / "h2load.log",
             RUN_LIMIT_S + 10 * self.seconds,
         )
-        machine = cpu.machine_cpu_s() - machine
         expect_reply_bytes(found, self.folder / f"reply-{row.tensor_bytes}")
         expect_answered(server, answered, requests)
         now = cpu_by_role(roles)
@@ -95,7 +94,7 @@ class Plan:
         return Result(
             load=found,
             cpu_us={role: s * 1e6 / requests for role, s in spent.items()},
-            others_share=max(0.0, 1 - ours / machine) if machine > 0 else 0.0,
+            others_share=others_share(ours, found.machine_cpu_s),
         )
 
 
@@ -115,6 +114,11 @@ def cpu_by_role(roles):
         return {role: sum(map(cpu.process_cpu_s, pids)) for role, pids in roles.items()}
     except (FileNotFoundError, ProcessLookupError) as error:
         raise BenchError(f"a process of the server ended during the run: {error}") from None
+
+
+def others_share(ours_s, machine_s):
+    """Both are sums of 10 ms ticks: ours can come out as the larger one, and both as nothing."""
+    return max(0.0, 1 - ours_s / machine_s) if machine_s > 0 else 0.0
 
 
 def expect_reply_bytes(found, reply):
