@@ -36,20 +36,25 @@ static void *open_socket(void *zmq, const char *endpoint, char *bound, size_t bo
     return NULL;
 }
 
+static sl_status no_memory(struct sl_error *err)
+{
+    sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for the link to executors");
+    return SL_ENOMEM;
+}
+
 sl_status gw_link_create(const struct gw_link_conf *conf, const struct gw_link_metrics *metrics,
                          struct gw_link **out, struct sl_error *err)
 {
     struct gw_link *l = calloc(1, sizeof *l);
     if (l == NULL)
-        return SL_ENOMEM;
+        return no_memory(err);
     l->conf = *conf;
     l->metrics = *metrics;
     sl_arena_init(&l->arena, &sl_alloc_malloc, ARENA_MAX);
-    l->peers = calloc(conf->max_nodes, sizeof *l->peers);
     l->zmq = zmq_ctx_new();
-    if (l->peers == NULL || l->zmq == NULL) {
+    if (l->zmq == NULL) {
         gw_link_destroy(l);
-        return SL_ENOMEM;
+        return no_memory(err);
     }
     l->control_socket =
         open_socket(l->zmq, conf->control, l->control_endpoint, sizeof l->control_endpoint, err);
@@ -64,22 +69,27 @@ sl_status gw_link_create(const struct gw_link_conf *conf, const struct gw_link_m
     return SL_OK;
 }
 
-static void forget(struct gw_peer *p)
+static void free_peer(struct gw_peer *p)
 {
-    if (p->session == 0)
-        return;
     gw_link_drop_outgoing(p, 0);
-    gw_link_drop_gatherings(p);
+    gw_link_drop_gatherings(p, 0);
     sl_buf_finish(&p->batch);
-    *p = (struct gw_peer){0};
+    free(p);
+}
+
+static void forget(struct gw_link *l, struct gw_peer *p)
+{
+    HASH_DEL(l->peers, p);
+    free_peer(p);
 }
 
 void gw_link_destroy(struct gw_link *l)
 {
+    struct gw_peer *p, *next;
     if (l == NULL)
         return;
-    for (size_t i = 0; l->peers != NULL && i < l->conf.max_nodes; i++)
-        forget(&l->peers[i]);
+    HASH_ITER (hh, l->peers, p, next)
+        forget(l, p);
     if (l->control_socket != NULL)
         zmq_close(l->control_socket);
     if (l->bulk_socket != NULL)
@@ -87,7 +97,6 @@ void gw_link_destroy(struct gw_link *l)
     if (l->zmq != NULL)
         zmq_ctx_term(l->zmq);
     sl_arena_finish(&l->arena);
-    free(l->peers);
     free(l);
 }
 
@@ -135,7 +144,7 @@ static void count_bad(struct gw_link *l, const char *what)
 static void lose(struct gw_link *l, struct gw_peer *p, const char *why, sl_mono_ns now)
 {
     struct gw_fleet_node *node = p->node;
-    forget(p);
+    forget(l, p);
     if (node != NULL)
         gw_flow_on_lost(l->flow, node, why, now);
 }
@@ -152,18 +161,36 @@ static bool take_identity(struct gw_identity *out, zmq_msg_t *m)
 /* A new run of a node that is listed takes its place. */
 static void forget_older(struct gw_link *l, const char *name, sl_mono_ns now)
 {
-    for (size_t i = 0; i < l->conf.max_nodes; i++) {
-        struct gw_peer *p = &l->peers[i];
-        if (p->session != 0 && p->node != NULL && strcmp(p->node->name, name) == 0)
+    struct gw_peer *p, *next;
+    HASH_ITER (hh, l->peers, p, next) {
+        if (p->node != NULL && strcmp(p->node->name, name) == 0)
             lose(l, p, "it was started again", now);
     }
 }
 
-static struct gw_peer *free_peer(struct gw_link *l)
+/* NULL with a sentence when there is no place for one more. */
+static struct gw_peer *make_peer(struct gw_link *l, const struct gw_identity *from,
+                                 const struct gw_node_batch *b, struct sl_error *err)
 {
-    for (size_t i = 0; i < l->conf.max_nodes; i++)
-        if (l->peers[i].session == 0)
-            return &l->peers[i];
+    struct gw_peer *p = NULL;
+    sl_error_set(err, SL_REASON_NO_CAPACITY, "the gateway has %zu nodes, which is its limit",
+                 l->conf.max_nodes);
+    if (HASH_COUNT(l->peers) >= l->conf.max_nodes)
+        return NULL;
+    sl_error_set(err, SL_REASON_NO_CAPACITY, "the gateway has no memory for a node");
+    p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    *p = (struct gw_peer){.session = b->session,
+                          .control = *from,
+                          .window_bytes = b->bulk_window_bytes,
+                          .inline_max_bytes = b->inline_max_bytes};
+    sl_buf_init(&p->batch, &sl_alloc_malloc, GW_LINK_BATCH_MAX);
+    p->is_listed = true; /* until the table says no */
+    HASH_ADD(hh, l->peers, session, sizeof p->session, p);
+    if (p->is_listed)
+        return p;
+    free_peer(p);
     return NULL;
 }
 
@@ -171,7 +198,6 @@ static void on_hello(struct gw_link *l, const struct gw_identity *from,
                      const struct gw_node_batch *b, sl_mono_ns now)
 {
     struct sl_error err;
-    struct gw_fleet_node *node;
     if (gw_link_peer_of(l, b->session) != NULL)
         return; /* said twice */
     if (b->protocol_min > GW_LINK_PROTOCOL || b->protocol_max < GW_LINK_PROTOCOL) {
@@ -182,23 +208,23 @@ static void on_hello(struct gw_link *l, const struct gw_identity *from,
         return;
     }
     forget_older(l, b->hello.name, now);
-    struct gw_peer *p = free_peer(l);
+    struct gw_peer *p = make_peer(l, from, b, &err);
     if (p == NULL) {
-        gw_link_send_refuse(l, from, b->session, "the gateway has as many nodes as it may have");
-        return;
-    }
-    if (!gw_flow_on_hello(l->flow, &b->hello, now, &node, &err)) {
         gw_link_send_refuse(l, from, b->session, err.text);
         return;
     }
-    *p = (struct gw_peer){.session = b->session,
-                          .node = node,
-                          .control = *from,
-                          .window_bytes = b->bulk_window_bytes,
-                          .inline_max_bytes = b->inline_max_bytes,
-                          .heartbeat_at = now};
-    sl_buf_init(&p->batch, &sl_alloc_malloc, GW_LINK_BATCH_MAX);
+    if (!gw_flow_on_hello(l->flow, &b->hello, now, &p->node, &err)) {
+        gw_link_send_refuse(l, from, b->session, err.text);
+        forget(l, p);
+        return;
+    }
+    p->heartbeat_at = now;
     gw_link_send_welcome(l, p);
+}
+
+static bool is_same(const struct gw_identity *a, const struct gw_identity *b)
+{
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 /* Started before results: in one turn a short call can be both. */
@@ -217,6 +243,7 @@ static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_b
         }
     for (size_t i = 0; i < b->returned_count; i++) {
         gw_link_drop_outgoing(p, b->returned[i]);
+        gw_link_drop_gatherings(p, b->returned[i]);
         gw_flow_on_returned(l->flow, p->node, b->returned[i], now);
     }
 }
@@ -233,8 +260,7 @@ static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_ms
     if (batch.has_hello)
         on_hello(l, from, &batch, now);
     struct gw_peer *p = gw_link_peer_of(l, batch.session);
-    if (p == NULL || p->node == NULL || p->control.len != from->len ||
-        memcmp(p->control.bytes, from->bytes, from->len) != 0) {
+    if (p == NULL || p->node == NULL || !is_same(&p->control, from)) {
         if (!batch.has_hello)
             count_bad(l, "of an unknown session");
         return;
@@ -257,6 +283,10 @@ static void on_bulk(struct gw_link *l, const struct gw_identity *from, zmq_msg_t
     }
     if (p->bulk.len == 0)
         p->bulk = *from;
+    if (!is_same(&p->bulk, from)) {
+        count_bad(l, "bulk of another connection");
+        return;
+    }
     if (h.lease != 0 && !gw_link_on_chunk(l, p, &h, chunk, now))
         lose(l, p, "it broke the protocol of bulk payloads", now);
 }
@@ -336,40 +366,42 @@ bool gw_link_has_mail(struct gw_link *l)
 
 void gw_link_flush(struct gw_link *l, sl_mono_ns now)
 {
-    for (size_t i = 0; i < l->conf.max_nodes; i++) {
-        struct gw_peer *p = &l->peers[i];
-        if (p->session == 0)
-            continue;
+    struct gw_peer *p, *next;
+    HASH_ITER (hh, l->peers, p, next) {
         if (p->node == NULL)
-            forget(p);
+            forget(l, p);
         else if (!gw_link_flush_peer(l, p))
             lose(l, p, "its connection is gone", now);
     }
 }
 
+static void beat(struct gw_link *l, struct gw_peer *p, sl_mono_ns now)
+{
+    p->heartbeat_at = now + l->conf.heartbeat_every_ns;
+    sl_status s = p->batch.len > 0 ? SL_OK : gw_link_put_session(&p->batch, p->session);
+    if (s == SL_OK)
+        s = gw_link_put_heartbeat(&p->batch, ++p->heartbeats);
+    (void)s; /* the next one says as much */
+}
+
 void gw_link_tick(struct gw_link *l, sl_mono_ns now)
 {
-    for (size_t i = 0; i < l->conf.max_nodes; i++) {
-        struct gw_peer *p = &l->peers[i];
-        if (p->session == 0 || p->node == NULL)
+    struct gw_peer *p, *next;
+    HASH_ITER (hh, l->peers, p, next) {
+        if (p->node == NULL)
             continue;
-        if (now - p->node->heard_at > l->conf.lost_after_ns) {
+        if (now - p->node->heard_at > l->conf.lost_after_ns)
             lose(l, p, "it was silent for too long", now);
-        } else if (now >= p->heartbeat_at) {
-            p->heartbeat_at = now + l->conf.heartbeat_every_ns;
-            sl_status s = p->batch.len > 0 ? SL_OK : gw_link_put_session(&p->batch, p->session);
-            if (s == SL_OK)
-                s = gw_link_put_heartbeat(&p->batch, ++p->heartbeats);
-            (void)s; /* the next one says as much */
-        }
+        else if (now >= p->heartbeat_at)
+            beat(l, p, now);
     }
 }
 
 sl_mono_ns gw_link_next_at(const struct gw_link *l)
 {
     sl_mono_ns next = SL_MONO_NEVER;
-    for (size_t i = 0; i < l->conf.max_nodes; i++)
-        if (l->peers[i].session != 0 && l->peers[i].heartbeat_at < next)
-            next = l->peers[i].heartbeat_at;
+    for (const struct gw_peer *p = l->peers; p != NULL; p = p->hh.next)
+        if (p->heartbeat_at < next)
+            next = p->heartbeat_at;
     return next;
 }

@@ -1,5 +1,6 @@
 /* gw_link_gather.c - results whose payload comes by bulk: the chunks are kept as they came, and the result is
  * handed to the flow when both its message and all of its bytes are here. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -18,10 +19,12 @@ static void free_gathering(void *ctx)
     free(g);
 }
 
-void gw_link_drop_gatherings(struct gw_peer *p)
+void gw_link_drop_gatherings(struct gw_peer *p, sl_slot_id lease)
 {
-    while (p->gatherings != NULL) {
-        struct gw_gathering *g = p->gatherings;
+    struct gw_gathering *g, *next;
+    DL_FOREACH_SAFE (p->gatherings, g, next) {
+        if (lease != 0 && g->lease != lease)
+            continue;
         DL_DELETE(p->gatherings, g);
         free_gathering(g);
     }
@@ -42,33 +45,40 @@ static size_t chunks_for(uint64_t bytes)
     return (size_t)(bytes / GW_LINK_CHUNK_MAX + 1);
 }
 
-static struct gw_gathering *begin(struct gw_link *l, struct gw_peer *p, sl_slot_id lease,
-                                  uint64_t total)
-{
-    if (total == 0 || total > l->conf.max_result_bytes)
-        return NULL;
-    struct gw_gathering *g = calloc(1, sizeof *g);
-    if (g == NULL)
-        return NULL;
-    g->lease = lease;
-    g->total_bytes = total;
-    g->chunk_room = 4 * chunks_for(total); /* a node may send smaller chunks, but not crumbs */
-    g->chunks = calloc(g->chunk_room, sizeof *g->chunks);
-    g->pieces = calloc(g->chunk_room, sizeof *g->pieces);
-    sl_arena_init(&g->arena, &sl_alloc_malloc, RESULT_ARENA_MAX);
-    if (g->chunks == NULL || g->pieces == NULL) {
-        free_gathering(g);
-        return NULL;
-    }
-    DL_APPEND(p->gatherings, g);
-    return g;
-}
-
-/* Is the lease open, and of this node? What speaks of any other is late, not wrong. */
-static bool is_open(struct gw_link *l, const struct gw_peer *p, sl_slot_id lease)
+/* The lease, if it is open and of this node; what speaks of any other is late, not wrong. */
+static const struct gw_fleet_lease *open_lease(struct gw_link *l, const struct gw_peer *p,
+                                               sl_slot_id lease)
 {
     struct gw_fleet_lease *found = gw_fleet_find_lease(gw_flow_fleet(l->flow), lease);
-    return found != NULL && found->slice->node == p->node;
+    return found != NULL && found->slice->node == p->node ? found : NULL;
+}
+
+/* Room for the payload, or the reason why none is wanted: the node is not at fault, so it is not lost by it. */
+static enum sl_reason make_room(struct gw_link *l, struct gw_gathering *g,
+                                const struct gw_fleet_lease *lease)
+{
+    if (lease->call == 0)
+        return SL_REASON_CANCELLED; /* nobody waits for it any more */
+    if (g->total_bytes > l->conf.max_result_bytes)
+        return SL_REASON_TOO_LARGE;
+    g->chunk_room = 4 * chunks_for(g->total_bytes); /* smaller chunks are fine, crumbs are not */
+    g->chunks = calloc(g->chunk_room, sizeof *g->chunks);
+    g->pieces = calloc(g->chunk_room, sizeof *g->pieces);
+    return g->chunks == NULL || g->pieces == NULL ? SL_REASON_NO_CAPACITY : SL_REASON_OK;
+}
+
+static struct gw_gathering *begin(struct gw_link *l, struct gw_peer *p,
+                                  const struct gw_fleet_lease *lease, uint64_t total)
+{
+    struct gw_gathering *g = total == 0 ? NULL : calloc(1, sizeof *g);
+    if (g == NULL)
+        return NULL;
+    g->lease = lease->id;
+    g->total_bytes = total;
+    sl_arena_init(&g->arena, &sl_alloc_malloc, RESULT_ARENA_MAX);
+    g->refused = make_room(l, g, lease);
+    DL_APPEND(p->gatherings, g);
+    return g;
 }
 
 static void deliver_if_complete(struct gw_link *l, struct gw_peer *p, struct gw_gathering *g,
@@ -83,25 +93,37 @@ static void deliver_if_complete(struct gw_link *l, struct gw_peer *p, struct gw_
     gw_flow_on_result(l->flow, p->node, &g->result, now);
 }
 
+static bool keep_chunk(struct gw_gathering *g, zmq_msg_t *chunk)
+{
+    if (g->chunk_count == g->chunk_room)
+        return false;
+    zmq_msg_t *place = &g->chunks[g->chunk_count];
+    zmq_msg_init(place);
+    zmq_msg_move(place, chunk);
+    g->pieces[g->chunk_count++] = sl_span_of(zmq_msg_data(place), zmq_msg_size(place));
+    return true;
+}
+
 bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk_header *h,
                       zmq_msg_t *chunk, sl_mono_ns now)
 {
     size_t len = zmq_msg_size(chunk);
     p->bulk_taken_bytes += len;
     sl_metric_add(l->metrics.received_bulk_bytes, (int64_t)len);
-    if (!is_open(l, p, h->lease))
+    const struct gw_fleet_lease *lease = open_lease(l, p, h->lease);
+    if (lease == NULL)
         return true;
     struct gw_gathering *g = find(p, h->lease);
     if (g == NULL)
-        g = begin(l, p, h->lease, h->total_bytes);
+        g = begin(l, p, lease, h->total_bytes);
     if (g == NULL || h->total_bytes != g->total_bytes || h->offset_bytes != g->got_bytes ||
-        len > g->total_bytes - g->got_bytes || g->chunk_count == g->chunk_room)
+        len > g->total_bytes - g->got_bytes)
         return false;
-    zmq_msg_t *place = &g->chunks[g->chunk_count];
-    zmq_msg_init(place);
-    zmq_msg_move(place, chunk);
-    g->pieces[g->chunk_count++] = sl_span_of(zmq_msg_data(place), len);
     g->got_bytes += len;
+    if (g->refused != SL_REASON_OK)
+        return true;
+    if (!keep_chunk(g, chunk))
+        return false;
     deliver_if_complete(l, p, g, now);
     return true;
 }
@@ -140,21 +162,49 @@ static void deliver_inline(struct gw_link *l, struct gw_peer *p, const struct gw
 {
     struct gw_result result = r->result;
     result.payload = (struct gw_result_payload){&r->inline_payload, 1, r->inline_payload.len};
+    gw_link_drop_gatherings(p, result.lease); /* of a result that was given up */
+    gw_flow_on_result(l->flow, p->node, &result, now);
+}
+
+/* The call ends without its payload; chunks that are still to come find their lease closed. */
+static void deliver_refused(struct gw_link *l, struct gw_peer *p, const struct gw_gathering *g,
+                            const struct gw_result *r, sl_mono_ns now)
+{
+    struct sl_error err;
+    if (g->refused == SL_REASON_TOO_LARGE)
+        sl_error_set(&err, g->refused,
+                     "the result has %" PRIu64 " bytes, over the limit of %" PRIu64, g->total_bytes,
+                     l->conf.max_result_bytes);
+    else
+        sl_error_set(&err, g->refused, "there is no room for a result of %" PRIu64 " bytes",
+                     g->total_bytes);
+    struct gw_result result = {.lease = r->lease,
+                               .reason = err.reason,
+                               .text = sl_span_str(err.text),
+                               .was_started = r->was_started,
+                               .held_us = r->held_us};
+    gw_link_drop_gatherings(p, r->lease);
     gw_flow_on_result(l->flow, p->node, &result, now);
 }
 
 bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
                        sl_mono_ns now)
 {
-    if (r->bulk_bytes == 0 || !is_open(l, p, r->result.lease)) {
+    const struct gw_fleet_lease *lease = open_lease(l, p, r->result.lease);
+    if (r->bulk_bytes == 0 || lease == NULL) {
         deliver_inline(l, p, r, now);
         return true;
     }
-    struct gw_gathering *g = find(p, r->result.lease);
+    struct gw_gathering *g = find(p, lease->id);
     if (g == NULL)
-        g = begin(l, p, r->result.lease, r->bulk_bytes);
-    if (g == NULL || g->has_result || g->total_bytes != r->bulk_bytes ||
-        !keep_result(g, &r->result))
+        g = begin(l, p, lease, r->bulk_bytes);
+    if (g == NULL || g->has_result || g->total_bytes != r->bulk_bytes)
+        return false;
+    if (g->refused != SL_REASON_OK) {
+        deliver_refused(l, p, g, &r->result, now);
+        return true;
+    }
+    if (!keep_result(g, &r->result))
         return false;
     deliver_if_complete(l, p, g, now);
     return true;

@@ -8,6 +8,11 @@
 #include "gw_link.h"
 #include "gw_link_wire.h"
 
+/* A table that cannot grow must be an error, not the end of the process. */
+#define HASH_NONFATAL_OOM         1
+#define uthash_nonfatal_oom(peer) ((peer)->is_listed = false)
+#include <uthash.h>
+
 enum { IDENTITY_MAX = 255, ARENA_MAX = 8 << 20 };
 
 struct gw_identity {
@@ -35,13 +40,16 @@ struct gw_gathering {
     zmq_msg_t *chunks;
     struct sl_span *pieces;
     size_t chunk_count, chunk_room;
+    enum sl_reason refused; /* not OK: its bytes are dropped as they come, and the call ends so */
     bool has_result;
     struct gw_result result; /* its lists lie in the arena */
     struct sl_arena arena;
 };
 
 struct gw_peer {
-    uint64_t session; /* 0: this place is free */
+    UT_hash_handle hh; /* gw_link.peers */
+    bool is_listed;
+    uint64_t session;
     struct gw_fleet_node
         *node; /* NULL: the flow has given it up, to be dropped at the next flush */
     struct gw_identity control, bulk;
@@ -63,7 +71,7 @@ struct gw_link {
     void *zmq;
     void *control_socket, *bulk_socket;
     char control_endpoint[256], bulk_endpoint[256];
-    struct gw_peer *peers; /* conf.max_nodes */
+    struct gw_peer *peers; /* by session; at most conf.max_nodes */
     struct sl_arena arena; /* of one message */
 };
 
@@ -85,6 +93,6 @@ bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk
                       zmq_msg_t *chunk, sl_mono_ns now);
 bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
                        sl_mono_ns now);
-void gw_link_drop_gatherings(struct gw_peer *p);
+void gw_link_drop_gatherings(struct gw_peer *p, sl_slot_id lease); /* 0: all */
 
 #endif

@@ -7,10 +7,9 @@
 
 struct gw_peer *gw_link_peer_of(struct gw_link *l, uint64_t session)
 {
-    for (size_t i = 0; session != 0 && i < l->conf.max_nodes; i++)
-        if (l->peers[i].session == session)
-            return &l->peers[i];
-    return NULL;
+    struct gw_peer *p;
+    HASH_FIND(hh, l->peers, &session, sizeof session, p);
+    return p;
 }
 
 /* ---- control */
@@ -200,13 +199,16 @@ static sl_status send_chunk(struct gw_link *l, struct gw_peer *p, struct gw_outg
     struct gw_bulk_header h = {p->session, o->lease, o->sent_bytes, o->total_bytes};
     uint8_t header[GW_BULK_HEADER_MAX];
     size_t header_len = gw_link_write_bulk(&h, header);
-    zmq_msg_t m;
-    if (zmq_send(l->bulk_socket, p->bulk.bytes, p->bulk.len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return errno == EHOSTUNREACH ? SL_ENOENT : SL_EAGAIN;
+    zmq_msg_t m; /* made first: a message that was begun must be ended */
     if (zmq_msg_init_data(&m, (void *)(uintptr_t)chunk.data, chunk.len, release_body,
                           gw_body_share(body)) != 0) {
         gw_body_release(body);
         return SL_ENOMEM;
+    }
+    if (zmq_send(l->bulk_socket, p->bulk.bytes, p->bulk.len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        sl_status s = errno == EHOSTUNREACH ? SL_ENOENT : SL_EAGAIN;
+        zmq_msg_close(&m);
+        return s;
     }
     if (zmq_send(l->bulk_socket, header, header_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
         zmq_msg_send(&m, l->bulk_socket, ZMQ_DONTWAIT) < 0) {

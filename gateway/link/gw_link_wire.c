@@ -23,8 +23,9 @@ static char *text(const char *s)
 
 /* ---- reading */
 
+/* What cannot be held is the model's problem, not its node's: *out_fits is false. */
 static bool read_specs(Sluice__Node__V1__TensorSpec **from, size_t count, struct sl_arena *arena,
-                       const struct gw_tensor_spec **out)
+                       const struct gw_tensor_spec **out, bool *out_fits)
 {
     struct gw_tensor_spec *specs = sl_arena_zero(arena, count + 1, sizeof *specs);
     *out = specs;
@@ -33,8 +34,8 @@ static bool read_specs(Sluice__Node__V1__TensorSpec **from, size_t count, struct
         specs[i].dtype = sl_dtype_from_name(sl_span_str(from[i]->datatype));
         specs[i].rank = from[i]->n_shape;
         if (specs[i].rank > SL_RANK_MAX || specs[i].dtype == SL_DTYPE_INVALID)
-            return false;
-        if (specs[i].rank > 0)
+            *out_fits = false;
+        else if (specs[i].rank > 0)
             memcpy(specs[i].dims, from[i]->shape, specs[i].rank * sizeof specs[i].dims[0]);
     }
     return specs != NULL;
@@ -61,9 +62,12 @@ static bool read_models(const Sluice__Node__V1__Hello *h, struct sl_arena *arena
                                        .duration_us = clamp_us(m->duration_us),
                                        .max_duration_us = clamp_us(m->max_duration_us),
                                        .problem = m->problem};
-        if (!read_specs(m->inputs, m->n_inputs, arena, &spec->inputs) ||
-            !read_specs(m->outputs, m->n_outputs, arena, &spec->outputs))
+        bool fits = true;
+        if (!read_specs(m->inputs, m->n_inputs, arena, &spec->inputs, &fits) ||
+            !read_specs(m->outputs, m->n_outputs, arena, &spec->outputs, &fits))
             return false;
+        if (!fits && spec->problem[0] == '\0')
+            spec->problem = "a tensor's datatype is not known, or its shape has over 16 dimensions";
     }
     return out->models != NULL;
 }
