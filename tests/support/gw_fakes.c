@@ -86,8 +86,10 @@ static void cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease
 
 sl_status fake_world_start(struct fake_world *w)
 {
-    const struct gw_ports ports = {
-        .net = {w, post, connections}, .link = {w, dispatch, cancel}, .wire = gw_wire_port};
+    const struct gw_link_port nodes = {w, dispatch, cancel};
+    const struct gw_ports ports = {.net = {w, post, connections},
+                                   .link = w->link != NULL ? *w->link : nodes,
+                                   .wire = gw_wire_port};
     return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
 }
 

@@ -1,0 +1,1044 @@
+/* test_gw_link.c - the gateway's end of the link with real ZeroMQ peers at the other: sessions, calls, payloads by
+ * bulk in both directions, and nodes that break the rules. Time stands still unless a test moves it. */
+#include "gw_link.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "gw_fakes.h"
+#include "gw_link_int.h"
+#include "infer_builder.h"
+#include "sl_log.h"
+#include "sl_pack.h"
+#include "sl_test.h"
+#include "sluice/node/v1/node.pb-c.h"
+
+#define TEXT(s) ((char *)(uintptr_t)(s))
+
+typedef Sluice__Node__V1__GatewayBatch gateway_batch;
+
+enum { MIB = 1 << 20, INLINE_MAX = 1000, ROUNDS_MAX = 3000 };
+
+struct rig {
+    struct fake_world w;
+    struct sl_metric_registry *metrics;
+    struct gw_link_conf conf;
+    struct gw_link_metrics counts;
+    struct gw_link *link;
+    struct gw_link_port port;
+    void *zmq; /* the peers' */
+    char dir[64], control[128], bulk[128];
+};
+
+static void begin(struct rig *r)
+{
+    *r = (struct rig){.dir = "/tmp/sluice-link-XXXXXX"};
+    assert_non_null(mkdtemp(r->dir));
+    snprintf(r->control, sizeof r->control, "ipc://%s/control", r->dir);
+    snprintf(r->bulk, sizeof r->bulk, "ipc://%s/bulk", r->dir);
+    r->conf = (struct gw_link_conf){.control = r->control,
+                                    .bulk = r->bulk,
+                                    .max_nodes = 2,
+                                    .heartbeat_every_ns = SL_NS_PER_S,
+                                    .lost_after_ns = 3 * SL_NS_PER_S,
+                                    .bulk_window_bytes = 4 * MIB,
+                                    .inline_max_bytes = INLINE_MAX,
+                                    .max_result_bytes = 8 * MIB,
+                                    .max_unsent_bytes = 2 * MIB};
+    fake_world_init(&r->w, &sl_alloc_malloc);
+    r->w.conf.max_body_bytes = 64 * MIB;
+    r->w.conf.max_message_bytes = 16 * MIB;
+    assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &r->metrics));
+    r->counts.bad_messages = sl_metric_counter(r->metrics, "bad_total", "", "Bad.");
+    r->counts.sent_bulk_bytes = sl_metric_counter(r->metrics, "sent_total", "", "Sent.");
+    r->w.metrics.nodes_lost = sl_metric_counter(r->metrics, "lost_total", "", "Lost.");
+}
+
+static void start(struct rig *r)
+{
+    struct sl_error err;
+    assert_ok(gw_link_create(&r->conf, &r->counts, &r->link, &err));
+    r->port = gw_link_port(r->link);
+    r->w.link = &r->port;
+    assert_ok(fake_world_start(&r->w));
+    gw_link_attach(r->link, r->w.flow);
+    r->zmq = zmq_ctx_new();
+}
+
+/* The link goes first, as in the server: results that visitors still read must stay valid. */
+static void finish(struct rig *r)
+{
+    char path[160];
+    zmq_ctx_term(r->zmq);
+    gw_link_destroy(r->link);
+    const char *wrong = fake_world_finish(&r->w);
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
+    sl_metric_registry_destroy(r->metrics);
+    snprintf(path, sizeof path, "%s/control", r->dir);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/bulk", r->dir);
+    unlink(path);
+    rmdir(r->dir);
+}
+
+/* One turn of the server's loop. */
+static void turn(struct rig *r)
+{
+    gw_link_read(r->link, r->w.now);
+    gw_link_tick(r->link, r->w.now);
+    fake_turn(&r->w);
+    gw_link_flush(r->link, r->w.now);
+}
+
+/* ---- a peer */
+
+struct peer {
+    struct rig *r;
+    void *control, *bulk;
+    uint64_t session;
+    uint64_t taken_bytes;
+};
+
+static void *dial(struct rig *r, const char *endpoint, const char *name)
+{
+    int zero = 0;
+    void *s = zmq_socket(r->zmq, ZMQ_DEALER);
+    assert_non_null(s);
+    assert_int_equal(zmq_setsockopt(s, ZMQ_LINGER, &zero, sizeof zero), 0);
+    assert_int_equal(zmq_setsockopt(s, ZMQ_ROUTING_ID, name, strlen(name)), 0);
+    assert_int_equal(zmq_connect(s, endpoint), 0);
+    return s;
+}
+
+static void open_peer(struct rig *r, struct peer *p, const char *identity, uint64_t session)
+{
+    *p = (struct peer){.r = r, .session = session};
+    p->control = dial(r, r->control, identity);
+    p->bulk = dial(r, r->bulk, identity);
+}
+
+static void close_peer(struct peer *p)
+{
+    zmq_close(p->control);
+    zmq_close(p->bulk);
+}
+
+static void send_batch(struct peer *p, Sluice__Node__V1__NodeBatch *m)
+{
+    struct sl_arena a;
+    m->session = m->session == 0 ? p->session : m->session;
+    sl_arena_init(&a, &sl_alloc_malloc, 4 * MIB);
+    struct sl_span bytes = sl_pack(&a, &m->base);
+    assert_int_equal(zmq_send(p->control, bytes.data, bytes.len, 0), (int)bytes.len);
+    sl_arena_finish(&a);
+}
+
+/* The gateway's next batch; it is the caller's. */
+static gateway_batch *receive(struct peer *p)
+{
+    zmq_msg_t m;
+    zmq_msg_init(&m);
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        turn(p->r);
+        if (zmq_msg_recv(&m, p->control, ZMQ_DONTWAIT) >= 0) {
+            gateway_batch *b =
+                sluice__node__v1__gateway_batch__unpack(NULL, zmq_msg_size(&m), zmq_msg_data(&m));
+            zmq_msg_close(&m);
+            assert_non_null(b);
+            assert_int_equal(b->session, p->session);
+            return b;
+        }
+        usleep(1000);
+    }
+    fail_msg("the gateway says nothing");
+    return NULL;
+}
+
+static void drop(gateway_batch *b)
+{
+    sluice__node__v1__gateway_batch__free_unpacked(b, NULL);
+}
+
+static void say_hello(struct peer *p, const char *name, uint64_t window_bytes)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Hello h = SLUICE__NODE__V1__HELLO__INIT;
+    Sluice__Node__V1__Slice slice = SLUICE__NODE__V1__SLICE__INIT, *slices = &slice;
+    Sluice__Node__V1__Model model = SLUICE__NODE__V1__MODEL__INIT, *models = &model;
+    Sluice__Node__V1__TensorSpec in = SLUICE__NODE__V1__TENSOR_SPEC__INIT, *ins = &in;
+    Sluice__Node__V1__TensorSpec out = SLUICE__NODE__V1__TENSOR_SPEC__INIT, *outs = &out;
+    int64_t shape[1] = {-1};
+    m.hello = &h;
+    h.protocol_min = h.protocol_max = 1;
+    h.node = TEXT(name);
+    h.version = TEXT("test");
+    h.bulk_window_bytes = window_bytes;
+    h.inline_max_bytes = INLINE_MAX;
+    h.slice_backlog_max = 8;
+    h.n_slices = h.n_models = 1;
+    h.slices = &slices;
+    h.models = &models;
+    model.name = TEXT("m");
+    model.version = TEXT("1");
+    model.engine = TEXT("fake");
+    model.duration_us = 100; /* short, so that calls are sent ahead */
+    model.max_duration_us = 1000;
+    model.n_inputs = model.n_outputs = 1;
+    model.inputs = &ins;
+    model.outputs = &outs;
+    in.name = TEXT("IN");
+    out.name = TEXT("OUT");
+    in.datatype = out.datatype = TEXT("UINT8");
+    in.n_shape = out.n_shape = 1;
+    in.shape = out.shape = shape;
+    send_batch(p, &m);
+}
+
+static void send_chunk(struct peer *p, const struct gw_bulk_header *h, const void *bytes, size_t n)
+{
+    uint8_t header[GW_BULK_HEADER_MAX];
+    size_t len = gw_link_write_bulk(h, header);
+    assert_int_equal(zmq_send(p->bulk, header, len, ZMQ_SNDMORE), (int)len);
+    assert_int_equal(zmq_send(p->bulk, bytes, n, 0), (int)n);
+}
+
+/* Hello, welcome, and the bulk connection introduced. */
+static void join(struct rig *r, struct peer *p, const char *name, uint64_t session,
+                 uint64_t window_bytes)
+{
+    open_peer(r, p, name, session);
+    say_hello(p, name, window_bytes);
+    gateway_batch *b = receive(p);
+    assert_non_null(b->welcome);
+    assert_true(b->welcome->protocol == 1 && b->welcome->inline_max_bytes == INLINE_MAX);
+    assert_true(b->welcome->heartbeat_every_ms == 1000 && b->welcome->lost_after_ms == 3000);
+    assert_int_equal(b->welcome->bulk_window_bytes, 4 * MIB);
+    drop(b);
+    send_chunk(p, &(struct gw_bulk_header){session, 0, 0, 0}, "", 0);
+}
+
+static size_t nodes(struct rig *r)
+{
+    return gw_fleet_totals(gw_flow_fleet(r->w.flow)).nodes;
+}
+
+static void wait_for_nodes(struct rig *r, size_t count)
+{
+    for (int i = 0; i < ROUNDS_MAX && nodes(r) != count; i++) {
+        turn(r);
+        usleep(1000);
+    }
+    assert_int_equal(nodes(r), count);
+}
+
+static void wait_for_reply(struct rig *r, const struct fake_exchange *e)
+{
+    for (int i = 0; i < ROUNDS_MAX && e->replies == 0; i++) {
+        turn(r);
+        usleep(1000);
+    }
+    assert_int_equal(e->replies, 1);
+}
+
+static void wait_for_bad(struct rig *r, int64_t count)
+{
+    for (int i = 0; i < ROUNDS_MAX && sl_metric_value(r->counts.bad_messages) < count; i++) {
+        turn(r);
+        usleep(1000);
+    }
+    assert_int_equal(sl_metric_value(r->counts.bad_messages), count);
+}
+
+/* ---- calls */
+
+static uint8_t byte_at(size_t i)
+{
+    return (uint8_t)(i * 31 + i / 997);
+}
+
+static struct fake_exchange *call(struct rig *r, size_t n)
+{
+    struct infer_builder b;
+    infer_begin(&b, "m");
+    infer_input(&b, "IN", "UINT8", 1, (const int64_t[]){(int64_t)n});
+    uint8_t *raw = infer_room(&b, n);
+    for (size_t i = 0; i < n; i++)
+        raw[i] = byte_at(i);
+    infer_raw(&b, raw, n);
+    struct gw_body *body = infer_body(&b);
+    infer_end(&b);
+    struct fake_exchange *e = fake_call(&r->w, body);
+    if (e->replies > 0)
+        fail_msg("%s", e->x.reply.error.text);
+    return e;
+}
+
+/* Receives batches until one has a dispatch. */
+static gateway_batch *receive_dispatch(struct peer *p)
+{
+    for (;;) {
+        gateway_batch *b = receive(p);
+        if (b->n_dispatches > 0)
+            return b;
+        drop(b);
+    }
+}
+
+/* What a result says beside its payload. */
+static void send_result(struct peer *p, uint64_t lease, size_t n, const void *payload,
+                        uint64_t bulk_bytes)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT, *results = &result;
+    Sluice__Node__V1__Tensor out = SLUICE__NODE__V1__TENSOR__INIT, *outs = &out;
+    int64_t shape[1] = {(int64_t)n};
+    m.n_results = 1;
+    m.results = &results;
+    result.lease = lease;
+    result.started = true;
+    result.held_us = 10;
+    result.n_outputs = 1;
+    result.outputs = &outs;
+    out.name = TEXT("OUT");
+    out.datatype = TEXT("UINT8");
+    out.n_shape = 1;
+    out.shape = shape;
+    out.length_bytes = n;
+    result.payload_bytes = bulk_bytes;
+    if (payload != NULL)
+        result.payload = (ProtobufCBinaryData){n, (uint8_t *)(uintptr_t)payload};
+    send_batch(p, &m);
+}
+
+static void check_reply(const struct fake_exchange *e, size_t n)
+{
+    if (e->x.reply.error.reason != SL_REASON_OK)
+        fail_msg("%s", e->x.reply.error.text);
+    uint8_t *all = malloc((size_t)e->x.reply.message_bytes + 1), *q = all;
+    for (size_t i = 0; i < e->x.reply.piece_count; i++) {
+        memcpy(q, e->x.reply.pieces[i].data, e->x.reply.pieces[i].len);
+        q += e->x.reply.pieces[i].len;
+    }
+    Inference__ModelInferResponse *m =
+        inference__model_infer_response__unpack(NULL, (size_t)(q - all), all);
+    assert_non_null(m);
+    assert_int_equal(m->raw_output_contents[0].len, n);
+    for (size_t i = 0; i < n; i++)
+        if (m->raw_output_contents[0].data[i] != byte_at(i))
+            fail_msg("byte %zu is wrong", i);
+    inference__model_infer_response__free_unpacked(m, NULL);
+    free(all);
+}
+
+static uint8_t *bytes_of(size_t n)
+{
+    uint8_t *p = malloc(n + 1);
+    for (size_t i = 0; i < n; i++)
+        p[i] = byte_at(i);
+    return p;
+}
+
+static void send_payload(struct peer *p, uint64_t lease, size_t n, size_t chunk, size_t upto)
+{
+    uint8_t *bytes = bytes_of(n);
+    for (size_t at = 0; at < upto; at += chunk) {
+        size_t len = upto - at < chunk ? upto - at : chunk;
+        send_chunk(p, &(struct gw_bulk_header){p->session, lease, at, n}, bytes + at, len);
+    }
+    free(bytes);
+}
+
+/* ---- sessions */
+
+static void a_node_is_welcomed_and_hears_heartbeats(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    assert_int_equal(nodes(&r), 1);
+    r.w.now += SL_NS_PER_S;
+    assert_true(gw_link_next_at(r.link) <= r.w.now);
+    gateway_batch *b = receive(&p);
+    assert_non_null(b->heartbeat);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void an_older_or_newer_protocol_is_refused(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    open_peer(&r, &p, "n1", 7);
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Hello h = SLUICE__NODE__V1__HELLO__INIT;
+    m.hello = &h;
+    h.node = TEXT("n1");
+    h.protocol_min = 2;
+    h.protocol_max = 3;
+    send_batch(&p, &m);
+    gateway_batch *b = receive(&p);
+    assert_string_equal(b->refuse->text,
+                        "this gateway speaks node protocol 1, the executor 2 to 3");
+    drop(b);
+    h.protocol_min = 0;
+    h.protocol_max = 1; /* and without slices */
+    send_batch(&p, &m);
+    b = receive(&p);
+    assert_non_null(strstr(b->refuse->text, "node 'n1' announces 0 slices and 0 models"));
+    drop(b);
+    assert_int_equal(nodes(&r), 0);
+    say_hello(&p, "n1", MIB); /* the same session may try again */
+    b = receive(&p);
+    assert_non_null(b->welcome);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void nodes_have_a_limit(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p[3];
+    begin(&r);
+    start(&r);
+    join(&r, &p[0], "n1", 1, MIB);
+    join(&r, &p[1], "n2", 2, MIB);
+    open_peer(&r, &p[2], "n3", 3);
+    say_hello(&p[2], "n3", MIB);
+    gateway_batch *b = receive(&p[2]);
+    assert_string_equal(b->refuse->text, "the gateway has 2 nodes, which is its limit");
+    drop(b);
+    for (int i = 0; i < 3; i++)
+        close_peer(&p[i]);
+    finish(&r);
+}
+
+static void silence_loses_a_node_and_it_may_come_back(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    open_peer(&r, &p, "n1", 7);
+    say_hello(&p, "n1", MIB);
+    wait_for_nodes(&r, 1);
+    r.w.now += r.conf.lost_after_ns;
+    turn(&r);
+    assert_int_equal(nodes(&r), 1);
+    r.w.now += 1;
+    turn(&r);
+    assert_int_equal(nodes(&r), 0);
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    send_batch(&p, &m); /* too late: nobody knows this session any more */
+    wait_for_bad(&r, 1);
+    p.session = 8;
+    say_hello(&p, "n1", MIB);
+    wait_for_nodes(&r, 1);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void a_new_run_takes_the_place_of_the_old_one(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer old, new;
+    begin(&r);
+    start(&r);
+    join(&r, &old, "n1", 1, MIB);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *b = receive_dispatch(&old);
+    drop(b);
+    open_peer(&r, &new, "n1-again", 2);
+    say_hello(&new, "n1", MIB);
+    b = receive_dispatch(&new); /* the call that had not started comes along */
+    assert_int_equal(nodes(&r), 1);
+    uint8_t *bytes = bytes_of(10);
+    send_result(&old, b->dispatches[0]->lease, 10, bytes, 0); /* of a session that is over */
+    wait_for_bad(&r, 1);
+    assert_int_equal(e->replies, 0);
+    send_result(&new, b->dispatches[0]->lease, 10, bytes, 0);
+    wait_for_reply(&r, e);
+    check_reply(e, 10);
+    free(bytes);
+    drop(b);
+    close_peer(&old);
+    close_peer(&new);
+    finish(&r);
+}
+
+static void garbage_and_strangers_are_counted_and_dropped(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p, stranger;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    open_peer(&r, &stranger, "x", 7);
+    zmq_send(stranger.control, "\xff\xff", 2, 0); /* no message */
+    wait_for_bad(&r, 1);
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    m.draining = true;
+    send_batch(&stranger, &m); /* another's session */
+    wait_for_bad(&r, 2);
+    zmq_send(stranger.control, "\x08\x07", 2, ZMQ_SNDMORE);
+    zmq_send(stranger.control, "more", 4, 0); /* too many frames */
+    wait_for_bad(&r, 3);
+    zmq_send(stranger.bulk, "\xff", 1, 0);
+    wait_for_bad(&r, 4);
+    send_chunk(&stranger, &(struct gw_bulk_header){9, 1, 0, 10}, "x", 1); /* unknown session */
+    wait_for_bad(&r, 5);
+    send_chunk(&stranger, &(struct gw_bulk_header){7, 1, 0, 10}, "x", 1); /* another's */
+    wait_for_bad(&r, 6);
+    assert_int_equal(nodes(&r), 1);
+    size_t cursor = 0;
+    assert_false(gw_fleet_next_node(gw_flow_fleet(r.w.flow), &cursor)->is_draining);
+    close_peer(&p);
+    close_peer(&stranger);
+    finish(&r);
+}
+
+static void an_endpoint_that_cannot_be_bound_is_named(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct sl_error err;
+    struct gw_link *link = NULL;
+    begin(&r);
+    start(&r);
+    struct gw_link_conf conf = r.conf;
+    conf.control = "ipc:///no/such/folder/socket";
+    assert_status(gw_link_create(&conf, &r.counts, &link, &err), SL_EIO);
+    assert_non_null(
+        strstr(err.text, "cannot listen for executors at ipc:///no/such/folder/socket"));
+    assert_null(link);
+    finish(&r);
+}
+
+/* ---- calls with small payloads */
+
+static void small_payloads_travel_inside(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    for (size_t n = 0; n <= INLINE_MAX; n += INLINE_MAX / 2) {
+        struct fake_exchange *e = call(&r, n);
+        gateway_batch *b = receive_dispatch(&p);
+        const Sluice__Node__V1__Dispatch *d = b->dispatches[0];
+        uint8_t *bytes = bytes_of(n);
+        assert_true(d->payload_bytes == 0 && d->payload.len == n);
+        if (n > 0)
+            assert_memory_equal(d->payload.data, bytes, n);
+        send_result(&p, d->lease, n, bytes, 0);
+        wait_for_reply(&r, e);
+        check_reply(e, n);
+        free(bytes);
+        drop(b);
+    }
+    close_peer(&p);
+    finish(&r);
+}
+
+static void calls_of_one_turn_share_a_batch(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    for (int i = 0; i < 5; i++)
+        call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    assert_int_equal(b->n_dispatches, 5);
+    drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    b = receive(&p);
+    assert_int_equal(b->n_cancels, 5);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void started_and_returned_reach_the_flow(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Returned returned = SLUICE__NODE__V1__RETURNED__INIT, *list = &returned;
+    Sluice__Node__V1__Started started = SLUICE__NODE__V1__STARTED__INIT, *starteds = &started;
+    returned.lease = b->dispatches[0]->lease;
+    m.n_returned = 1;
+    m.returned = &list;
+    send_batch(&p, &m);
+    drop(b);
+    b = receive_dispatch(&p); /* the same call once more */
+    assert_int_not_equal(b->dispatches[0]->lease, returned.lease);
+    m.n_returned = 0;
+    m.n_started = 1;
+    m.started = &starteds;
+    started.lease = b->dispatches[0]->lease;
+    send_batch(&p, &m);
+    for (int i = 0; i < ROUNDS_MAX && gw_flow_counts(r.w.flow)->in[GW_CALL_RUNNING] == 0; i++) {
+        turn(&r);
+        usleep(1000);
+    }
+    assert_int_equal(gw_flow_counts(r.w.flow)->in[GW_CALL_RUNNING], 1);
+    fake_event(&r.w, e, GW_EV_GONE);
+    drop(b);
+    b = receive(&p);
+    assert_int_equal(b->n_cancels, 1);
+    assert_int_equal(b->cancels[0]->lease, started.lease);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+/* ---- large payloads down */
+
+/* The next chunk, or false when none comes; its bytes are checked and counted. */
+static bool receive_chunk(struct peer *p, uint64_t lease, uint64_t *at, size_t *len)
+{
+    for (int i = 0; i < 50; i++) {
+        turn(p->r);
+        zmq_msg_t header, chunk;
+        zmq_msg_init(&header);
+        zmq_msg_init(&chunk);
+        if (zmq_msg_recv(&header, p->bulk, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&header);
+            usleep(1000);
+            continue;
+        }
+        struct gw_bulk_header h;
+        assert_true(zmq_msg_recv(&chunk, p->bulk, 0) >= 0);
+        assert_true(
+            gw_link_read_bulk(sl_span_of(zmq_msg_data(&header), zmq_msg_size(&header)), &h));
+        *len = zmq_msg_size(&chunk);
+        const uint8_t *bytes = zmq_msg_data(&chunk);
+        assert_true(h.session == p->session && h.lease == lease && h.offset_bytes == *at);
+        assert_true(*len > 0 && *len <= MIB);
+        for (size_t k = 0; k < *len; k++)
+            assert_int_equal(bytes[k], byte_at((size_t)*at + k));
+        *at += *len;
+        p->taken_bytes += *len;
+        zmq_msg_close(&header);
+        zmq_msg_close(&chunk);
+        return true;
+    }
+    return false;
+}
+
+static void acknowledge(struct peer *p)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    m.bulk_taken_bytes = p->taken_bytes;
+    send_batch(p, &m);
+}
+
+static void large_payloads_keep_to_the_window(void **state SL_UNUSED)
+{
+    enum { TOTAL = 3 * MIB + 12345, WINDOW = MIB + MIB / 2 };
+    struct rig r;
+    struct peer p;
+    size_t len;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, WINDOW);
+    struct fake_exchange *e = call(&r, TOTAL);
+    gateway_batch *b = receive_dispatch(&p);
+    uint64_t lease = b->dispatches[0]->lease, at = 0;
+    assert_true(b->dispatches[0]->payload.len == 0 && b->dispatches[0]->payload_bytes == TOTAL);
+    drop(b);
+    while (at < TOTAL) {
+        uint64_t before = at;
+        while (receive_chunk(&p, lease, &at, &len))
+            assert_true(at - before <= WINDOW);
+        assert_true(at == TOTAL || at - before == WINDOW);
+        acknowledge(&p);
+    }
+    assert_int_equal(sl_metric_value(r.counts.sent_bulk_bytes), TOTAL);
+    uint8_t *bytes = bytes_of(10);
+    send_result(&p, lease, 10, bytes, 0);
+    wait_for_reply(&r, e);
+    check_reply(e, 10);
+    free(bytes);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void an_acknowledgement_of_too_much_opens_nothing(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, 1000);
+    call(&r, 5000);
+    gateway_batch *b = receive_dispatch(&p);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len) && len == 1000);
+    p.taken_bytes = UINT64_MAX;
+    acknowledge(&p);
+    assert_false(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void a_cancelled_call_sends_no_more(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, 1000);
+    struct fake_exchange *first = call(&r, 5000);
+    call(&r, 3000);
+    gateway_batch *b = receive_dispatch(&p);
+    assert_int_equal(b->n_dispatches, 2);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    fake_event(&r.w, first, GW_EV_GONE);
+    acknowledge(&p);
+    at = 0; /* the other call's first bytes are next */
+    assert_true(receive_chunk(&p, b->dispatches[1]->lease, &at, &len));
+    drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void a_node_takes_no_more_than_may_wait_for_it(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, 1000);
+    for (int i = 0; i < 3; i++)
+        call(&r, MIB); /* at most 2 MiB may wait */
+    gateway_batch *b = receive_dispatch(&p);
+    assert_int_equal(b->n_dispatches, 2);
+    drop(b);
+    assert_int_equal(gw_flow_counts(r.w.flow)->in[GW_CALL_QUEUED], 1);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void bodies_in_flight_outlive_their_call_and_their_node(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, 3 * MIB);
+    call(&r, 2 * MIB);
+    gateway_batch *b = receive_dispatch(&p);
+    turn(&r); /* chunks lie in ZeroMQ now, by reference */
+    r.w.now += r.conf.lost_after_ns + 1;
+    turn(&r);
+    assert_int_equal(nodes(&r), 0);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+/* ---- large payloads up */
+
+enum order { RESULT_FIRST, RESULT_LAST, RESULT_BETWEEN, ORDER_COUNT };
+
+static void a_result_by_bulk_may_come_in_any_order(void **state SL_UNUSED)
+{
+    enum { TOTAL = 2 * MIB + 777 };
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    for (int order = 0; order < ORDER_COUNT; order++) {
+        struct fake_exchange *e = call(&r, 10);
+        gateway_batch *b = receive_dispatch(&p);
+        uint64_t lease = b->dispatches[0]->lease;
+        uint8_t *bytes = bytes_of(TOTAL);
+        if (order == RESULT_FIRST)
+            send_result(&p, lease, TOTAL, NULL, TOTAL);
+        for (size_t at = 0; at < TOTAL; at += MIB) {
+            size_t len = TOTAL - at < MIB ? TOTAL - at : MIB;
+            send_chunk(&p, &(struct gw_bulk_header){7, lease, at, TOTAL}, bytes + at, len);
+            turn(&r);
+            if (order == RESULT_BETWEEN && at == MIB)
+                send_result(&p, lease, TOTAL, NULL, TOTAL);
+        }
+        if (order == RESULT_LAST)
+            send_result(&p, lease, TOTAL, NULL, TOTAL);
+        wait_for_reply(&r, e);
+        check_reply(e, TOTAL);
+        fake_leave(&r.w, e); /* gives the chunks back */
+        free(bytes);
+        drop(b);
+    }
+    close_peer(&p);
+    finish(&r);
+}
+
+static void what_was_taken_is_acknowledged(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    send_payload(&p, b->dispatches[0]->lease, 50000, 20000, 50000);
+    send_chunk(&p, &(struct gw_bulk_header){7, 12345, 0, 100}, "late", 4); /* no such lease */
+    uint64_t told = 0;
+    while (told < 50004) { /* what is dropped has been taken, too */
+        gateway_batch *news = receive(&p);
+        assert_true(news->bulk_taken_bytes > told);
+        told = news->bulk_taken_bytes;
+        drop(news);
+    }
+    assert_int_equal(told, 50004);
+    send_result(&p, b->dispatches[0]->lease, 50000, NULL, 50000);
+    wait_for_reply(&r, e);
+    check_reply(e, 50000);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+/* Each of these breaks the order of a payload; the node is lost, and a call it had not started waits for another. */
+static void payloads_that_break_the_rules_lose_their_node(void **state SL_UNUSED)
+{
+    const struct gw_bulk_header wrong[] = {
+        {7, 0, 5, 100}, /* does not begin at its beginning */
+        {7, 0, 0, 0},   /* has no bytes */
+        {7, 0, 0, 3},   /* more bytes than it says */
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(wrong); i++) {
+        struct rig r;
+        struct peer p;
+        begin(&r);
+        start(&r);
+        join(&r, &p, "n1", 7, MIB);
+        struct fake_exchange *e = call(&r, 10);
+        gateway_batch *b = receive_dispatch(&p);
+        struct gw_bulk_header h = wrong[i];
+        h.lease = b->dispatches[0]->lease;
+        send_chunk(&p, &h, "12345", 5);
+        wait_for_nodes(&r, 0);
+        assert_int_equal(sl_metric_value(r.w.metrics.nodes_lost), 1);
+        assert_int_equal(e->replies, 0);
+        drop(b);
+        gw_flow_end_all(r.w.flow, r.w.now);
+        close_peer(&p);
+        finish(&r);
+    }
+}
+
+static void a_result_and_its_chunks_must_agree(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    send_payload(&p, b->dispatches[0]->lease, 5000, 1000, 2000);
+    send_result(&p, b->dispatches[0]->lease, 5001, NULL, 5001);
+    wait_for_nodes(&r, 0);
+    drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void crumbs_lose_their_node(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    send_payload(&p, b->dispatches[0]->lease, 5000, 1, 50);
+    wait_for_nodes(&r, 0);
+    drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    close_peer(&p);
+    finish(&r);
+}
+
+/* A result over the limit is its call's end, not its node's; the same before and after its chunks. */
+static void a_result_over_the_limit_ends_its_call_alone(void **state SL_UNUSED)
+{
+    for (int chunks_first = 0; chunks_first <= 1; chunks_first++) {
+        enum { TOTAL = 9 * MIB };
+        struct rig r;
+        struct peer p;
+        begin(&r);
+        start(&r);
+        join(&r, &p, "n1", 7, MIB);
+        struct fake_exchange *big = call(&r, 10), *small = call(&r, 10);
+        gateway_batch *b = receive_dispatch(&p);
+        assert_int_equal(b->n_dispatches, 2);
+        uint64_t lease = b->dispatches[0]->lease;
+        if (!chunks_first)
+            send_result(&p, lease, TOTAL, NULL, TOTAL);
+        for (int i = 0; i < 9; i++) {
+            send_payload(&p, lease, TOTAL, MIB, 0);
+            uint8_t *bytes = bytes_of(MIB);
+            send_chunk(&p, &(struct gw_bulk_header){7, lease, (uint64_t)i * MIB, TOTAL}, bytes,
+                       MIB);
+            free(bytes);
+            turn(&r);
+        }
+        if (chunks_first)
+            send_result(&p, lease, TOTAL, NULL, TOTAL);
+        wait_for_reply(&r, big);
+        assert_int_equal(big->x.reply.error.reason, SL_REASON_TOO_LARGE);
+        assert_string_equal(big->x.reply.error.text,
+                            "the result has 9437184 bytes, over the limit of 8388608");
+        uint8_t *bytes = bytes_of(10);
+        send_result(&p, b->dispatches[1]->lease, 10, bytes, 0);
+        wait_for_reply(&r, small);
+        check_reply(small, 10);
+        assert_int_equal(nodes(&r), 1);
+        free(bytes);
+        drop(b);
+        close_peer(&p);
+        finish(&r);
+    }
+}
+
+static void a_payload_that_is_given_up_leaves_nothing(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    for (int i = 0; i < 2; i++) {
+        struct fake_exchange *e = call(&r, 10);
+        gateway_batch *b = receive_dispatch(&p);
+        uint64_t lease = b->dispatches[0]->lease;
+        send_payload(&p, lease, 5000, 1000, 2000);
+        Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+        Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT, *list = &result;
+        result.lease = lease;
+        result.reason = TEXT("MODEL_ERROR");
+        result.text = TEXT("it broke while it was sending");
+        result.started = true;
+        m.n_results = 1;
+        m.results = &list;
+        send_batch(&p, &m);
+        wait_for_reply(&r, e);
+        assert_int_equal(e->x.reply.error.reason, SL_REASON_MODEL_ERROR);
+        drop(b);
+    }
+    assert_int_equal(nodes(&r), 1);
+    assert_null(r.link->peers->gatherings); /* else it would stay as long as the node */
+    close_peer(&p);
+    finish(&r);
+}
+
+static void a_result_nobody_waits_for_is_not_kept(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    fake_event(&r.w, e, GW_EV_GONE);
+    send_payload(&p, b->dispatches[0]->lease, 3 * MIB, MIB, 3 * MIB);
+    send_result(&p, b->dispatches[0]->lease, 3 * MIB, NULL, 3 * MIB);
+    for (int i = 0; i < ROUNDS_MAX && gw_fleet_totals(gw_flow_fleet(r.w.flow)).leases > 0; i++) {
+        turn(&r);
+        usleep(1000);
+    }
+    assert_int_equal(gw_fleet_totals(gw_flow_fleet(r.w.flow)).leases, 0);
+    assert_null(r.link->peers->gatherings);
+    assert_int_equal(nodes(&r), 1);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+/* The visitor still reads the payload when node and link are gone. */
+static void a_reply_outlives_its_node(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    send_payload(&p, b->dispatches[0]->lease, MIB, MIB, MIB);
+    send_result(&p, b->dispatches[0]->lease, MIB, NULL, MIB);
+    wait_for_reply(&r, e);
+    r.w.now += r.conf.lost_after_ns + 1;
+    turn(&r);
+    assert_int_equal(nodes(&r), 0);
+    check_reply(e, MIB);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_node_is_welcomed_and_hears_heartbeats),
+        cmocka_unit_test(an_older_or_newer_protocol_is_refused),
+        cmocka_unit_test(nodes_have_a_limit),
+        cmocka_unit_test(silence_loses_a_node_and_it_may_come_back),
+        cmocka_unit_test(a_new_run_takes_the_place_of_the_old_one),
+        cmocka_unit_test(garbage_and_strangers_are_counted_and_dropped),
+        cmocka_unit_test(an_endpoint_that_cannot_be_bound_is_named),
+        cmocka_unit_test(small_payloads_travel_inside),
+        cmocka_unit_test(calls_of_one_turn_share_a_batch),
+        cmocka_unit_test(started_and_returned_reach_the_flow),
+        cmocka_unit_test(large_payloads_keep_to_the_window),
+        cmocka_unit_test(an_acknowledgement_of_too_much_opens_nothing),
+        cmocka_unit_test(a_cancelled_call_sends_no_more),
+        cmocka_unit_test(a_node_takes_no_more_than_may_wait_for_it),
+        cmocka_unit_test(bodies_in_flight_outlive_their_call_and_their_node),
+        cmocka_unit_test(a_result_by_bulk_may_come_in_any_order),
+        cmocka_unit_test(what_was_taken_is_acknowledged),
+        cmocka_unit_test(payloads_that_break_the_rules_lose_their_node),
+        cmocka_unit_test(a_result_and_its_chunks_must_agree),
+        cmocka_unit_test(crumbs_lose_their_node),
+        cmocka_unit_test(a_result_over_the_limit_ends_its_call_alone),
+        cmocka_unit_test(a_payload_that_is_given_up_leaves_nothing),
+        cmocka_unit_test(a_result_nobody_waits_for_is_not_kept),
+        cmocka_unit_test(a_reply_outlives_its_node),
+    };
+    sl_log_set_level(SL_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
