@@ -1,3 +1,4 @@
+/* gw_grpc_frame.c - prefix, message, end: one small function for each. */
 #include "gw_grpc_frame.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* gw_grpc_meta.c - the headers we know as a table; below it, the header lists of replies. */
 #include "gw_grpc_meta.h"
 
 #include <string.h>

@@ -62,6 +62,7 @@ void gw_front_conf_defaults(struct gw_front_conf *c)
         .max_streams = 256,
         .max_message_bytes = 64 << 20,
         .header_bytes_max = 16 * 1024,
+        .held_bytes_max = 256 << 20,
         .outbound_max_bytes = 512 * 1024,
         .exchanges_kept = 4096,
         .handshake_timeout_ns = 10 * SL_NS_PER_S,
@@ -218,12 +219,10 @@ static void begin_drain(struct gw_front *f)
     gw_conn_announce_end_all(&f->host);
 }
 
-static void look_at_wishes(struct gw_front *f)
+static void look_at_drain(struct gw_front *f)
 {
     if (atomic_load_explicit(&f->drain_wanted, memory_order_acquire) && f->drain_stage == SERVING)
         begin_drain(f);
-    if (atomic_load_explicit(&f->stop_wanted, memory_order_acquire) && !f->is_stopping)
-        begin_stop(f);
     if (f->drain_stage != SERVING && f->drain_stage != DRAINED && f->host.conn_count == 0) {
         f->drain_stage = DRAINED;
         f->port.drained(f->port.ctx, f);
@@ -234,15 +233,19 @@ static void look_at_wishes(struct gw_front *f)
 
 static void turn(struct gw_front *f)
 {
+    /* Looked at first and obeyed last: what was flushed before the stop is still sent. */
+    bool stops = atomic_load_explicit(&f->stop_wanted, memory_order_acquire);
     f->is_in_turn = true;
     f->wants_turn = false;
-    look_at_wishes(f);
+    look_at_drain(f);
     flush_to_flow(f); /* before the writes: flow works while we write */
     gw_mail_take(&f->to_net, on_mail_from_flow, f);
     f->wants_turn |= gw_conn_write_dirty(&f->host);
     f->wants_turn |= f->to_flow.outbox_is_urgent;
     gw_net_metrics_add(f->conf.metrics, &f->host.counts);
     f->is_in_turn = false;
+    if (stops && !f->is_stopping)
+        begin_stop(f);
 }
 
 static void on_busy(uv_idle_t *idle)
@@ -289,8 +292,8 @@ static void on_async(uv_async_t *async)
 
 static sl_status check_conf(const struct gw_front_conf *c, struct sl_error *error)
 {
-    if (c->max_connections > 0 && c->max_streams > 0 && c->header_bytes_max > 0 &&
-        c->outbound_max_bytes > 0 && c->max_message_bytes > 0 &&
+    if (c->max_connections > 0 && c->held_bytes_max > 0 && c->max_streams > 0 &&
+        c->header_bytes_max > 0 && c->outbound_max_bytes > 0 && c->max_message_bytes > 0 &&
         c->max_message_bytes <= GW_H2_MESSAGE_MAX)
         return SL_OK;
     sl_error_set(error, SL_REASON_BAD_INPUT,
@@ -308,6 +311,7 @@ static void set_up_host(struct gw_front *f)
         .max_streams = c->max_streams,
         .max_message_bytes = c->max_message_bytes,
         .header_bytes_max = c->header_bytes_max,
+        .held_bytes_max = c->held_bytes_max,
         .outbound_max_bytes = c->outbound_max_bytes,
         .stall_timeout_ns = c->stall_timeout_ns,
     };

@@ -41,6 +41,7 @@ struct gw_front_conf {
     uint32_t max_streams;       /* open requests of one connection */
     uint64_t max_message_bytes; /* of a method that carries tensors */
     size_t header_bytes_max;    /* decoded headers of one request, counted as HTTP/2 does */
+    size_t held_bytes_max;      /* of messages that flow neither has nor granted, of this front */
     size_t outbound_max_bytes;  /* unsent bytes of one connection, beyond which it is not read */
     size_t exchanges_kept;      /* idle exchanges kept for reuse */
     int64_t handshake_timeout_ns; /* accept to the client's preface and SETTINGS */
@@ -76,7 +77,8 @@ uint16_t gw_front_bound_port(const struct gw_front *f);
 
 /* No new connections, GOAWAY on all, requests in flight end normally; then the drained callback. */
 void gw_front_drain(struct gw_front *f);
-/* Everything is closed now; each exchange that flow has gets GW_EV_GONE. Then the stopped callback. */
+/* What was flushed before is sent as far as the sockets take it at once, then everything is closed; each
+ * exchange that flow still has gets GW_EV_GONE. Then the stopped callback. */
 void gw_front_stop(struct gw_front *f);
 
 /* Hands each exchange with new events to on_mail, in the order of their first event. */

@@ -157,7 +157,7 @@ void gw_h2_post_gone(struct gw_h2 *h, struct gw_stream *s)
 void gw_h2_close_stream(struct gw_h2 *h, struct gw_stream *s)
 {
     DL_DELETE(h->live, s);
-    gw_stream_drop_body(s);
+    gw_stream_drop_body(h->port->pool, s);
     s->is_closed = true;
     if (h->in_headers == s)
         h->in_headers = NULL;
@@ -240,11 +240,17 @@ bool gw_h2_wants_input(const struct gw_h2 *h)
     return gw_h2_out_pending(&h->out) < h->conf.outbound_max_bytes;
 }
 
+bool gw_h2_is_over(const struct gw_h2 *h)
+{
+    return h->is_dead || (nghttp2_session_want_read(h->session) == 0 &&
+                          nghttp2_session_want_write(h->session) == 0);
+}
+
 size_t gw_h2_output(struct gw_h2 *h, struct iovec *out, size_t max, sl_mono_ns now)
 {
     h->now = now;
     make_frames(h);
-    if (h->is_dead)
+    if (gw_h2_is_over(h)) /* also when nghttp2 has ended it: flow should not learn it later */
         close_all(h);
     return gw_h2_pending(h, out, max);
 }
@@ -258,12 +264,6 @@ void gw_h2_sent(struct gw_h2 *h, size_t bytes)
 {
     gw_h2_out_consume(&h->out, bytes);
     let_depart(h);
-}
-
-bool gw_h2_is_over(const struct gw_h2 *h)
-{
-    return h->is_dead || (nghttp2_session_want_read(h->session) == 0 &&
-                          nghttp2_session_want_write(h->session) == 0);
 }
 
 /* ---- drain and time ---- */

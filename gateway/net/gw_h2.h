@@ -45,8 +45,8 @@ struct gw_h2_conf {
     uint32_t max_streams;
     uint64_t max_message_bytes;
     size_t header_bytes_max;
-    size_t
-        outbound_max_bytes; /* gathered bytes; and beyond so many unsent ones there is no input */
+    size_t held_bytes_max; /* of messages that flow neither has nor granted, in the whole pool */
+    size_t outbound_max_bytes; /* unsent ones beyond which there are no new frames and no input */
     int64_t stall_timeout_ns;
 };
 

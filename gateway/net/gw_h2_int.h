@@ -13,8 +13,9 @@ enum {
     /* What HTTP/2 gives each stream to begin with (RFC 9113, 6.9.2). */
     GW_H2_FIRST_WINDOW_BYTES = 65535,
     GW_H2_CONNECTION_WINDOW_BYTES = 64 << 20,
-    /* Largest DATA frames taken and made. */
-    GW_H2_FRAME_BYTES_MAX = 256 * 1024,
+    /* Largest frames taken and made. Measured with 16 MiB messages: beyond 64 KiB gRPC's own client gets no
+     * faster, with 1 MiB it gets slower. */
+    GW_H2_FRAME_BYTES_MAX = 64 * 1024,
     /* Parts of gw_h2_out that one DATA frame may need: header and pieces. */
     GW_H2_PIECES_PER_FRAME = 8,
     GW_H2_PARTS_PER_FRAME = 2 * GW_H2_PIECES_PER_FRAME + 2,

@@ -35,7 +35,7 @@ void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
 {
     h->port->counts->refused_early++;
     s->is_refused = true;
-    gw_stream_drop_body(s);
+    gw_stream_drop_body(h->port->pool, s);
     gw_h2_post_gone(h, s);
     submit_trailers_only(h, s, http_status, refusal);
 }
@@ -155,7 +155,6 @@ static void submit_message(struct gw_h2 *h, struct gw_stream *s)
 
 static void submit_reply(struct gw_h2 *h, struct gw_stream *s)
 {
-    gw_stream_drop_body(s); /* the reply may be earlier than the request's end */
     s->progress_at = h->now;
     if (sl_error_is_set(&s->x.reply.error))
         submit_trailers_only(h, s, 200, &s->x.reply);
@@ -175,6 +174,7 @@ static void end_orphan(struct gw_stream *s, const struct gw_h2_port *port)
 void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port)
 {
     s->is_replied = true;
+    gw_stream_drop_body(port->pool, s); /* the reply may be earlier than the request's end */
     if (s->is_closed)
         end_orphan(s, port);
     else if (!s->is_refused && !s->h2->is_dead)

@@ -118,6 +118,15 @@ static void refuse_no_memory(struct gw_h2 *h, struct gw_stream *s)
     gw_h2_refuse_error(h, s, &e);
 }
 
+/* Bytes that no reservation covers yet. */
+static bool hold(struct gw_h2 *h, struct gw_stream *s, size_t bytes)
+{
+    if (gw_stream_hold(h->port->pool, s, bytes, h->conf.held_bytes_max))
+        return true;
+    refuse_no_memory(h, s);
+    return false;
+}
+
 static bool lend_body(struct gw_h2 *h, struct gw_stream *s)
 {
     s->body = gw_body_create(s->frame.message_bytes);
@@ -134,6 +143,8 @@ static bool lend_body(struct gw_h2 *h, struct gw_stream *s)
 static void keep_early(struct gw_h2 *h, struct gw_stream *s, struct sl_span chunk)
 {
     if (chunk.len == 0)
+        return;
+    if (s->early == NULL && !hold(h, s, GW_H2_FIRST_WINDOW_BYTES))
         return;
     if (s->early == NULL && (s->early = malloc(GW_H2_FIRST_WINDOW_BYTES)) == NULL) {
         refuse_no_memory(h, s);
@@ -173,11 +184,13 @@ static void feed(struct gw_h2 *h, struct gw_stream *s, struct sl_span chunk)
     s->progress_at = h->now;
     if (s->frame.state != GW_GRPC_FRAME_WAITING && !take(h, s, &chunk))
         return;
-    if (s->frame.state == GW_GRPC_FRAME_WAITING && !s->is_announced && fits_first_window(s) &&
-        (!lend_body(h, s) || !take(h, s, &chunk)))
-        return;
     if (s->frame.state != GW_GRPC_FRAME_WAITING)
         return;
+    if (fits_first_window(s)) {
+        if (hold(h, s, s->frame.message_bytes) && lend_body(h, s))
+            take(h, s, &chunk);
+        return;
+    }
     keep_early(h, s, chunk);
     if (!s->is_announced && !s->is_refused)
         announce_length(h, s);
@@ -218,6 +231,7 @@ static void request_complete(struct gw_h2 *h, struct gw_stream *s)
     s->x.message_bytes = s->frame.message_bytes;
     s->x.body = s->body;
     s->body = NULL;
+    gw_stream_unhold(h->port->pool, s);
     h->port->post(h->port->ctx, &s->x, GW_EV_MESSAGE);
 }
 
@@ -232,9 +246,7 @@ void gw_h2_grant(struct gw_stream *s)
         return;
     struct sl_span early = sl_span_of(s->early, s->early_bytes);
     bool is_well = take(h, s, &early);
-    free(s->early);
-    s->early = NULL;
-    s->early_bytes = 0;
+    gw_stream_drop_early(h->port->pool, s);
     int32_t whole = (int32_t)(GW_GRPC_PREFIX_BYTES + s->frame.message_bytes);
     if (is_well &&
         nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, s->id, whole) != 0)

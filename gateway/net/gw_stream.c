@@ -36,7 +36,8 @@ void gw_stream_pool_finish(struct gw_stream_pool *p)
         struct gw_stream *s = p->all;
         if (s->is_replied)
             gw_stream_release_reply(s);
-        gw_stream_drop_body(s);
+        gw_stream_drop_body(p, s);
+        gw_stream_drop_early(p, s);
         destroy(p, s);
     }
 }
@@ -77,7 +78,7 @@ static void forget(struct gw_stream *s)
 
 void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s)
 {
-    gw_stream_drop_body(s);
+    gw_stream_drop_body(p, s);
     forget(s);
     p->taken_count--;
     if (p->idle_count >= p->idle_max) {
@@ -97,11 +98,33 @@ void gw_stream_release_reply(struct gw_stream *s)
         release(r->release_ctx);
 }
 
-void gw_stream_drop_body(struct gw_stream *s)
+bool gw_stream_hold(struct gw_stream_pool *p, struct gw_stream *s, size_t bytes, size_t max)
 {
-    gw_body_release(s->body);
-    s->body = NULL;
+    if (bytes > max || p->held_bytes > max - bytes)
+        return false;
+    p->held_bytes += bytes;
+    s->held_bytes += bytes;
+    return true;
+}
+
+void gw_stream_unhold(struct gw_stream_pool *p, struct gw_stream *s)
+{
+    p->held_bytes -= s->held_bytes;
+    s->held_bytes = 0;
+}
+
+void gw_stream_drop_early(struct gw_stream_pool *p, struct gw_stream *s)
+{
+    gw_stream_unhold(p, s);
     free(s->early);
     s->early = NULL;
     s->early_bytes = 0;
+}
+
+void gw_stream_drop_body(struct gw_stream_pool *p, struct gw_stream *s)
+{
+    gw_body_release(s->body);
+    s->body = NULL;
+    if (!s->is_announced || s->is_replied)
+        gw_stream_drop_early(p, s);
 }

@@ -57,6 +57,7 @@ struct gw_stream {
     struct gw_body *body; /* until it is handed to flow */
     uint8_t *early;       /* what came before GRANT: at most the first window */
     size_t early_bytes;
+    size_t held_bytes;      /* its share of pool.held_bytes */
     sl_mono_ns progress_at; /* last body or reply byte */
 
     size_t piece; /* of the reply: where sending stands */
@@ -78,6 +79,7 @@ struct gw_stream_pool {
     size_t idle_count;
     size_t idle_max;
     size_t taken_count;
+    size_t held_bytes; /* of bodies and early bytes that nobody has granted */
 };
 
 void gw_stream_pool_init(struct gw_stream_pool *p, const struct sl_alloc *alloc, size_t idle_max,
@@ -93,7 +95,15 @@ void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s);
 
 /* Gives back what the reply lies in; once. */
 void gw_stream_release_reply(struct gw_stream *s);
-/* Lets go of a request's bytes that nobody will read. */
-void gw_stream_drop_body(struct gw_stream *s);
+/* Lets go of a request's bytes that nobody will read: the body at once, the early ones when flow cannot be
+ * reading them either (it may between LENGTH and GRANT or REPLY, also after the stream has closed). */
+void gw_stream_drop_body(struct gw_stream_pool *p, struct gw_stream *s);
+/* The early ones are in the body now. */
+void gw_stream_drop_early(struct gw_stream_pool *p, struct gw_stream *s);
+/* Counts bytes of a message that nobody has granted. false: with them it would be more than max. */
+SL_MUST_CHECK bool gw_stream_hold(struct gw_stream_pool *p, struct gw_stream *s, size_t bytes,
+                                  size_t max);
+/* They are flow's to count now, or gone. */
+void gw_stream_unhold(struct gw_stream_pool *p, struct gw_stream *s);
 
 #endif

@@ -407,6 +407,7 @@ bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t init
         .max_streams = 100,
         .max_message_bytes = 32 << 20,
         .header_bytes_max = 8192,
+        .held_bytes_max = 16 << 20,
         .outbound_max_bytes = 64 * 1024,
         .stall_timeout_ns = 30 * SL_NS_PER_S,
     };
@@ -431,6 +432,7 @@ void h2_pair_close(struct h2_pair *p)
         assert_int_equal(p->flow.replies, p->flow.released);
     assert_int_equal(h2_flow_count(p, GW_EV_OPEN), h2_flow_count(p, GW_EV_SENT));
     assert_int_equal(p->pool.taken_count, 0);
+    assert_int_equal(p->pool.held_bytes, 0);
     gw_stream_pool_finish(&p->pool);
     nghttp2_session_del(p->client);
     for (size_t i = 0; i < p->call_count; i++) {

@@ -128,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .max_streams = 10,
         .max_message_bytes = 1 << 20,
         .header_bytes_max = 4096,
+        .held_bytes_max = 256 * 1024,
         .outbound_max_bytes = 16 * 1024,
         .stall_timeout_ns = SL_NS_PER_S,
     };
@@ -145,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run_output(&conf);
     gw_h2_destroy(w.h2);
     run_flow();
-    check(w.opened == w.sent && w.pool.taken_count == 0);
+    check(w.opened == w.sent && w.pool.taken_count == 0 && w.pool.held_bytes == 0);
     gw_stream_pool_finish(&w.pool);
     return 0;
 }

@@ -224,6 +224,26 @@ static void a_late_grant_is_harmless(void **state SL_UNUSED)
     h2_pair_close(&pair);
 }
 
+/* Flow may be reading the head on its own thread, whatever happens to the stream. */
+static void the_head_stays_until_the_reply(void **state SL_UNUSED)
+{
+    open_pair(FLOW_HOLD);
+    struct h2_call *c = h2_call(&pair, bytes, BIG);
+    h2_pair_run(&pair);
+    struct gw_exchange *x = pair.flow.last;
+    assert_true(x->head.len > 0);
+    assert_true(pair.pool.held_bytes > 0);
+    h2_call_reset(&pair, c);
+    h2_pair_run(&pair);
+    assert_memory_equal(x->head.data, bytes, x->head.len);
+    gw_h2_destroy(pair.server);
+    pair.server = NULL;
+    assert_memory_equal(x->head.data, bytes, x->head.len);
+    h2_flow_refuse(&pair, x, SL_REASON_CANCELLED);
+    assert_int_equal(pair.pool.held_bytes, 0);
+    h2_pair_close(&pair);
+}
+
 /* ---- refusals ---- */
 
 static void a_refusal_does_not_wait_for_the_body(void **state SL_UNUSED)
@@ -519,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_grant_opens_the_window_for_all_at_once),
         cmocka_unit_test(a_waiting_message_may_be_refused),
         cmocka_unit_test(a_late_grant_is_harmless),
+        cmocka_unit_test(the_head_stays_until_the_reply),
         cmocka_unit_test(a_refusal_does_not_wait_for_the_body),
         cmocka_unit_test(a_refusal_after_the_body_needs_no_reset),
         cmocka_unit_test(what_is_not_grpc_is_told_in_http),

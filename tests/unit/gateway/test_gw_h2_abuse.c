@@ -351,6 +351,32 @@ static void more_data_than_credit_ends_it(void **state SL_UNUSED)
     h2_pair_close(&pair);
 }
 
+/* Bodies that never become whole, each within its first window. */
+static void ungranted_bytes_are_bounded(void **state SL_UNUSED)
+{
+    enum { CALLS = 100 };
+    static uint8_t message[60000];
+    open_pair(FLOW_ECHO);
+    gw_h2_destroy(pair.server);
+    pair.conf.held_bytes_max = 10 * sizeof message;
+    assert_ok(
+        gw_h2_create(&pair.conf, &pair.port, sl_span_str("x"), &pair, pair.now, &pair.server));
+    for (int i = 0; i < CALLS; i++)
+        h2_call_partly(&pair, message, sizeof message, 1000);
+    h2_pair_run(&pair);
+    assert_int_equal(pair.pool.held_bytes, pair.conf.held_bytes_max);
+    for (int i = 0; i < 10; i++)
+        h2_call_resume(&pair, &pair.calls[i]);
+    h2_pair_run(&pair);
+    for (int i = 0; i < CALLS; i++)
+        if (i < 10)
+            h2_call_expect_message(&pair.calls[i], message, sizeof message);
+        else
+            h2_call_expect_refusal(&pair.calls[i], SL_GRPC_UNAVAILABLE, "NO_CAPACITY");
+    assert_int_equal(pair.pool.held_bytes, 0);
+    h2_pair_close(&pair);
+}
+
 static void a_slow_reader_holds_little(void **state SL_UNUSED)
 {
     enum { CALLS = 50, SIZE = 60000 };
@@ -469,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_huge_header_frame_is_not_read),
         cmocka_unit_test(a_header_block_that_stands_still_ends_it),
         cmocka_unit_test(more_data_than_credit_ends_it),
+        cmocka_unit_test(ungranted_bytes_are_bounded),
         cmocka_unit_test(a_slow_reader_holds_little),
         cmocka_unit_test(a_closed_window_does_not_stop_reading),
         cmocka_unit_test(padding_is_given_back),
