@@ -3,7 +3,8 @@
  *
  *   gw_echo [--fronts N] [--port P]     N 0: net and flow on one loop
  *
- * Prints "ready PORT" and serves until SIGINT or SIGTERM, which drains; a second one stops.
+ * Prints "ready PORT" and serves until SIGINT or SIGTERM, which drains; a second one stops. At the end prints
+ * "requests N".
  */
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ struct echo {
     bool is_draining;
     atomic_size_t drained_count, stopped_count;
     size_t stops_asked;
+    struct sl_metric_registry *registry;
+    struct gw_net_metrics metrics;
 };
 
 static void release_body(void *body)
@@ -123,6 +126,13 @@ static void on_signal(uv_signal_t *handle, int number)
     e->is_draining = true;
 }
 
+static void set_up_metrics(struct echo *e)
+{
+    if (sl_metric_registry_create(&sl_alloc_malloc, &e->registry) != SL_OK ||
+        gw_net_metrics_register(e->registry, &e->metrics) != SL_OK)
+        exit(1);
+}
+
 static void start_fronts(struct echo *e, unsigned long threads, uint16_t port)
 {
     struct gw_front_conf conf;
@@ -132,6 +142,7 @@ static void start_fronts(struct echo *e, unsigned long threads, uint16_t port)
     conf.address = "127.0.0.1";
     conf.port = port;
     conf.clock = &sl_clock_real;
+    conf.metrics = &e->metrics;
     e->is_threaded = threads > 0;
     e->front_count = threads > 0 ? threads : 1;
     for (size_t i = 0; i < e->front_count; i++) {
@@ -173,12 +184,15 @@ int main(int argc, char **argv)
     e.mail.data = &e;
     uv_async_init(&e.loop, &e.mail, on_async);
     watch_signals(&e);
+    set_up_metrics(&e);
     start_fronts(&e, threads, (uint16_t)port);
     printf("ready %u\n", gw_front_bound_port(e.fronts[0]));
     fflush(stdout);
     uv_run(&e.loop, UV_RUN_DEFAULT);
     for (size_t i = 0; i < e.front_count; i++)
         gw_front_destroy(e.fronts[i]);
+    printf("requests %lld\n", (long long)sl_metric_value(e.metrics.requests));
+    sl_metric_registry_destroy(e.registry);
     uv_close((uv_handle_t *)&e.mail, NULL);
     uv_close((uv_handle_t *)&e.term, NULL);
     uv_close((uv_handle_t *)&e.interrupt, NULL);
