@@ -85,11 +85,14 @@ static void forget(struct gw_link *l, struct gw_peer *p)
 
 void gw_link_destroy(struct gw_link *l)
 {
-    struct gw_peer *p, *next;
     if (l == NULL)
         return;
-    HASH_ITER (hh, l->peers, p, next)
-        forget(l, p);
+    struct gw_peer *p = l->peers, *next;
+    HASH_CLEAR(hh, l->peers); /* the table; the peers are still chained */
+    for (; p != NULL; p = next) {
+        next = p->hh.next;
+        free_peer(p);
+    }
     if (l->control_socket != NULL)
         zmq_close(l->control_socket);
     if (l->bulk_socket != NULL)
