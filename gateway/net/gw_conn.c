@@ -110,6 +110,9 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 
 static void linger(struct gw_conn *c)
 {
+    if (gw_h2_fault(c->h2)[0] != '\0')
+        sl_log(SL_LOG_DEBUG, "connection ended for the peer's fault", SL_S("peer", c->peer),
+               SL_S("fault", gw_h2_fault(c->h2)));
     c->state = LINGERING;
     c->lingers_since = now_of(c);
     c->shutdown.data = c;

@@ -1,6 +1,7 @@
 /* gw_h2.c - the connection: its session, its bytes, its end. */
 #include "gw_h2.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -194,11 +195,22 @@ void gw_h2_destroy(struct gw_h2 *h)
 
 /* ---- bytes ---- */
 
+void gw_h2_note_fault(struct gw_h2 *h, struct sl_span text)
+{
+    h->port->counts->protocol_errors++;
+    snprintf(h->fault, sizeof h->fault, "%.*s", (int)text.len, (const char *)text.data);
+}
+
+const char *gw_h2_fault(const struct gw_h2 *h)
+{
+    return h->fault;
+}
+
 int gw_h2_kill(struct gw_h2 *h, uint32_t code, const char *text)
 {
     if (!h->is_dead) {
         h->is_dead = true;
-        h->port->counts->protocol_errors++;
+        gw_h2_note_fault(h, sl_span_str(text));
         h->last_code = code;
         h->last_words = text;
     }

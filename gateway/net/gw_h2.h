@@ -80,6 +80,8 @@ size_t gw_h2_pending(const struct gw_h2 *h, struct iovec *out, size_t max);
 void gw_h2_sent(struct gw_h2 *h, size_t bytes);
 /* Nothing more will come or go: close the connection (after what is pending). */
 bool gw_h2_is_over(const struct gw_h2 *h);
+/* What the peer did wrong, when that ended the connection; "" otherwise. Lives as long as h. */
+const char *gw_h2_fault(const struct gw_h2 *h);
 
 /* Mail from flow. s->h2 tells the connection whose output should be asked for afterwards, NULL when it is
  * gone; it must be read before gw_h2_reply, which may end the stream. */

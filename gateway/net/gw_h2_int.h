@@ -19,6 +19,7 @@ enum {
     /* Parts of gw_h2_out that one DATA frame may need: header and pieces. */
     GW_H2_PIECES_PER_FRAME = 8,
     GW_H2_PARTS_PER_FRAME = 2 * GW_H2_PIECES_PER_FRAME + 2,
+    GW_H2_FAULT_MAX = 96,
 };
 
 struct gw_h2 {
@@ -45,11 +46,14 @@ struct gw_h2 {
      * a write under way looks at what is pending. */
     const char *last_words;
     uint32_t last_code;
+    char fault[GW_H2_FAULT_MAX]; /* of a GOAWAY with an error, ours or nghttp2's */
 };
 
 /* Ends the connection: GOAWAY with code and text (static) is the last that leaves. The streams are closed
  * before control goes back to the caller of gw_h2. The callbacks of nghttp2 return what gw_h2_kill returns. */
 int gw_h2_kill(struct gw_h2 *h, uint32_t code, const char *text);
+/* Notes and counts why a connection is ended with an error. */
+void gw_h2_note_fault(struct gw_h2 *h, struct sl_span text);
 /* The HTTP/2 stream is gone: s moves on to leaving or orphans, maybe on to flow or the pool. */
 void gw_h2_close_stream(struct gw_h2 *h, struct gw_stream *s);
 

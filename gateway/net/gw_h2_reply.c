@@ -201,7 +201,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         /* Answered before the request was whole: the peer may stop sending it. */
         rv = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
     } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
-        h->port->counts->protocol_errors++;
+        gw_h2_note_fault(h, sl_span_of(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
     }
     return rv == 0 ? 0 : gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
 }
