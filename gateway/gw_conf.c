@@ -180,6 +180,15 @@ static void check_order(struct checking *c, const char *key, int64_t value_ns, i
         complain(c, key, text, why);
 }
 
+/* A message must fit into the room of all of them, or it waits for nothing. */
+static void check_room(struct checking *c, uint64_t message_bytes, uint64_t total_bytes)
+{
+    char text[32];
+    sl_text_format_bytes(message_bytes, text);
+    if (message_bytes > total_bytes)
+        complain(c, "limits.message", text, "is more than limits.body_total");
+}
+
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
                        struct sl_conf **out_owner)
 {
@@ -197,6 +206,7 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
                 "is less than two heartbeats");
     check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,
                 "is less than calls.max_wait");
+    check_room(&c, out->limits.message_bytes, out->limits.body_total_bytes);
     if (c.ok)
         return SL_OK;
     sl_conf_destroy(*out_owner);

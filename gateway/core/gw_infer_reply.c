@@ -161,6 +161,17 @@ static bool write_pieces(struct build *b, struct sl_span id)
     return add_piece(b, sl_span_of(begin, (size_t)(p - begin)));
 }
 
+/* The length before a gRPC message has 32 bits. */
+static bool fits_grpc(struct build *b)
+{
+    if (b->out->total_bytes <= UINT32_MAX)
+        return true;
+    sl_error_set(b->err, SL_REASON_TOO_LARGE,
+                 "the reply has %" PRIu64 " bytes, a gRPC message has at most %" PRIu32,
+                 b->out->total_bytes, UINT32_MAX);
+    return false;
+}
+
 bool gw_infer_reply(const struct gw_plan *plan, struct sl_span id,
                     const struct gw_result_output *outputs, size_t output_count,
                     const struct gw_result_payload *payload, struct sl_arena *arena,
@@ -174,5 +185,5 @@ bool gw_infer_reply(const struct gw_plan *plan, struct sl_span id,
     out->pieces = sl_arena_zero(arena, b.room, sizeof *out->pieces);
     if (b.chosen == NULL || out->pieces == NULL)
         return no_memory(&b);
-    return choose_outputs(&b, outputs, output_count) && write_pieces(&b, id);
+    return choose_outputs(&b, outputs, output_count) && write_pieces(&b, id) && fits_grpc(&b);
 }

@@ -228,6 +228,22 @@ static void overlapping_outputs_do_not_overflow(void **state SL_UNUSED)
     assert_refused(&r, SL_REASON_INTERNAL, "the executor let outputs overlap in its payload");
 }
 
+/* The bytes are never touched: they go out by reference. */
+static void a_reply_over_4_gib_is_refused(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r, 1, 1);
+    r.dims[1][0] = UINT32_MAX;
+    r.outputs[1].bytes = UINT32_MAX;
+    r.outputs[2].payload_offset = r.outputs[1].payload_offset + UINT32_MAX;
+    r.payload.total_bytes = r.outputs[2].payload_offset + 8;
+    r.pieces[0] = sl_span_of(r.bytes, (size_t)r.payload.total_bytes);
+    assert_false(make(&r));
+    assert_int_equal(r.err.reason, SL_REASON_TOO_LARGE);
+    assert_non_null(strstr(r.err.text, "a gRPC message has at most 4294967295"));
+    end(&r);
+}
+
 static void no_memory_is_said(void **state SL_UNUSED)
 {
     for (size_t max = 0;; max += 16) {
@@ -256,6 +272,7 @@ int main(void)
         cmocka_unit_test(outputs_that_are_not_the_models_are_refused),
         cmocka_unit_test(places_outside_the_payload_are_refused),
         cmocka_unit_test(overlapping_outputs_do_not_overflow),
+        cmocka_unit_test(a_reply_over_4_gib_is_refused),
         cmocka_unit_test(no_memory_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
