@@ -153,6 +153,31 @@ static void replies_of_many_pieces(void **state SL_UNUSED)
     }
 }
 
+/* Flow's mistake must not become a connection that hangs or memory that is read past its end. */
+static void reply_that_lies(uint64_t says, size_t has, uint32_t close_code)
+{
+    struct sl_span piece = sl_span_of(bytes, has);
+    open_pair(FLOW_HOLD);
+    struct h2_call *c = h2_call(&pair, bytes, 10);
+    h2_pair_run(&pair);
+    pair.flow.last->reply.message_bytes = says - has; /* the sum is added */
+    h2_flow_reply(&pair, pair.flow.last, &piece, 1);
+    pair.flow.mode = FLOW_ECHO;
+    h2_pair_run(&pair);
+    assert_true(c->is_closed);
+    assert_int_equal(c->close_code, close_code);
+    assert_int_equal(c->download.len, close_code == 0 ? 5 + says : 5 + has);
+    h2_pair_close(&pair);
+}
+
+static void replies_that_lie_about_their_length(void **state SL_UNUSED)
+{
+    reply_that_lies(100, 200, 0);
+    reply_that_lies(5000, 20000, 0);
+    reply_that_lies(200, 100, NGHTTP2_INTERNAL_ERROR);
+    reply_that_lies(1 << 20, 20000, NGHTTP2_INTERNAL_ERROR);
+}
+
 /* ---- the window of a large message ---- */
 
 static void a_large_message_waits_for_its_grant(void **state SL_UNUSED)
@@ -194,6 +219,19 @@ static void a_grant_opens_the_window_for_all_at_once(void **state SL_UNUSED)
     h2_pair_client_to_server(&pair); /* all the rest, without another word from the server */
     assert_int_equal(c->uploaded, BIG + GW_GRPC_PREFIX_BYTES);
     h2_pair_run(&pair);
+    h2_pair_close(&pair);
+}
+
+static void the_connection_s_credit_never_ends(void **state SL_UNUSED)
+{
+    open_pair(FLOW_ECHO);
+    for (size_t sent = 0; sent < (size_t)80 << 20; sent += BIG) {
+        struct h2_call *c = h2_call(&pair, bytes, BIG);
+        h2_pair_run(&pair);
+        h2_call_expect_message(c, bytes, BIG);
+        sl_buf_finish(&c->upload);
+        sl_buf_finish(&c->download);
+    }
     h2_pair_close(&pair);
 }
 
@@ -350,6 +388,19 @@ static void headers_without_a_body_carry_no_message(void **state SL_UNUSED)
 }
 
 /* ---- going away ---- */
+
+static void gone_is_told_once(void **state SL_UNUSED)
+{
+    open_pair(FLOW_HOLD);
+    call_path(GW_INFERENCE "ModelInfer", "application/grpc", "\1\0\0\0\0", 5);
+    h2_pair_run(&pair); /* refused here: GONE; then the stream closes */
+    gw_h2_destroy(pair.server);
+    pair.server = NULL;
+    h2_pair_run_flow(&pair);
+    assert_int_equal(h2_flow_count(&pair, GW_EV_GONE), 1);
+    h2_flow_refuse(&pair, pair.flow.last, SL_REASON_CANCELLED);
+    h2_pair_close(&pair);
+}
 
 static void a_reset_in_the_body_is_told(void **state SL_UNUSED)
 {
@@ -535,8 +586,10 @@ int main(void)
         cmocka_unit_test(small_calls_share_few_writes),
         cmocka_unit_test(a_large_reply_is_not_copied),
         cmocka_unit_test(replies_of_many_pieces),
+        cmocka_unit_test(replies_that_lie_about_their_length),
         cmocka_unit_test(a_large_message_waits_for_its_grant),
         cmocka_unit_test(a_grant_opens_the_window_for_all_at_once),
+        cmocka_unit_test(the_connection_s_credit_never_ends),
         cmocka_unit_test(a_waiting_message_may_be_refused),
         cmocka_unit_test(a_late_grant_is_harmless),
         cmocka_unit_test(the_head_stays_until_the_reply),
@@ -546,6 +599,7 @@ int main(void)
         cmocka_unit_test(an_unknown_method_is_unimplemented),
         cmocka_unit_test(broken_messages_are_refused),
         cmocka_unit_test(headers_without_a_body_carry_no_message),
+        cmocka_unit_test(gone_is_told_once),
         cmocka_unit_test(a_reset_in_the_body_is_told),
         cmocka_unit_test(a_reset_before_the_reply_is_told_and_the_reply_dropped),
         cmocka_unit_test(a_reset_in_the_reply_releases_it_once_unsent_bytes_are_gone),
