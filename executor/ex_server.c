@@ -18,6 +18,9 @@
 #include "ex_process.h"
 #include "ex_slice_cpu.h"
 
+/* What the loop waits for, as bits. */
+enum { SIGNALS = 1, POOL = 2, LINK = 4 };
+
 enum phase { LOADING, SERVING, DRAINING, ABANDONING, STOPPED };
 
 enum {
@@ -220,9 +223,9 @@ static sl_status make_jobs(struct ex_server *s)
     return ex_jobs_create(&sl_alloc_malloc, &conf, s->catalog, &s->report, &s->workers, &s->jobs);
 }
 
-static bool watch(const struct ex_server *s, int fd)
+static bool watch(const struct ex_server *s, int fd, uint32_t bit)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = bit};
     return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -264,8 +267,8 @@ static bool make_parts(struct ex_server *s, struct sl_error *err)
         st = make_link(s);
     if (st == SL_OK)
         st = make_jobs(s);
-    if (st == SL_OK &&
-        (!watch(s, s->signals) || !watch(s, ex_pool_fd(s->pool)) || !watch(s, ex_link_fd(s->link))))
+    if (st == SL_OK && (!watch(s, s->signals, SIGNALS) || !watch(s, ex_pool_fd(s->pool), POOL) ||
+                        !watch(s, ex_link_fd(s->link), LINK)))
         st = SL_EIO;
     if (st != SL_OK)
         sl_error_set(err, SL_REASON_INTERNAL, "the executor cannot be set up: %s",
@@ -408,20 +411,22 @@ static int wait_ms(const struct ex_server *s)
     return ms < 60000 ? (int)ms : 60000;
 }
 
-/* True: there is more to do at once. */
-static bool turn(struct ex_server *s)
+/* ready: bits of what has something. Returns bits of what has more, at once. */
+static unsigned turn(struct ex_server *s, unsigned ready)
 {
     s->now = sl_clock_mono(s->clock);
-    take_signals(s);
-    ex_link_receive(s->link, s->now);
-    ex_pool_receive(s->pool, s->now);
+    if (ready & SIGNALS)
+        take_signals(s);
+    ex_link_receive(s->link, ready & LINK, s->now);
+    ex_pool_receive(s->pool, ready & POOL, s->now);
     ex_jobs_tick(s->jobs, s->now);
     ex_pool_tick(s->pool, s->now);
     announce_models(s);
     ex_pool_publish(s->pool);
     const bool has_mail = ex_link_flush(s->link, s->now);
     advance_end(s);
-    return !ex_pool_sleep(s->pool) || has_mail;
+    const unsigned more = has_mail ? LINK : 0;
+    return ex_pool_sleep(s->pool) ? more : more | POOL;
 }
 
 static void log_end(const struct ex_server *s)
@@ -436,19 +441,27 @@ static void log_end(const struct ex_server *s)
            SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions));
 }
 
+/* Waits, unless there is more to do; adds what is ready. False: waiting is not possible. */
+static bool wait_for_more(const struct ex_server *s, unsigned more, unsigned *out_ready)
+{
+    struct epoll_event events[4];
+    const int n = epoll_wait(s->epoll, events, SL_ARRAY_LEN(events), more ? 0 : wait_ms(s));
+    *out_ready = more;
+    for (int i = 0; i < n; i++)
+        *out_ready |= events[i].data.u32;
+    return n >= 0 || errno == EINTR;
+}
+
 void ex_server_run(struct ex_server *s)
 {
-    struct epoll_event events[8];
+    unsigned ready = SIGNALS | POOL | LINK;
     s->now = sl_clock_mono(s->clock);
     s->phase_ends_at = sl_sat_add(s->now, s->conf->worker.hello_wait_ns);
     sl_log(SL_LOG_INFO, "starting", SL_S("node", s->conf->node),
            SL_U("models", ex_catalog_count(s->catalog)), SL_U("slices", s->slice_count));
     for (;;) {
-        const bool has_more = turn(s);
-        if (s->phase == STOPPED)
-            break;
-        if (epoll_wait(s->epoll, events, SL_ARRAY_LEN(events), has_more ? 0 : wait_ms(s)) < 0 &&
-            errno != EINTR)
+        const unsigned more = turn(s, ready);
+        if (s->phase == STOPPED || !wait_for_more(s, more, &ready))
             break;
     }
     log_end(s);

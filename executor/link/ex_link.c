@@ -13,6 +13,9 @@
 
 enum state { DOWN, GREETING, UP };
 
+/* Sockets as tags of events, and as bits. */
+enum { CONTROL = 1, BULK = 2 };
+
 enum {
     MESSAGE_SLACK = 4096,
     ARENA_FIRST_BYTES = 64 << 10,
@@ -39,6 +42,8 @@ struct ex_link {
     int epoll;
     struct ex_link_socket control;
     struct ex_link_socket bulk;
+    unsigned touched;       /* sockets that were used since their events were last read */
+    unsigned readable;      /* those that had something then */
     struct sl_arena arena;  /* of one message */
     struct sl_buf batch;    /* NodeBatch under construction; empty: nothing to say */
     struct sl_buf gathered; /* payload of a result with several outputs */
@@ -138,6 +143,7 @@ static void send_batch(struct ex_link *l)
 {
     if (l->batch.len == 0)
         return;
+    l->touched |= CONTROL;
     if (zmq_send(l->control.zmq, l->batch.data, l->batch.len, ZMQ_DONTWAIT) < 0)
         l->broken = "the gateway does not read";
     l->stats.messages_up++;
@@ -255,13 +261,13 @@ static uint64_t random_session(void)
     return session;
 }
 
-static sl_status open_socket(struct ex_link *l, struct ex_link_socket *s, const char *endpoint,
-                             const char *letter, int high_water)
+static sl_status open_socket(struct ex_link *l, struct ex_link_socket *s, uint32_t tag,
+                             const char *endpoint, int high_water)
 {
     char routing_id[128];
     snprintf(routing_id, sizeof(routing_id), "%.63s/%016llx/%s", l->conf.hello.node,
-             (unsigned long long)l->session, letter);
-    return ex_link_socket_open(s, l->context, l->epoll, endpoint, routing_id,
+             (unsigned long long)l->session, tag == CONTROL ? "c" : "b");
+    return ex_link_socket_open(s, l->context, l->epoll, tag, endpoint, routing_id,
                                EX_LINK_MESSAGE_MAX + MESSAGE_SLACK, high_water);
 }
 
@@ -280,9 +286,9 @@ static void open_session(struct ex_link *l, sl_mono_ns now)
 {
     l->session = random_session();
     l->opened_at = now;
-    sl_status st = open_socket(l, &l->control, l->conf.control, "c", CONTROL_HIGH_WATER);
+    sl_status st = open_socket(l, &l->control, CONTROL, l->conf.control, CONTROL_HIGH_WATER);
     if (st == SL_OK)
-        st = open_socket(l, &l->bulk, l->conf.bulk, "b", BULK_HIGH_WATER);
+        st = open_socket(l, &l->bulk, BULK, l->conf.bulk, BULK_HIGH_WATER);
     if (st == SL_OK)
         st = send_hello(l);
     if (st == SL_OK) {
@@ -352,6 +358,7 @@ static void introduce_bulk(struct ex_link *l)
 {
     const struct ex_bulk_header h = {.session = l->session};
     uint8_t header[EX_BULK_HEADER_MAX];
+    l->touched |= BULK;
     if (zmq_send(l->bulk.zmq, header, ex_link_write_bulk(&h, header), ZMQ_SNDMORE | ZMQ_DONTWAIT) <
             0 ||
         zmq_send(l->bulk.zmq, "", 0, ZMQ_DONTWAIT) < 0)
@@ -556,15 +563,42 @@ static void look_at_clock(struct ex_link *l, sl_mono_ns now)
         open_session(l, now);
 }
 
-void ex_link_receive(struct ex_link *l, sl_mono_ns now)
+/* Which sockets have something to say, and whether a connection broke. */
+static unsigned ready_sockets(struct ex_link *l, bool *out_was_cut)
 {
-    for (int i = 0; i < RECEIVE_MAX && receive_control(l, now); i++)
+    struct epoll_event events[4];
+    unsigned ready = l->readable;
+    *out_was_cut = false;
+    const int n = epoll_wait(l->epoll, events, SL_ARRAY_LEN(events), 0);
+    for (int i = 0; i < n; i++) {
+        const uint32_t tag = events[i].data.u32;
+        if (tag == (CONTROL | EX_LINK_MONITOR))
+            *out_was_cut = ex_link_socket_was_cut(&l->control) || *out_was_cut;
+        else if (tag == (BULK | EX_LINK_MONITOR))
+            *out_was_cut = ex_link_socket_was_cut(&l->bulk) || *out_was_cut;
+        else
+            ready |= tag;
+    }
+    return ready;
+}
+
+static void receive_all(struct ex_link *l, sl_mono_ns now)
+{
+    bool was_cut;
+    const unsigned ready = ready_sockets(l, &was_cut);
+    l->touched |= ready;
+    for (int i = 0; (ready & CONTROL) && i < RECEIVE_MAX && receive_control(l, now); i++)
         ;
-    for (int i = 0; i < RECEIVE_MAX && receive_bulk(l, now); i++)
+    for (int i = 0; (ready & BULK) && i < RECEIVE_MAX && receive_bulk(l, now); i++)
         ;
-    const bool was_cut = ex_link_socket_was_cut(&l->control);
-    if (ex_link_socket_was_cut(&l->bulk) || was_cut)
+    if (was_cut)
         lose_gateway(l, "the connection broke", now);
+}
+
+void ex_link_receive(struct ex_link *l, bool is_ready, sl_mono_ns now)
+{
+    if (is_ready)
+        receive_all(l, now);
     look_at_clock(l, now);
 }
 
@@ -589,6 +623,27 @@ static void put_taken(struct ex_link *l)
         give_up_if(l, ex_link_put_bulk_taken(&l->batch, l->taken_bytes));
 }
 
+static void send_bulk(struct ex_link *l)
+{
+    const uint64_t before = l->out.sent_bytes;
+    if (!l->out.items)
+        return;
+    l->touched |= BULK;
+    ex_bulk_out_send(&l->out, l->bulk.zmq, l->session);
+    l->stats.bulk_bytes_up += l->out.sent_bytes - before;
+}
+
+/* What arrived while a socket was used may have used up its signal. */
+static void read_events(struct ex_link *l)
+{
+    l->readable &= ~l->touched;
+    if ((l->touched & CONTROL) && ex_link_socket_is_readable(&l->control))
+        l->readable |= CONTROL;
+    if ((l->touched & BULK) && ex_link_socket_is_readable(&l->bulk))
+        l->readable |= BULK;
+    l->touched = 0;
+}
+
 bool ex_link_flush(struct ex_link *l, sl_mono_ns now)
 {
     if (l->state == UP) {
@@ -596,14 +651,12 @@ bool ex_link_flush(struct ex_link *l, sl_mono_ns now)
             put_heartbeat(l, now);
         put_taken(l);
         send_batch(l);
-        const uint64_t before = l->out.sent_bytes;
-        ex_bulk_out_send(&l->out, l->bulk.zmq, l->session);
-        l->stats.bulk_bytes_up += l->out.sent_bytes - before;
+        send_bulk(l);
     }
     if (l->broken)
         lose_gateway(l, l->broken, now);
-    const bool has_control = ex_link_socket_is_readable(&l->control); /* asking both rearms both */
-    return ex_link_socket_is_readable(&l->bulk) || has_control;
+    read_events(l);
+    return l->readable != 0;
 }
 
 static sl_mono_ns earlier(sl_mono_ns a, sl_mono_ns b)

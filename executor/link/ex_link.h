@@ -69,8 +69,9 @@ void ex_link_destroy(struct ex_link *l, int linger_ms);
 void ex_link_start(struct ex_link *l, sl_mono_ns now);
 /* An epoll descriptor that is readable when ex_link_receive has something to do. */
 int ex_link_fd(const struct ex_link *l);
-/* Takes what has arrived, and looks at the clock. */
-void ex_link_receive(struct ex_link *l, sl_mono_ns now);
+/* Takes what has arrived, if is_ready (the descriptor is, or the last flush said so), and looks at the
+ * clock. */
+void ex_link_receive(struct ex_link *l, bool is_ready, sl_mono_ns now);
 /* Sends what was reported. True: more has arrived meanwhile, come back without waiting. */
 bool ex_link_flush(struct ex_link *l, sl_mono_ns now);
 sl_mono_ns ex_link_next_at(const struct ex_link *l);

@@ -40,15 +40,15 @@ static void *open_monitor(void *context, void *socket)
     return NULL;
 }
 
-static bool watch(int epoll, void *socket, int *out_fd)
+static bool watch(int epoll, uint32_t tag, void *socket, int *out_fd)
 {
     size_t bytes = sizeof(*out_fd);
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
     return zmq_getsockopt(socket, ZMQ_FD, out_fd, &bytes) == 0 &&
            epoll_ctl(epoll, EPOLL_CTL_ADD, *out_fd, &event) == 0;
 }
 
-sl_status ex_link_socket_open(struct ex_link_socket *s, void *context, int epoll,
+sl_status ex_link_socket_open(struct ex_link_socket *s, void *context, int epoll, uint32_t tag,
                               const char *endpoint, const char *routing_id, int64_t message_max,
                               int high_water)
 {
@@ -57,9 +57,10 @@ sl_status ex_link_socket_open(struct ex_link_socket *s, void *context, int epoll
     if (!s->zmq)
         return SL_ENOMEM;
     s->monitor = open_monitor(context, s->zmq);
-    const bool is_ready = s->monitor && watch(epoll, s->monitor, &s->monitor_fd) &&
+    const bool is_ready = s->monitor &&
+                          watch(epoll, tag | EX_LINK_MONITOR, s->monitor, &s->monitor_fd) &&
                           set_options(s->zmq, routing_id, message_max, high_water) &&
-                          watch(epoll, s->zmq, &s->fd);
+                          watch(epoll, tag, s->zmq, &s->fd);
     if (is_ready && zmq_connect(s->zmq, endpoint) == 0)
         return SL_OK;
     ex_link_socket_close(s, 0);

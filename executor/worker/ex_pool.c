@@ -173,10 +173,10 @@ static void take_all_results(struct ex_pool *p)
     }
 }
 
-void ex_pool_receive(struct ex_pool *p, sl_mono_ns now)
+void ex_pool_receive(struct ex_pool *p, bool is_ready, sl_mono_ns now)
 {
     struct epoll_event events[EVENTS_OF_A_TURN];
-    const int n = epoll_wait(p->epoll, events, EVENTS_OF_A_TURN, 0);
+    const int n = is_ready ? epoll_wait(p->epoll, events, EVENTS_OF_A_TURN, 0) : 0;
     for (int i = 0; i < n; i++)
         on_event(p, events[i].data.u64, now);
     take_all_results(p);

@@ -75,7 +75,8 @@ SL_MUST_CHECK sl_status ex_pool_create(const struct sl_alloc *alloc,
 void ex_pool_destroy(struct ex_pool *p);
 
 int ex_pool_fd(const struct ex_pool *p);
-void ex_pool_receive(struct ex_pool *p, sl_mono_ns now);
+/* is_ready: the descriptor is. The rings of working workers are looked at in any case. */
+void ex_pool_receive(struct ex_pool *p, bool is_ready, sl_mono_ns now);
 void ex_pool_reap(struct ex_pool *p, sl_mono_ns now); /* on SIGCHLD */
 void ex_pool_tick(struct ex_pool *p,
                   sl_mono_ns now); /* starts what is due, ends what loads too long */

@@ -6,7 +6,7 @@
 #include "ex_pool_int.h"
 #include "sl_text.h"
 
-enum { CRASH_PAUSE_MS = 100, CRASH_PAUSE_DOUBLINGS = 6 };
+enum { CRASH_PAUSE_MS = 100, CRASH_PAUSE_DOUBLINGS = 4 };
 
 /* ---- start */
 

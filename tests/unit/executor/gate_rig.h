@@ -121,6 +121,8 @@ void gate_send_chunk(struct gate *g, uint64_t lease, uint64_t offset, uint64_t t
 
 /* Process ids of the executor's living workers; their number. */
 size_t gate_workers(const struct gate *g, pid_t pids[], size_t room);
+/* Is that process still a worker of this rig? Numbers are used again. */
+bool gate_is_alive(const struct gate *g, pid_t pid);
 int64_t gate_now_ms(void);
 
 #endif

@@ -385,6 +385,85 @@ static void test_cancel_before_and_after_the_start(void **state)
     gate_finish(&gate);
 }
 
+/* Calls of all kinds, workers killed under them, some cancelled: each one ends exactly once, and what
+ * the executor holds does not grow. */
+struct storm {
+    unsigned ends[3001]; /* by lease */
+    unsigned open[2];    /* by slice */
+    unsigned open_count, crashed, succeeded;
+};
+
+static void storm_take(struct storm *s, const struct gate_event *e)
+{
+    if (e->kind != GATE_RESULT && e->kind != GATE_RETURNED)
+        return;
+    assert_in_range(e->lease, 1, 3000);
+    assert_int_equal(s->ends[e->lease]++, 0);
+    s->open[e->lease % 2]--;
+    s->open_count--;
+    s->crashed += strcmp(e->reason, "MODEL_ERROR") == 0;
+    s->succeeded += e->kind == GATE_RESULT && e->reason[0] == '\0';
+}
+
+static void kill_one_worker(unsigned which)
+{
+    pid_t pids[16];
+    const size_t count = gate_workers(&gate, pids, 16);
+    if (count > 0)
+        kill(pids[which % count], SIGKILL);
+}
+
+static void storm_call(struct storm *s, uint64_t lease, const uint8_t *bytes)
+{
+    const struct gate_call call = {.lease = lease,
+                                   .slice = (uint32_t)(lease % 2),
+                                   .model = lease % 3 ? "echo" : "fake",
+                                   .bytes = bytes,
+                                   .len = lease % 50 == 0 ? 100000 : 64,
+                                   .run = lease % 3 ? NULL : "1ms",
+                                   .crash = lease % 300 == 0 ? "segv" : NULL};
+    gate_dispatch(&gate, &call);
+    s->open[lease % 2]++;
+    s->open_count++;
+    if (lease % 17 == 0)
+        gate_cancel(&gate, lease);
+}
+
+static void test_a_storm(void **state)
+{
+    static struct storm s;
+    uint8_t *bytes = random_bytes(1 << 20);
+    int64_t kill_at = gate_now_ms() + 100;
+    unsigned kills = 0;
+    (void)state;
+    start("");
+    const size_t descriptors = open_descriptors();
+    const int64_t end = gate_now_ms() + 3 * GATE_WAIT_MS;
+    memset(&s, 0, sizeof(s));
+    for (uint64_t lease = 1; lease <= 3000 || s.open_count > 0;) {
+        assert_true(gate_now_ms() < end);
+        while (lease <= 3000 && s.open[lease % 2] < 20)
+            storm_call(&s, lease++, bytes);
+        storm_take(&s, gate_next(&gate, 5));
+        while (gate.taken < gate.queued)
+            storm_take(&s, gate_next(&gate, 0));
+        if (kills < 25 && gate_now_ms() >= kill_at) { /* they come back more and more slowly */
+            kills++;
+            kill_one_worker((unsigned)lease);
+            kill_at = gate_now_ms() + 30;
+        }
+    }
+    for (size_t lease = 1; lease <= 3000; lease++)
+        assert_int_equal(s.ends[lease], 1);
+    assert_true(s.crashed > 0);
+    assert_true(s.succeeded > 2000);
+    for (uint64_t i = 0; i < 4; i++)
+        expect_serving(5000 + i, i % 2, i / 2 ? "echo" : "fake");
+    assert_in_range(open_descriptors(), 1, descriptors + 2);
+    free(bytes);
+    gate_finish(&gate);
+}
+
 /* ---- the gateway's end */
 
 static void test_a_silent_gateway_is_left(void **state)
@@ -513,7 +592,7 @@ static void test_workers_die_with_a_killed_executor(void **state)
     kill(gate.pid, SIGKILL);
     gate_wait_end(&gate);
     for (size_t i = 0; i < count; i++) {
-        for (const int64_t end = gate_now_ms() + GATE_WAIT_MS; kill(pids[i], 0) == 0;) {
+        for (const int64_t end = gate_now_ms() + GATE_WAIT_MS; gate_is_alive(&gate, pids[i]);) {
             assert_true(gate_now_ms() < end);
             gate_next(&gate, 5);
         }
@@ -551,6 +630,7 @@ int main(void)
         process_test(test_crashes_of_every_kind_are_named),
         process_test(test_a_call_over_its_limit_is_ended),
         process_test(test_cancel_before_and_after_the_start),
+        process_test(test_a_storm),
         process_test(test_a_silent_gateway_is_left),
         process_test(test_a_refused_node_asks_again),
         process_test(test_noise_is_dropped),
@@ -558,5 +638,6 @@ int main(void)
         process_test(test_a_second_sigterm_ends_at_once),
         process_test(test_workers_die_with_a_killed_executor),
     };
+    setvbuf(stdout, NULL, _IOLBF, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
