@@ -172,7 +172,6 @@ sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struc
     slice->expected_us = sl_sat_add(slice->expected_us, lease->expected_us);
     slice->last_model = m;
     slice->last_used_at = now;
-    m->call_count++;
     *out = lease;
     return SL_OK;
 }

@@ -59,7 +59,7 @@ struct gw_fleet_model {
     char last_node[GW_FLEET_NODE_NAME_MAX + 1]; /* that left it without a node; "": none did */
     uint64_t samples;
     int64_t mean_exec_us;
-    uint64_t call_count;
+    uint64_t call_count; /* started; the flow counts */
 };
 
 struct gw_fleet_lease;

@@ -450,6 +450,7 @@ void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         return;
     move(f, c, GW_CALL_RUNNING);
     c->started_at = now;
+    c->model->call_count++;
     if (!arm(f, c))
         fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
 }
