@@ -126,6 +126,7 @@ static void a_call_goes_from_open_to_its_reply(void **state SL_UNUSED)
         assert_string_equal(trailer(e, "sluice-node"), "n1");
         assert_int_equal(w.releases, 0); /* not before it was sent */
         assert_int_equal(gw_flow_ended(w.flow, SL_REASON_OK), 1);
+        assert_int_equal(gw_fleet_find(gw_flow_fleet(w.flow), sl_span_str("m"))->call_count, 1);
         assert_int_equal(atomic_load(&body->references), 1); /* the flow has let it go */
         gw_body_release(body);
         fake_leave(&w, e);
@@ -670,6 +671,7 @@ static void a_returned_call_takes_its_old_place(void **state SL_UNUSED)
         assert_int_equal(w.sent_count, i + 2);
         assert_string_equal(w.sent[i + 1].call_id, id); /* before the one that came later */
     }
+    assert_int_equal(gw_fleet_find(gw_flow_fleet(w.flow), sl_span_str("m"))->call_count, 0);
     fake_returned(&w, n, w.sent[3].lease);
     assert_replied(first, SL_REASON_NO_CAPACITY, "executors gave the call back more than 3 times");
     gw_flow_end_all(w.flow, w.now);

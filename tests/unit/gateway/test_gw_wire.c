@@ -1,0 +1,237 @@
+/* test_gw_wire.c - the small public messages, read back by protobuf-c; names that it would cut are refused. */
+#include "gw_wire.h"
+
+#include "gw_pb.h"
+#include "inference/inference.pb-c.h"
+#include "sl_test.h"
+#include "sluice/v1/admin.pb-c.h"
+
+static const struct gw_wire_port *const wire = &gw_wire_port;
+
+/* Two nodes: n1 with m and a model that is broken, n2 with m; m has run twice. */
+struct rig {
+    struct sl_arena arena;
+    struct gw_fleet *fleet;
+};
+
+static void join(struct rig *r, const char *name, const struct gw_model_spec *models, size_t count)
+{
+    struct gw_hello_slice slices[2] = {{1, "gpu0", "mig", 1 << 30, 500},
+                                       {2, "gpu0", "mig", 7, 250}};
+    struct gw_hello hello = {.session = 1,
+                             .name = name,
+                             .version = "0.1",
+                             .slice_backlog_max = 4,
+                             .slices = slices,
+                             .slice_count = 2,
+                             .models = (struct gw_model_spec *)(uintptr_t)models,
+                             .model_count = count};
+    struct gw_fleet_node *node;
+    struct sl_error err;
+    assert_ok(gw_fleet_join(r->fleet, &hello, SL_NS_PER_S, &node, &err));
+}
+
+static void begin(struct rig *r)
+{
+    static const struct gw_fleet_conf conf = {
+        .max_nodes = 4, .max_models = 4, .max_leases = 4, .feed_ahead_us = 1, .feed_ahead_max = 1};
+    static const struct gw_tensor_spec in = {"IN", SL_DTYPE_BF16, {-1, 4}, 2};
+    static const struct gw_tensor_spec out = {"OUT", SL_DTYPE_BYTES, {0}, 0};
+    const struct gw_model_spec models[2] = {{.name = "m",
+                                             .version = "3",
+                                             .engine = "onnx",
+                                             .inputs = &in,
+                                             .input_count = 1,
+                                             .outputs = &out,
+                                             .output_count = 1,
+                                             .duration_us = 5000,
+                                             .max_duration_us = 7000,
+                                             .problem = ""},
+                                            {.name = "bad",
+                                             .version = "1",
+                                             .engine = "onnx",
+                                             .duration_us = 1,
+                                             .max_duration_us = 1,
+                                             .problem = "model.yaml:2: no file"}};
+    sl_arena_init(&r->arena, &sl_alloc_malloc, 1 << 20);
+    assert_ok(gw_fleet_create(&sl_alloc_malloc, &conf, &r->fleet));
+    join(r, "n1", models, 2);
+    join(r, "n2", models, 1);
+    struct gw_fleet_model *m = gw_fleet_find(r->fleet, sl_span_str("m"));
+    struct gw_fleet_lease *lease;
+    for (int64_t us = 100; us <= 300; us += 200) {
+        assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m), m, 1, 1, &lease));
+        gw_fleet_end_lease(r->fleet, lease, us, 1);
+    }
+    assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m), m, 1, 1, &lease));
+}
+
+static void end(struct rig *r)
+{
+    gw_fleet_destroy(r->fleet);
+    sl_arena_finish(&r->arena);
+}
+
+static void nodes_are_listed_with_what_they_have(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    struct sl_span got = wire->nodes(&r.arena, r.fleet, 4 * SL_NS_PER_S);
+    Sluice__V1__ListNodesResponse *m =
+        sluice__v1__list_nodes_response__unpack(NULL, got.len, got.data);
+    assert_non_null(m);
+    assert_int_equal(m->n_nodes, 2);
+    const Sluice__V1__ListNodesResponse__Node *n = m->nodes[0];
+    assert_string_equal(n->name, "n1");
+    assert_string_equal(n->version, "0.1");
+    assert_true(n->connected && n->silent_for_ms == 3000 && n->connected_for_ms == 3000);
+    assert_int_equal(n->n_slices, 2);
+    assert_true(n->slices[0]->id == 1 && n->slices[0]->memory_bytes == 1 << 30);
+    assert_true(n->slices[1]->share_thousandths == 250 && !n->slices[1]->busy);
+    assert_string_equal(n->slices[0]->device, "gpu0");
+    assert_string_equal(n->slices[0]->kind, "mig");
+    size_t busy = 0;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++)
+            busy += m->nodes[i]->slices[k]->busy != 0;
+    assert_int_equal(busy, 1);
+    assert_int_equal(n->n_models, 1);
+    assert_string_equal(n->models[0], "m");
+    assert_int_equal(n->n_problems, 1);
+    assert_string_equal(n->problems[0], "bad: model.yaml:2: no file");
+    assert_int_equal(m->nodes[1]->n_problems, 0);
+    sluice__v1__list_nodes_response__free_unpacked(m, NULL);
+    end(&r);
+}
+
+static void models_are_listed_with_their_nodes(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    struct sl_span got = wire->models(&r.arena, r.fleet);
+    Sluice__V1__ListModelsResponse *list =
+        sluice__v1__list_models_response__unpack(NULL, got.len, got.data);
+    assert_non_null(list);
+    assert_int_equal(list->n_models, 1);
+    const Sluice__V1__ListModelsResponse__Model *m = list->models[0];
+    assert_string_equal(m->name, "m");
+    assert_string_equal(m->version, "3");
+    assert_string_equal(m->engine, "onnx");
+    assert_true(m->ready && m->duration_ms == 5 && m->max_duration_ms == 7);
+    assert_string_equal(m->inputs[0], "IN BF16 [-1,4]");
+    assert_string_equal(m->outputs[0], "OUT BYTES []");
+    assert_int_equal(m->n_nodes, 2);
+    assert_string_equal(m->nodes[0], "n1");
+    assert_string_equal(m->nodes[1], "n2");
+    assert_int_equal(m->mean_exec_us, 200);
+    sluice__v1__list_models_response__free_unpacked(list, NULL);
+    end(&r);
+}
+
+static void the_status_has_every_outcome_that_happened(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    uint64_t outcomes[SL_REASON_COUNT] = {0};
+    outcomes[SL_REASON_OK] = 5;
+    outcomes[SL_REASON_INTERNAL] = 2;
+    const struct gw_status_facts facts = {.version = "9.9",
+                                          .uptime_ms = 77,
+                                          .is_draining = true,
+                                          .fleet = gw_fleet_totals(r.fleet),
+                                          .connections = 6,
+                                          .calls_receiving = 1,
+                                          .calls_queued = 2,
+                                          .calls_dispatched = 3,
+                                          .calls_running = 4,
+                                          .outcomes = outcomes};
+    struct sl_span got = wire->status(&r.arena, &facts);
+    Sluice__V1__GetStatusResponse *m =
+        sluice__v1__get_status_response__unpack(NULL, got.len, got.data);
+    assert_non_null(m);
+    assert_string_equal(m->version, "9.9");
+    assert_true(m->uptime_ms == 77 && m->draining && !m->ready);
+    assert_true(m->nodes == 2 && m->slices == 4 && m->slices_busy == 1 && m->models == 1);
+    assert_true(m->connections == 6 && m->calls_receiving == 1 && m->calls_queued == 2 &&
+                m->calls_dispatched == 3 && m->calls_running == 4);
+    assert_int_equal(m->n_outcomes, 2);
+    assert_string_equal(m->outcomes[0]->reason, "OK");
+    assert_int_equal(m->outcomes[0]->calls, 5);
+    assert_string_equal(m->outcomes[1]->reason, "INTERNAL");
+    sluice__v1__get_status_response__free_unpacked(m, NULL);
+    end(&r);
+}
+
+static void a_models_name_and_version_are_found(void **state SL_UNUSED)
+{
+    uint8_t bytes[64], *p = bytes;
+    struct sl_span name, version;
+    assert_true(wire->decode_model(sl_span_of("", 0), &name, &version));
+    assert_true(name.len == 0 && version.len == 0);
+    p = gw_pb_put_bytes(p, 2, sl_span_str("1"));
+    p = gw_pb_put_bytes(p, 9, sl_span_str("later"));
+    p = gw_pb_put_bytes(p, 1, sl_span_str("m\xc3\xa9"));
+    assert_true(wire->decode_model(sl_span_of(bytes, (size_t)(p - bytes)), &name, &version));
+    assert_span_text(name, "m\xc3\xa9");
+    assert_span_text(version, "1");
+    assert_false(wire->decode_model(sl_span_of(bytes, (size_t)(p - bytes) - 1), &name, &version));
+    assert_false(wire->decode_model(sl_span_of("\x0a\x03m\0x", 5), &name, &version));
+    assert_false(wire->decode_model(sl_span_of("\x0a\x01\xff", 3), &name, &version));
+    assert_false(wire->decode_model(sl_span_of("\x08\x01", 2), &name, &version));
+}
+
+typedef struct sl_span (*encoder)(struct rig *r);
+
+static struct sl_span encode_nodes(struct rig *r)
+{
+    return wire->nodes(&r->arena, r->fleet, 1);
+}
+
+static struct sl_span encode_models(struct rig *r)
+{
+    return wire->models(&r->arena, r->fleet);
+}
+
+static struct sl_span encode_metadata(struct rig *r)
+{
+    return wire->model_metadata(&r->arena, &gw_fleet_find(r->fleet, sl_span_str("m"))->spec);
+}
+
+static struct sl_span encode_live(struct rig *r)
+{
+    return wire->server_live(&r->arena);
+}
+
+/* Whatever the arena holds: the whole message, or nothing. */
+static void without_memory_there_is_no_half_message(void **state SL_UNUSED)
+{
+    static const encoder encoders[] = {encode_nodes, encode_models, encode_metadata, encode_live};
+    for (size_t i = 0; i < SL_ARRAY_LEN(encoders); i++) {
+        struct rig r;
+        begin(&r);
+        size_t whole = encoders[i](&r).len;
+        assert_true(whole > 0);
+        for (size_t max = 0;; max += 8) {
+            sl_arena_finish(&r.arena);
+            sl_arena_init(&r.arena, &sl_alloc_malloc, max);
+            struct sl_span got = encoders[i](&r);
+            if (got.data != NULL) {
+                assert_int_equal(got.len, whole);
+                break;
+            }
+        }
+        end(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nodes_are_listed_with_what_they_have),
+        cmocka_unit_test(models_are_listed_with_their_nodes),
+        cmocka_unit_test(the_status_has_every_outcome_that_happened),
+        cmocka_unit_test(a_models_name_and_version_are_found),
+        cmocka_unit_test(without_memory_there_is_no_half_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
