@@ -2,8 +2,8 @@
  *
  * Life     The net side makes an exchange when a request's headers are complete and posts GW_EV_OPEN.
  *          From then on the flow side has it too, until flow posts GW_TO_NET_REPLY, exactly once for
- *          each exchange, whatever happened. The net side frees or recycles it when that has arrived and
- *          its HTTP/2 stream is closed. Neither side touches it after its last word.
+ *          each exchange, whatever happened. When that has arrived and the HTTP/2 stream is closed, net says
+ *          SENT; when flow's handler of SENT has returned, the exchange is net's alone and is recycled.
  *
  *              net                                    flow
  *               | ---- OPEN (req) ---------------------> |   who is it, may it go on?
