@@ -15,6 +15,8 @@
  *          gw_front_take directly, and gw_front_flush delivers before it returns.
  * Memory   Exchanges belong to the front's pool (recycled, at most conf.exchanges_kept kept idle). Their
  *          number is bounded by max_connections * 2 * max_streams.
+ * Signals  Blocked on the front's own thread. As a guest it needs SIGPIPE to be ignored: libuv writes to sockets
+ *          that the peer may have closed.
  * Time     Read once per loop turn from conf.clock.
  */
 #ifndef GW_FRONT_H

@@ -162,6 +162,7 @@ static void start_fronts(struct echo *e, unsigned long threads, uint16_t port)
 static void watch_signals(struct echo *e)
 {
     e->term.data = e->interrupt.data = e;
+    signal(SIGPIPE, SIG_IGN);
     uv_signal_init(&e->loop, &e->term);
     uv_signal_init(&e->loop, &e->interrupt);
     uv_signal_start(&e->term, on_signal, SIGTERM);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -577,6 +578,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read_is_not_read),
         cmocka_unit_test(errors_of_create),
     };
+    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 31 + i / 256);
     return cmocka_run_group_tests(tests, NULL, NULL);
