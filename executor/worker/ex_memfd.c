@@ -1,13 +1,15 @@
 /* ex_memfd.c - sealed memfds: made, frozen, checked, mapped. */
 #include "ex_memfd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
+enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW, SEAL_TRIES = 100 };
 
 static int make(const char *label, uint64_t bytes)
 {
@@ -48,10 +50,24 @@ sl_status ex_memfd_create(const char *label, uint64_t bytes, int *out_fd, void *
     return SL_OK;
 }
 
+/* The kernel refuses with EBUSY while it holds a page for a moment itself, say to move it. */
+static bool seal_writes(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int tries = 0; tries < SEAL_TRIES; tries++) {
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+            return true;
+        if (errno != EBUSY)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 sl_status ex_memfd_freeze(int fd, void *map_start, uint64_t bytes)
 {
     munmap(map_start, (size_t)bytes);
-    return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0 ? SL_OK : SL_ENOMEM;
+    return seal_writes(fd) ? SL_OK : SL_ENOMEM;
 }
 
 sl_status ex_memfd_guard(int fd)
