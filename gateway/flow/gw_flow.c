@@ -1,5 +1,7 @@
 #include "gw_flow.h"
 
+#include <utlist.h>
+
 #include "gw_call.h"
 #include "gw_sched.h"
 #include "sl_log.h"
@@ -127,6 +129,28 @@ void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct s
 
 /* ---- nodes */
 
+/* Ends the calls that wait for a model as it was: no node will ever have that again. The model goes with the
+ * last of them. */
+static void end_calls_of(struct gw_flow *f, struct gw_fleet_model *m)
+{
+    struct sl_error err;
+    sl_error_set(&err, SL_REASON_NO_CAPACITY,
+                 "model '%s' was changed or removed while the call waited for it; send it again",
+                 m->spec.name);
+    for (size_t left = m->pool.count; left > 0; left--)
+        gw_call_fail(f, SL_CONTAINER_OF(m->pool.head, struct gw_call, queue_item), &err);
+}
+
+static void end_orphans(struct gw_flow *f)
+{
+    struct gw_pool *pool, *next;
+    DL_FOREACH_SAFE (f->queue.waiting, pool, next) {
+        struct gw_fleet_model *m = SL_CONTAINER_OF(pool, struct gw_fleet_model, pool);
+        if (!m->is_current)
+            end_calls_of(f, m);
+    }
+}
+
 bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now,
                       struct gw_fleet_node **out, struct sl_error *err)
 {
@@ -138,6 +162,7 @@ bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_n
         return false;
     }
     f->is_stuck = false;
+    end_orphans(f);
     sl_log(SL_LOG_INFO, "node connected", SL_S("node", hello->name),
            SL_U("slices", hello->slice_count), SL_U("models", hello->model_count));
     for (size_t i = 0; i < (*out)->offer_count; i++)

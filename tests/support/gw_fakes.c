@@ -8,7 +8,7 @@
 
 void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
 {
-    *w = (struct fake_world){.alloc = alloc, .now = 1000 * SL_NS_PER_S};
+    *w = (struct fake_world){.alloc = alloc, .now = 1000 * SL_NS_PER_S, .version = "1"};
     w->conf = (struct gw_flow_conf){
         .version = "test",
         .max_calls = 32,
@@ -193,7 +193,7 @@ struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t s
     static const struct gw_tensor_spec in = {"IN", SL_DTYPE_FP32, {-1}, 1};
     static const struct gw_tensor_spec out = {"OUT", SL_DTYPE_FP32, {-1}, 1};
     struct gw_model_spec spec = {.name = model,
-                                 .version = "1",
+                                 .version = w->version,
                                  .engine = "fake",
                                  .inputs = &in,
                                  .input_count = 1,

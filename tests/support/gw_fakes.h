@@ -54,6 +54,7 @@ struct fake_world {
     size_t cancel_count;
     unsigned releases; /* of payloads that were handed over */
     uint64_t sessions;
+    const char *version; /* of the models that nodes announce; "1" */
 };
 
 void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc);

@@ -206,6 +206,37 @@ static void calls_wait_for_their_node(void **state SL_UNUSED)
     finish(&w);
 }
 
+/* They were checked against what no node has any more. */
+static void calls_that_wait_for_a_changed_model_end(void **state SL_UNUSED)
+{
+    for (int is_removed = 0; is_removed <= 1; is_removed++) {
+        struct fake_world w;
+        struct fake_exchange *e[3];
+        begin(&w);
+        start(&w);
+        struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+        for (int i = 0; i < 3; i++) /* one was sent, but not started */
+            e[i] = fake_call(&w, request());
+        gw_flow_on_lost(w.flow, n, "test", w.now);
+        fake_turn(&w);
+        assert_int_equal(in_state(&w, GW_CALL_QUEUED), 3);
+        w.version = "2";
+        n = fake_join(&w, "n1", 1, is_removed ? "other" : "m");
+        for (int i = 0; i < 3; i++)
+            assert_replied(e[i], SL_REASON_NO_CAPACITY,
+                           "model 'm' was changed or removed while the call waited for it; send it "
+                           "again");
+        struct fake_exchange *after = fake_call(&w, request());
+        if (is_removed) {
+            assert_replied(after, SL_REASON_MODEL_NOT_FOUND, NULL);
+        } else {
+            fake_result(&w, n, w.sent[w.sent_count - 1].lease, false);
+            assert_good_reply(after);
+        }
+        finish(&w);
+    }
+}
+
 /* ---- refused when it opens */
 
 static void assert_refused_at_open(struct gw_request *headers, enum sl_reason reason,
@@ -1077,6 +1108,7 @@ int main(void)
         cmocka_unit_test(what_a_call_asks_for_reaches_the_node),
         cmocka_unit_test(calls_are_placed_in_the_order_they_came),
         cmocka_unit_test(calls_wait_for_their_node),
+        cmocka_unit_test(calls_that_wait_for_a_changed_model_end),
         cmocka_unit_test(headers_that_cannot_be_served_are_refused_at_once),
         cmocka_unit_test(calls_have_a_limit),
         cmocka_unit_test(the_queue_has_a_limit),
