@@ -188,9 +188,10 @@ static void on_mail(uv_async_t *a)
 
 static void on_link(uv_poll_t *p, int status, int events)
 {
-    (void)p;
+    struct gw_server *s = p->data;
     (void)status;
     (void)events;
+    gw_link_stir(s->link, (size_t)(p - s->link_polls));
 }
 
 static void on_wake(void *ctx, struct gw_front *f)
@@ -412,6 +413,7 @@ static bool watch_link(struct gw_server *s, struct sl_error *err)
     gw_link_fds(s->link, fds);
     for (size_t i = 0; i < GW_LINK_FDS; i++) {
         int rc = uv_poll_init(&s->loop, &s->link_polls[i], fds[i]);
+        s->link_polls[i].data = s;
         if (rc == 0)
             rc = uv_poll_start(&s->link_polls[i], UV_READABLE, on_link);
         if (rc != 0)

@@ -65,6 +65,7 @@ sl_status gw_link_create(const struct gw_link_conf *conf, const struct gw_link_m
         gw_link_destroy(l);
         return SL_EIO;
     }
+    l->control_is_stirred = l->bulk_is_stirred = true;
     *out = l;
     return SL_OK;
 }
@@ -343,12 +344,14 @@ static bool read_one(struct gw_link *l, void *socket, sl_mono_ns now)
 bool gw_link_read(struct gw_link *l, sl_mono_ns now)
 {
     int reads = 0;
-    bool control = true, bulk = true;
+    bool control = l->control_is_stirred, bulk = l->bulk_is_stirred;
     while ((control || bulk) && reads < READ_MAX) {
         control = control && read_one(l, l->control_socket, now);
         bulk = bulk && read_one(l, l->bulk_socket, now);
         reads++;
     }
+    l->control_is_stirred = control;
+    l->bulk_is_stirred = bulk;
     return control || bulk;
 }
 
@@ -361,9 +364,18 @@ static bool is_readable(void *socket)
 
 bool gw_link_has_mail(struct gw_link *l)
 {
-    bool control =
-        is_readable(l->control_socket); /* both are asked: asking rearms the descriptor */
-    return is_readable(l->bulk_socket) || control;
+    /* Asking rearms the descriptor. */
+    l->control_is_stirred = l->control_is_stirred && is_readable(l->control_socket);
+    l->bulk_is_stirred = l->bulk_is_stirred && is_readable(l->bulk_socket);
+    return l->control_is_stirred || l->bulk_is_stirred;
+}
+
+void gw_link_stir(struct gw_link *l, size_t i)
+{
+    if (i == 0)
+        l->control_is_stirred = true;
+    else
+        l->bulk_is_stirred = true;
 }
 
 /* ---- time */

@@ -61,6 +61,8 @@ const char *gw_link_bulk_endpoint(const struct gw_link *l);
 /* Takes in what has come, up to a bound for fairness; true: there is more. */
 bool gw_link_read(struct gw_link *l, sl_mono_ns now);
 bool gw_link_has_mail(struct gw_link *l);
+/* Descriptor i of gw_link_fds became readable. */
+void gw_link_stir(struct gw_link *l, size_t i);
 void gw_link_flush(struct gw_link *l, sl_mono_ns now);
 /* Heartbeats, and nodes that have been silent too long. */
 void gw_link_tick(struct gw_link *l, sl_mono_ns now);

@@ -70,6 +70,8 @@ struct gw_link {
     struct gw_flow *flow;
     void *zmq;
     void *control_socket, *bulk_socket;
+    /* Signalled or used since it last said that it has nothing; asking one costs two system calls. */
+    bool control_is_stirred, bulk_is_stirred;
     char control_endpoint[256], bulk_endpoint[256];
     struct gw_peer *peers; /* by session; at most conf.max_nodes */
     struct sl_arena arena; /* of one message */

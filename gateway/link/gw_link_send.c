@@ -19,9 +19,11 @@ static sl_status open_batch(struct gw_peer *p)
     return p->batch.len > 0 ? SL_OK : gw_link_put_session(&p->batch, p->session);
 }
 
-static sl_status send_frames(void *socket, const struct gw_identity *to, const void *data,
+static sl_status send_frames(struct gw_link *l, const struct gw_identity *to, const void *data,
                              size_t len)
 {
+    void *socket = l->control_socket;
+    l->control_is_stirred = true;
     if (zmq_send(socket, to->bytes, to->len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return errno == EHOSTUNREACH ? SL_ENOENT : SL_EAGAIN;
     return zmq_send(socket, data, len, ZMQ_DONTWAIT) < 0 ? SL_EAGAIN : SL_OK;
@@ -32,7 +34,7 @@ static sl_status send_batch(struct gw_link *l, struct gw_peer *p)
 {
     if (p->batch.len == 0)
         return SL_OK;
-    sl_status s = send_frames(l->control_socket, &p->control, p->batch.data, p->batch.len);
+    sl_status s = send_frames(l, &p->control, p->batch.data, p->batch.len);
     if (s == SL_OK)
         sl_buf_clear(&p->batch);
     return s;
@@ -58,7 +60,7 @@ void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64
     struct sl_buf b;
     sl_buf_init(&b, &sl_alloc_malloc, 4096);
     if (gw_link_put_session(&b, session) == SL_OK && gw_link_put_refuse(&b, text) == SL_OK) {
-        sl_status s = send_frames(l->control_socket, to, b.data, b.len);
+        sl_status s = send_frames(l, to, b.data, b.len);
         (void)s; /* it will ask again */
     }
     sl_buf_finish(&b);
@@ -200,6 +202,7 @@ static sl_status send_chunk(struct gw_link *l, struct gw_peer *p, struct gw_outg
     uint8_t header[GW_BULK_HEADER_MAX];
     size_t header_len = gw_link_write_bulk(&h, header);
     zmq_msg_t m; /* made first: a message that was begun must be ended */
+    l->bulk_is_stirred = true;
     if (zmq_msg_init_data(&m, (void *)(uintptr_t)chunk.data, chunk.len, release_body,
                           gw_body_share(body)) != 0) {
         gw_body_release(body);

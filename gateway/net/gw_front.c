@@ -523,6 +523,8 @@ static void on_mail_to_flow(void *ctx, struct gw_exchange *x, unsigned events)
 void gw_front_take(struct gw_front *f, gw_front_mail_fn on_mail, void *ctx)
 {
     struct take_ctx t = {f, on_mail, ctx};
+    if (f->is_guest)
+        (void)!gw_mail_flush(&f->to_flow); /* of this very turn: nobody needs to be woken for it */
     gw_mail_take(&f->to_flow, on_mail_to_flow, &t);
 }
 

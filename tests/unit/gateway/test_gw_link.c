@@ -86,6 +86,8 @@ static void finish(struct rig *r)
 /* One turn of the server's loop. */
 static void turn(struct rig *r)
 {
+    for (size_t i = 0; i < GW_LINK_FDS; i++)
+        gw_link_stir(r->link, i); /* as if both descriptors were readable */
     gw_link_read(r->link, r->w.now);
     gw_link_tick(r->link, r->w.now);
     fake_turn(&r->w);
