@@ -348,6 +348,14 @@ static void on_stop_signal(struct ex_server *s)
         s->phase = STOPPED;
 }
 
+static void tell_change(void *ctx, const struct sl_conf_key *key)
+{
+    (void)ctx;
+    sl_log(key->reloadable ? SL_LOG_INFO : SL_LOG_WARN,
+           key->reloadable ? "configuration changed" : "change takes effect after a restart",
+           SL_S("key", key->name));
+}
+
 static void on_hangup(struct ex_server *s)
 {
     struct ex_conf fresh;
@@ -356,7 +364,7 @@ static void on_hangup(struct ex_server *s)
     sl_buf_init(&errors, &sl_alloc_malloc, CONFIG_ERRORS_MAX);
     if (ex_conf_load(s->config_path, &fresh, &errors, &owner) == SL_OK) {
         sl_log_set_level((enum sl_log_level)fresh.log_level);
-        sl_log(SL_LOG_INFO, "configuration read again");
+        sl_conf_diff(ex_conf_table, s->conf, &fresh, tell_change, NULL);
         sl_conf_destroy(owner);
     } else {
         const sl_status st = sl_buf_append(&errors, "", 1);

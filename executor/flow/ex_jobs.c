@@ -1,4 +1,8 @@
 /* ex_jobs.c - the story of a job, told in the order in which it happens. */
+/* A table that cannot grow must be an answer to the gateway, not the end of the process. */
+#define HASH_NONFATAL_OOM         1
+#define uthash_nonfatal_oom(task) ((task)->is_orphan = true)
+
 #include "ex_jobs.h"
 
 #include <stdio.h>
@@ -267,6 +271,18 @@ static void wait_for_bulk(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
     DL_APPEND(j->receiving, t);
 }
 
+/* Makes it a job of the node; without memory for that it is gone. */
+static bool enter(struct ex_jobs *j, struct ex_task *t)
+{
+    HASH_ADD(hh, j->by_lease, lease, sizeof(t->lease), t);
+    if (t->is_orphan) { /* uthash_nonfatal_oom */
+        ex_task_destroy(j->alloc, t);
+        return false;
+    }
+    j->lines[t->slice].job_count++;
+    return true;
+}
+
 void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns now)
 {
     struct ex_task *t;
@@ -286,8 +302,10 @@ void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns no
         tell_failure(j, call->lease, &why, false, 0);
         return;
     }
-    HASH_ADD(hh, j->by_lease, lease, sizeof(t->lease), t);
-    j->lines[t->slice].job_count++;
+    if (!enter(j, t)) {
+        tell_returned(j, call->lease, SL_REASON_NO_CAPACITY, "the node has no memory for the call");
+        return;
+    }
     if (t->payload_bytes > 0)
         wait_for_bulk(j, t, now);
     else

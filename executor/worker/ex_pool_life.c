@@ -230,9 +230,8 @@ void ex_pool_on_maybe_gone(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_
     if (w->process.pid == 0 || !ex_process_reap(&w->process))
         return;
     ex_pool_on_control(p, w);
-    const bool was_ready = w->state == EX_POOL_READY || w->was_ready;
-    if (was_ready)
-        ex_pool_take_results(p, w);
+    ex_pool_move(p, w, EX_POOL_ENDING); /* results make room for jobs: not here any more */
+    ex_pool_take_results(p, w);
     const uint64_t started_seq = ex_ring_started(&w->channel.ring, &started_ns);
     (void)ex_output_log_read(&w->output, w->process.output, now);
     ex_output_log_flush(&w->output, now);
