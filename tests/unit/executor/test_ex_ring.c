@@ -25,6 +25,9 @@ static int setup(void **state)
     struct pair *p = calloc(1, sizeof(*p));
     p->ab = aligned_alloc(4096, TOTAL_BYTES);
     p->ba = aligned_alloc(4096, TOTAL_BYTES);
+    assert_true(p->ab != NULL && p->ba != NULL);
+    memset(p->ab, 0, TOTAL_BYTES); /* as a new segment is */
+    memset(p->ba, 0, TOTAL_BYTES);
     ex_ring_format(p->ab, DATA_BYTES);
     ex_ring_format(p->ba, DATA_BYTES);
     assert_ok(ex_ring_attach(&p->a, p->ab, TOTAL_BYTES, p->ba, TOTAL_BYTES));

@@ -260,7 +260,7 @@ static void raw_bytes_need_not_be_there(void **state SL_UNUSED)
     struct peeked p;
     infer_begin(&b, "m");
     infer_input(&b, "A", "UINT8", 1, (const int64_t[]){TENSOR});
-    infer_raw(&b, infer_room(&b, TENSOR), TENSOR);
+    infer_raw(&b, memset(infer_room(&b, TENSOR), 7, TENSOR), TENSOR);
     struct sl_span m = infer_bytes(&b);
     size_t head = m.len - TENSOR + 64;
     uint8_t *part = malloc(head);
