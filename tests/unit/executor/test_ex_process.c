@@ -534,7 +534,7 @@ static void test_sigterm_finishes_what_was_accepted(void **state)
 {
     static const float x[4] = {1, 2, 3, 4};
     const struct gate_call calls[] = {
-        {.lease = 1, .model = "fake", .bytes = x, .len = 16, .run = "300ms"},
+        {.lease = 1, .model = "fake", .bytes = x, .len = 16, .run = "1500ms"},
         {.lease = 2, .model = "fake", .bytes = x, .len = 16},
         {.lease = 3, .model = "echo", .bytes = x, .len = 16}};
     (void)state;
