@@ -180,6 +180,11 @@ static void numbers_that_are_no_duration_are_quoted(void **state SL_UNUSED)
     set_int(begin_param(&b, "sluice_max_wait"), INT64_MIN);
     assert_false(from_params(&b, &asks, &err));
     assert_non_null(strstr(err.text, "'-9223372036854775808'"));
+    Inference__InferParameter *p = begin_param(&b, "sluice_duration");
+    p->parameter_choice_case = INFERENCE__INFER_PARAMETER__PARAMETER_CHOICE_BOOL_PARAM;
+    p->bool_param = true;
+    assert_false(from_params(&b, &asks, &err));
+    assert_non_null(strstr(err.text, "'true'"));
 }
 
 /* ---- the limit that a call gets */

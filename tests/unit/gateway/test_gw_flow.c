@@ -421,6 +421,23 @@ static void a_small_message_without_room_is_refused(void **state SL_UNUSED)
     finish(&w);
 }
 
+static void the_last_byte_of_room_can_be_used(void **state SL_UNUSED)
+{
+    struct gw_body *body = request();
+    for (size_t missing = 0; missing <= 1; missing++) {
+        struct fake_world w;
+        begin(&w);
+        w.conf.max_body_bytes = body->len - missing;
+        start(&w);
+        fake_join(&w, "n1", 1, "m");
+        struct fake_exchange *e = fake_call(&w, gw_body_share(body));
+        assert_int_equal(e->replies, missing);
+        gw_flow_end_all(w.flow, w.now);
+        finish(&w);
+    }
+    gw_body_release(body);
+}
+
 /* n floats as typed contents that are not packed, so that they must be converted: 5 n bytes and then 4 n. */
 static struct gw_body *unpacked_request(size_t n)
 {
@@ -1116,6 +1133,7 @@ int main(void)
         cmocka_unit_test(waiting_for_room_ends),
         cmocka_unit_test(the_first_window_is_enough_to_refuse),
         cmocka_unit_test(a_small_message_without_room_is_refused),
+        cmocka_unit_test(the_last_byte_of_room_can_be_used),
         cmocka_unit_test(typed_contents_count_as_bodies_too),
         cmocka_unit_test(messages_that_cannot_be_served_are_refused),
         cmocka_unit_test(a_deadline_ends_a_call_in_any_state),
