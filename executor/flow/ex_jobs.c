@@ -260,8 +260,8 @@ static void wait_for_bulk(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
 {
     uint8_t *map;
     move(j, t, EX_JOB_RECEIVING);
-    struct ex_segment *segment =
-        j->workers->segment_open(j->workers->ctx, ex_task_segment_bytes(t), &map);
+    struct ex_segment *segment = j->workers->segment_open(j->workers->ctx, t->slice, t->model,
+                                                          ex_task_segment_bytes(t), &map);
     if (!segment) {
         give_back_task(j, t, SL_REASON_NO_CAPACITY, "the node has no memory for the inputs");
         return;

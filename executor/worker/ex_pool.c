@@ -100,6 +100,7 @@ void ex_pool_destroy(struct ex_pool *p)
         return;
     for (size_t i = 0; i < p->worker_count; i++)
         ex_process_kill(&p->workers[i].process);
+    ex_pool_drop_kept(p, NULL);
     for (size_t i = 0; i < p->worker_count; i++)
         end_worker(&p->workers[i]);
     if (p->epoll >= 0)

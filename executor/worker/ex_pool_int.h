@@ -10,6 +10,10 @@
 #include "ex_record.h"
 #include "ex_segment.h"
 
+/* Input segments that are kept for the next job of the same worker and size: neither side has to map
+ * them again. */
+enum { EX_POOL_KEPT_MAX = 16, EX_POOL_KEPT_BYTES = 128 << 20 };
+
 enum ex_pool_state {
     EX_POOL_IDLE,
     EX_POOL_STARTING,
@@ -51,7 +55,10 @@ struct ex_pool {
     struct ex_pool_events events;
     int epoll;
     bool is_stopping;
-    uint64_t segments_bytes;        /* of all input segments */
+    uint64_t segments_bytes;                   /* of all input segments, also kept ones */
+    struct ex_segment *kept[EX_POOL_KEPT_MAX]; /* oldest first; zeroed, known to a worker, unused */
+    size_t kept_count;
+    uint64_t kept_bytes;
     size_t in[EX_POOL_STATE_COUNT]; /* how many workers are in each state; ex_pool_move */
     struct ex_pool_stats stats;
     struct ex_record_scratch *scratch;
@@ -82,7 +89,10 @@ void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w);
 sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *posting,
                        struct sl_error *why);
 void ex_pool_cancel(void *ctx, uint32_t slice, uint32_t model, uint64_t seq);
-struct ex_segment *ex_pool_segment_open(void *ctx, uint64_t bytes, uint8_t **out_map);
+struct ex_segment *ex_pool_segment_open(void *ctx, uint32_t slice, uint32_t model, uint64_t bytes,
+                                        uint8_t **out_map);
+/* Ends the kept segments of w (NULL: of all). */
+void ex_pool_drop_kept(struct ex_pool *p, const struct ex_pool_worker *w);
 void ex_pool_segment_close(void *ctx, struct ex_segment *segment);
 
 /* ---- ex_pool.c */

@@ -238,6 +238,7 @@ void ex_pool_on_maybe_gone(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_
     if (w->text[0] == '\0')
         snprintf(w->text, sizeof(w->text), "%s",
                  ex_process_end_text(&w->process, how, sizeof(how)));
+    ex_pool_drop_kept(p, w);
     ex_pool_close_worker(w);
     plan_return(p, w, now);
     p->events.lost(p->events.ctx, w->slice, w->model, started_seq, w->text);

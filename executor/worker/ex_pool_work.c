@@ -14,10 +14,12 @@ void ex_pool_activate(struct ex_pool *p, struct ex_pool_worker *w)
 }
 
 /* Makes the segment known to this process. Errors: SL_EAGAIN. */
-static sl_status show_segment(struct ex_pool_worker *w, struct ex_segment *s)
+static sl_status show_segment(struct ex_pool *p, struct ex_pool_worker *w, struct ex_segment *s)
 {
     if (s->worker == w && s->worker_life == w->life)
         return SL_OK;
+    if (w->segment_count == EX_SEGMENTS_MAX)
+        ex_pool_drop_kept(p, w);
     if (w->segment_count == EX_SEGMENTS_MAX)
         return SL_EAGAIN;
     const uint32_t number = w->next_segment + 1;
@@ -90,7 +92,7 @@ sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_post
     }
     if (w->state != EX_POOL_READY)
         return SL_EAGAIN;
-    if (posting->segment && show_segment(w, posting->segment) != SL_OK)
+    if (posting->segment && show_segment(p, w, posting->segment) != SL_OK)
         return SL_EAGAIN;
     const sl_status st = write_job(w, posting, p->conf.ring_bytes / 4);
     if (st == SL_EPROTO) {
@@ -111,32 +113,82 @@ void ex_pool_cancel(void *ctx, uint32_t slice, uint32_t model, uint64_t seq)
         ex_ring_cancel(&w->channel.ring, seq);
 }
 
-struct ex_segment *ex_pool_segment_open(void *ctx, uint64_t bytes, uint8_t **out_map)
+/* ---- segments */
+
+static bool is_known(const struct ex_segment *s, const struct ex_pool_worker *w)
 {
-    struct ex_pool *p = ctx;
-    if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
-        return NULL;
-    struct ex_segment *s = ex_segment_create(bytes);
-    if (!s)
-        return NULL;
-    p->segments_bytes += bytes;
-    *out_map = s->map;
+    return w && s->worker == w && s->worker_life == w->life && w->state == EX_POOL_READY;
+}
+
+/* Takes the i-th kept segment out. */
+static struct ex_segment *unkeep(struct ex_pool *p, size_t i)
+{
+    struct ex_segment *s = p->kept[i];
+    p->kept_count--;
+    p->kept_bytes -= s->bytes;
+    memmove(&p->kept[i], &p->kept[i + 1], (p->kept_count - i) * sizeof(struct ex_segment *));
     return s;
 }
 
-void ex_pool_segment_close(void *ctx, struct ex_segment *segment)
+static void end_segment(struct ex_pool *p, struct ex_segment *s)
 {
-    struct ex_pool *p = ctx;
-    struct ex_pool_worker *w = (struct ex_pool_worker *)(uintptr_t)segment->worker;
-    if (w && w->life == segment->worker_life && w->state == EX_POOL_READY) {
+    struct ex_pool_worker *w = (struct ex_pool_worker *)(uintptr_t)s->worker;
+    if (is_known(s, w)) {
         const struct ex_worker_message m = {
-            .kind = EX_WORKER_FORGET, .segment = segment->number, .fd = -1};
+            .kind = EX_WORKER_FORGET, .segment = s->number, .fd = -1};
         w->segment_count--;
         if (ex_worker_send(w->channel.control, &m) == SL_EAGAIN)
             ex_pool_broke_protocol(p, w, "it does not read its messages");
     }
-    p->segments_bytes -= segment->bytes;
-    ex_segment_destroy(segment);
+    p->segments_bytes -= s->bytes;
+    ex_segment_destroy(s);
+}
+
+void ex_pool_drop_kept(struct ex_pool *p, const struct ex_pool_worker *w)
+{
+    for (size_t i = p->kept_count; i-- > 0;) {
+        if (!w || p->kept[i]->worker == w)
+            end_segment(p, unkeep(p, i));
+    }
+}
+
+struct ex_segment *ex_pool_segment_open(void *ctx, uint32_t slice, uint32_t model, uint64_t bytes,
+                                        uint8_t **out_map)
+{
+    struct ex_pool *p = ctx;
+    const struct ex_pool_worker *w = ex_pool_find(p, slice, model);
+    struct ex_segment *s = NULL;
+    for (size_t i = p->kept_count; !s && i-- > 0;) {
+        if (p->kept[i]->bytes == bytes && is_known(p->kept[i], w))
+            s = unkeep(p, i);
+    }
+    if (!s) {
+        if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
+            ex_pool_drop_kept(p, NULL);
+        if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
+            return NULL;
+        s = ex_segment_create(bytes);
+        if (!s)
+            return NULL;
+        p->segments_bytes += bytes;
+    }
+    *out_map = s->map;
+    return s;
+}
+
+/* Zeroed before it can hold another visitor's bytes. */
+void ex_pool_segment_close(void *ctx, struct ex_segment *s)
+{
+    struct ex_pool *p = ctx;
+    if (!is_known(s, s->worker) || s->bytes > EX_POOL_KEPT_BYTES) {
+        end_segment(p, s);
+        return;
+    }
+    memset(s->map, 0, (size_t)s->bytes);
+    while (p->kept_count == EX_POOL_KEPT_MAX || p->kept_bytes > EX_POOL_KEPT_BYTES - s->bytes)
+        end_segment(p, unkeep(p, 0));
+    p->kept[p->kept_count++] = s;
+    p->kept_bytes += s->bytes;
 }
 
 /* ---- results */

@@ -120,9 +120,11 @@ static void kill_worker(void *ctx, uint32_t slice, uint32_t model)
     k->is_ready = false;
 }
 
-static struct ex_segment *segment_open(void *ctx, uint64_t bytes, uint8_t **out_map)
+static struct ex_segment *segment_open(void *ctx, uint32_t slice, uint32_t model, uint64_t bytes,
+                                       uint8_t **out_map)
 {
     struct world *w = ctx;
+    assert_true(slice < WORLD_SLICES && model < WORLD_MODELS);
     if (w->has_no_memory || bytes > sizeof(struct ex_segment))
         return NULL;
     struct ex_segment *s = calloc(1, sizeof(*s));
