@@ -1,7 +1,8 @@
 /* gw_asks.h - what a call asks for beside its tensors: duration, size, longest wait. Pure.
  *
- * Asked by metadata (sluice-duration: 5) or by a parameter of the request (sluice_duration); when both are
- * there they must agree in being readable, and the parameter wins, because it is nearer to the call.
+ * Asked by metadata (sluice-duration: 5) or by a parameter of the request (sluice_duration); when
+ * both are there they must agree in being readable, and the parameter wins, because it is nearer to
+ * the call.
  */
 #ifndef GW_ASKS_H
 #define GW_ASKS_H
@@ -21,8 +22,8 @@ struct gw_ask_limits {
     int64_t max_wait_limit_ns;
 };
 
-/* One ask by its metadata name ("sluice-duration", ...) and text. Errors: BAD_INPUT, DURATION_TOO_LONG,
- * SIZE_UNAVAILABLE, with the value and the limit. */
+/* One ask by its metadata name ("sluice-duration", ...) and text. Errors: BAD_INPUT,
+ * DURATION_TOO_LONG, SIZE_UNAVAILABLE, with the value and the limit. */
 bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
 bool gw_ask_size(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
 bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
@@ -34,8 +35,8 @@ bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const
 /* Is this parameter the gateway's (and not for the model)? */
 bool gw_ask_is_ours(struct sl_span name);
 
-/* How long the call may hold its slice: what it asked for, or the model's duration, within both limits.
- * Errors: DURATION_TOO_LONG. */
+/* How long the call may hold its slice: what it asked for, or the model's duration, within both
+ * limits. Errors: DURATION_TOO_LONG. */
 bool gw_asks_limit_us(const struct gw_asks *asks, const struct gw_model_spec *model,
                       const struct gw_ask_limits *limits, int64_t *out_us, struct sl_error *err);
 

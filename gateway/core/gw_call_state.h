@@ -1,18 +1,18 @@
-/* gw_call_state.h - the states of a call, the legal moves between them, and how many calls are in each.
+/* gw_call_state.h - the states of a call, the legal moves between them, how many calls are in each.
  *
- * One function moves a call and keeps the counts, so a count can never stand apart from the states; an
- * illegal move is refused and changes nothing. Pure.
+ * One function moves a call and keeps the counts, so a count can never stand apart from the states;
+ * an illegal move is refused and changes nothing. Pure.
  *
  *   (new) -> RECEIVING -> QUEUED -> DISPATCHED -> RUNNING -> ENDED -> (gone)
  *                |          |  ^        |  |                  ^
- *                |          |  `--------'  `------------------|    a node gave the call back, or ended it
- *                `----------`---------------------------------'    unstarted
+ *                |          |  `--------'  `------------------|   a node gave the call back,
+ *                `----------`---------------------------------'   or ended it unstarted
  *
  * RECEIVING   headers are in, the message is not                       gw_call_open
- * QUEUED      checked, waiting for a slice                             gw_call_admit, gw_call_requeue
+ * QUEUED      checked, waiting for a slice                             gw_call_on_message
  * DISPATCHED  sent to a node, not started: the gateway still owns it   gw_call_dispatch
  * RUNNING     started on a slice                                       gw_flow_on_started
- * ENDED       has its outcome, for good; the reply may still be on     gw_call_end
+ * ENDED       has its outcome, for good; the reply may still be on     end (gw_call.c)
  *             its way out
  */
 #ifndef GW_CALL_STATE_H

@@ -181,7 +181,8 @@ struct gw_fleet_lease *gw_fleet_find_lease(struct gw_fleet *f, sl_slot_id id)
     return sl_slot_get(f->leases, id);
 }
 
-/* A running mean of the first samples, then an exponential one that forgets within some 64 calls. */
+/* A running mean of the first samples, then an exponential one that forgets within some 64
+ * calls. */
 static void learn(struct gw_fleet_model *m, int64_t used_us)
 {
     m->samples++;

@@ -1,25 +1,28 @@
 /* gw_fleet.h - what the executors said they have, and which leases are out. Pure.
  *
- * A node joins with its slices and models, is heard from, and leaves. Models of all nodes are merged by
- * name into one catalogue; a model stays known after its last node has left, so that calls can wait for
- * the node to come back, and is forgotten when that node comes back without it, or when its place is
- * wanted. A lease is the right of one call to a slice: it is taken when the call is sent
- * and given back when the node has said that it is over, even if the call itself ended before.
+ * A node joins with its slices and models, is heard from, and leaves. Models of all nodes are
+ * merged by name into one catalogue; a model stays known after its last node has left, so that
+ * calls can wait for the node to come back, and is forgotten when that node comes back without it,
+ * or when its place is wanted. A lease is the right of one call to a slice: it is taken when the
+ * call is sent and given back when the node has said that it is over, even if the call itself ended
+ * before.
  *
- * A slice is kept fed: calls of the model that a slice runs are sent ahead of their turn while the work
- * expected there is at most feed_ahead_us; at least one call, at most what the node takes.
+ * A slice is kept fed: calls of the model that a slice runs are sent ahead of their turn while the
+ * work expected there is at most feed_ahead_us; at least one call, at most what the node takes.
  *
  * Units    expected_us: learned mean execution time of the model, its declared duration below
  *          GW_FLEET_SAMPLES_MIN samples.
- * Memory   Nodes, models and leases in slot tables with the limits of gw_fleet_conf; strings are copied.
- *          A model spec lives as long as a node announces it or somebody holds it (gw_fleet_hold).
+ * Memory   Nodes, models and leases in slot tables with the limits of gw_fleet_conf; strings are
+ *          copied. A model spec lives as long as a node announces it or somebody holds it
+ *          (gw_fleet_hold).
  * Errors   All-or-nothing.
  * Threads  One.
  *
  * Invariants (gw_fleet_check)
  *   F1  a slice's lease_count and expected_us are the number and the sum of its leases
  *   F2  all leases of a slice are of one model
- *   F3  a model's offers are those of the connected nodes that announce it as ready, node_count of them
+ *   F3  a model's offers are those of the connected nodes that announce it as ready, node_count of
+ *       them
  *   F4  the totals are what counting anew gives, and every current model is found by its name
  */
 #ifndef GW_FLEET_H
@@ -139,13 +142,14 @@ SL_MUST_CHECK sl_status gw_fleet_create(const struct sl_alloc *alloc,
 void gw_fleet_destroy(struct gw_fleet *f);
 
 /* A node of the same name must have left before. Errors: SL_EEXIST (a node of that name is there),
- * SL_EINVAL (names, counts or specs outside the limits), SL_EFULL (nodes), SL_ENOMEM, each with a sentence
- * in err. A single unusable model does not stop the node: its offer says what is wrong with it. */
+ * SL_EINVAL (names, counts or specs outside the limits), SL_EFULL (nodes), SL_ENOMEM, each with a
+ * sentence in err. A single unusable model does not stop the node: its offer says what is wrong
+ * with it. */
 SL_MUST_CHECK sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello,
                                       sl_mono_ns now, struct gw_fleet_node **out,
                                       struct sl_error *err);
-/* Ends the node's leases: on_lost is told each while it still exists, then the lease and the node are
- * gone. */
+/* Ends the node's leases: on_lost is told each while it still exists, then the lease and the node
+ * are gone. */
 void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
                     void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx);
 
@@ -167,11 +171,11 @@ bool gw_fleet_is_ready(struct gw_fleet *f);
 void gw_fleet_hold(struct gw_fleet_model *m);
 void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m);
 
-/* A slice for one more call of m: an idle one, warm before cold, longest idle first; else one that runs m
- * and may be fed ahead. NULL: not now. */
+/* A slice for one more call of m: an idle one, warm before cold, longest idle first; else one that
+ * runs m and may be fed ahead. NULL: not now. */
 struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m);
-/* A node that took a call not now is passed over until the next round of placing begins; the other nodes are
- * not. */
+/* A node that took a call not now is passed over until the next round of placing begins; the other
+ * nodes are not. */
 void gw_fleet_new_round(struct gw_fleet *f);
 void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
 /* Errors: SL_EFULL, SL_ENOMEM. */

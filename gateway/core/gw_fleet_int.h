@@ -1,11 +1,12 @@
-/* gw_fleet_int.h - the insides that gw_fleet.c (leases) and gw_fleet_join.c (announcements) share. */
+/* gw_fleet_int.h - the insides that gw_fleet.c (leases) and gw_fleet_join.c (announcements)
+ * share. */
 #ifndef GW_FLEET_INT_H
 #define GW_FLEET_INT_H
 
 #include "gw_fleet.h"
 
-/* The hash of names takes its memory from the fleet's allocator (every function that changes it has the fleet
- * as f), and no memory is an error, not the end of the process. */
+/* The hash of names takes its memory from the fleet's allocator (every function that changes it has
+ * the fleet as f), and no memory is an error, not the end of the process. */
 #define HASH_NONFATAL_OOM           1
 #define uthash_nonfatal_oom(slot)   ((slot)->is_hashed = false)
 #define uthash_malloc(bytes)        sl_alloc_get(f->alloc, bytes)

@@ -1,4 +1,5 @@
-/* gw_fleet_join.c - a node's announcement: checked, copied, and merged into the catalogue of models. */
+/* gw_fleet_join.c - a node's announcement: checked, copied, and merged into the catalogue of
+ * models. */
 #include <stdio.h>
 #include <utlist.h>
 
@@ -119,7 +120,8 @@ void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m)
         put_model(f, (struct model_slot *)m);
 }
 
-/* The catalogue forgets a model that no node has; it lives on for the calls that were checked by its spec. */
+/* The catalogue forgets a model that no node has; it lives on for the calls that were checked by
+ * its spec. */
 static void retire(struct gw_fleet *f, struct gw_fleet_model *m)
 {
     struct model_slot *slot = (struct model_slot *)m;
@@ -210,8 +212,8 @@ static const char *spec_problem(const struct gw_model_spec *spec)
     return NULL;
 }
 
-/* The catalogue's entry for a ready model, made or found. *out is NULL with the problem told when the model is
- * not usable. Errors: SL_ENOMEM. */
+/* The catalogue's entry for a ready model, made or found. *out is NULL with the problem told when
+ * the model is not usable. Errors: SL_ENOMEM. */
 static sl_status merge(struct gw_fleet *f, const struct gw_model_spec *spec, sl_slot_id node,
                        struct gw_fleet_model **out, const char **problem)
 {
@@ -330,7 +332,8 @@ static void forget_made_by(struct gw_fleet *f, sl_slot_id node)
             retire(f, m);
 }
 
-/* A node that comes back without a model that it alone had has it no more: nobody waits for that. */
+/* A node that comes back without a model that it alone had has it no more: nobody waits for
+ * that. */
 static void forget_left_by(struct gw_fleet *f, const char *node_name)
 {
     size_t cursor = 0;

@@ -1,15 +1,15 @@
 /* gw_grpc_frame.h - the one message of a unary gRPC request, out of chunks of any size. Pure.
  *
  * On the wire: one byte "compressed" (0), four bytes of length (big-endian), the message. Between
- * the length and the message the caller may wait: it reserves room, then lends the memory, and each byte of
- * the message is copied there exactly once.
+ * the length and the message the caller may wait: it reserves room, then lends the memory, and each
+ * byte of the message is copied there exactly once.
  *
  *   PREFIX --5th byte--> WAITING --gw_grpc_frame_lend--> MESSAGE --last byte--> COMPLETE
  *      `--------------------------------`-- a broken rule --> FAILED
  *
- * Errors   In *error, for the peer: UNIMPLEMENTED (compressed; not exactly one message, as gRPC's status
- *          codes have it), TOO_LARGE (over the limit), BAD_INPUT (a flag that does not exist, a stream that
- *          ends inside the message).
+ * Errors   In *error, for the peer: UNIMPLEMENTED (compressed; not exactly one message, as gRPC's
+ *          status codes have it), TOO_LARGE (over the limit), BAD_INPUT (a flag that does not
+ *          exist, a stream that ends inside the message).
  * Memory   Borrowed from gw_grpc_frame_lend on; nothing is owned.
  * Source   grpc/grpc, doc/PROTOCOL-HTTP2.md and doc/statuscodes.md.
  */
@@ -45,8 +45,9 @@ struct gw_grpc_frame {
 
 void gw_grpc_frame_init(struct gw_grpc_frame *f, uint64_t limit_bytes);
 
-/* Takes bytes from the front of *chunk and moves it past them. Stops in WAITING with the rest of the chunk
- * untouched; otherwise takes all of it, or fails. Returns the state reached; FAILED sets *error. */
+/* Takes bytes from the front of *chunk and moves it past them. Stops in WAITING with the rest of
+ * the chunk untouched; otherwise takes all of it, or fails. Returns the state reached; FAILED sets
+ * *error. */
 enum gw_grpc_frame_state gw_grpc_frame_take(struct gw_grpc_frame *f, struct sl_span *chunk,
                                             struct sl_error *error);
 
@@ -54,7 +55,8 @@ enum gw_grpc_frame_state gw_grpc_frame_take(struct gw_grpc_frame *f, struct sl_s
  * message of no bytes is COMPLETE at once, memory may be NULL then. */
 void gw_grpc_frame_lend(struct gw_grpc_frame *f, void *memory);
 
-/* The peer has sent its last byte: is there exactly one whole message? COMPLETE, or FAILED with *error. */
+/* The peer has sent its last byte: is there exactly one whole message? COMPLETE, or FAILED with
+ * *error. */
 enum gw_grpc_frame_state gw_grpc_frame_end(struct gw_grpc_frame *f, struct sl_error *error);
 
 /* The prefix of an uncompressed message. */

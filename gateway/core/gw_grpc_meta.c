@@ -307,8 +307,8 @@ static void add_varying(struct gw_grpc_fields *f, const char *name, const char *
     f->at[f->count++] = (struct gw_grpc_field){name, value, strlen(name), value_len, recurs, false};
 }
 
-/* Trailers whose values are the same from call to call; the others (ids, times) would only push these
- * out of the peer's header table. */
+/* Trailers whose values are the same from call to call; the others (ids, times) would only push
+ * these out of the peer's header table. */
 static bool is_recurring(const char *name)
 {
     return strcmp(name, "sluice-node") == 0 || strcmp(name, "sluice-visitor") == 0;

@@ -1,13 +1,14 @@
 /* gw_grpc_meta.h - gRPC's rules for headers: what a request's must be, what a reply's are. Pure.
  *
- * Request  gw_grpc_meta_begin, gw_grpc_meta_header for each header as it is decoded, gw_grpc_meta_end. The
- *          headers that we know are kept in struct gw_request (at most one of each, printable); others are
- *          only counted. The count is HTTP/2's: name + value + 32 for each, cookie crumbs included.
- * Reply    struct gw_grpc_fields, filled by one of three functions: head and trailers of a reply with a
- *          message, or trailers-only.
- * Errors   A refused request's answer is ready to be sent: in *refusal a reason, its sentence and trailers;
- *          in meta.http_status 200, but for requests that are not gRPC at all (405, 415). The first broken
- *          rule is told.
+ * Request  gw_grpc_meta_begin, gw_grpc_meta_header for each header as it is decoded,
+ *          gw_grpc_meta_end. The headers that we know are kept in struct gw_request (at most one of
+ *          each, printable); others are only counted. The count is HTTP/2's: name + value + 32 for
+ *          each, cookie crumbs included.
+ * Reply    struct gw_grpc_fields, filled by one of three functions: head and trailers of a reply
+ *          with a message, or trailers-only.
+ * Errors   A refused request's answer is ready to be sent: in *refusal a reason, its sentence and
+ *          trailers; in meta.http_status 200, but for requests that are not gRPC at all (405, 415).
+ *          The first broken rule is told.
  * Memory   Kept values are copied into the arena given. Fields point to static text, to the reply
  *          given and into the struct itself; they last as long as those.
  * Source   grpc/grpc, doc/PROTOCOL-HTTP2.md.
@@ -48,12 +49,12 @@ bool gw_grpc_meta_header(struct gw_grpc_meta *m, struct sl_span name, struct sl_
 /* All headers are there. true: *req is complete; false: refuse it with http_status and *refusal. */
 bool gw_grpc_meta_end(struct gw_grpc_meta *m, sl_mono_ns now);
 
-/* "5S", "100m": at most 8 digits and one of H M S m u n. Errors: SL_EINVAL. An hour count beyond the range
- * is the range's end. */
+/* "5S", "100m": at most 8 digits and one of H M S m u n. Errors: SL_EINVAL. An hour count beyond
+ * the range is the range's end. */
 SL_MUST_CHECK sl_status gw_grpc_timeout(struct sl_span text, int64_t *out_ns);
 
-/* Printable ASCII but '%' as it is, the rest as %XX. Cut at the last whole character that fits; always ended by
- * NUL. Returns the length. */
+/* Printable ASCII but '%' as it is, the rest as %XX. Cut at the last whole character that fits;
+ * always ended by NUL. Returns the length. */
 size_t gw_grpc_percent_encode(struct sl_span text, char *out, size_t out_bytes);
 
 enum {

@@ -1,17 +1,18 @@
 /* gw_infer_check.h - does a peeked request fit its model, and where do its tensor bytes lie? Pure.
  *
- * Everything is checked before a call is queued: names, datatypes, shapes, and that shape x datatype is
- * exactly the number of bytes sent. The outcome is a plan: the inputs in the order of the model's spec,
- * each with its place in the payload, which is at most two pieces:
+ * Everything is checked before a call is queued: names, datatypes, shapes, and that shape x
+ * datatype is exactly the number of bytes sent. The outcome is a plan: the inputs in the order of
+ * the model's spec, each with its place in the payload, which is at most two pieces:
  *
  *   payload = message[message_part] ++ converted
  *
- * The first piece is the part of the received message that holds tensor bytes, by reference: raw contents,
- * and typed FP32/FP64 contents, which lie in the message as they are needed. Typed contents of the other
- * datatypes are written into `converted` by gw_plan_convert, once the caller has found the memory.
+ * The first piece is the part of the received message that holds tensor bytes, by reference: raw
+ * contents, and typed FP32/FP64 contents, which lie in the message as they are needed. Typed
+ * contents of the other datatypes are written into `converted` by gw_plan_convert, once the caller
+ * has found the memory.
  *
- * Errors   BAD_INPUT, TOO_LARGE (converted contents), NO_CAPACITY (arena), each with the name of what is
- *          wrong, its value and what was expected.
+ * Errors   BAD_INPUT, TOO_LARGE (converted contents), NO_CAPACITY (arena), each with the name of
+ *          what is wrong, its value and what was expected.
  * Memory   Lists lie in the arena; specs are borrowed.
  */
 #ifndef GW_INFER_CHECK_H
@@ -38,8 +39,8 @@ struct gw_plan {
     uint64_t converted_bytes;
 };
 
-/* Names, datatypes and shapes of the inputs that a peek has found so far: a request that cannot fit is refused
- * before its tensors are received. */
+/* Names, datatypes and shapes of the inputs that a peek has found so far: a request that cannot fit
+ * is refused before its tensors are received. */
 bool gw_plan_check_inputs(const struct gw_peek *peek, const uint8_t *message,
                           const struct gw_model_spec *model, struct sl_error *err);
 

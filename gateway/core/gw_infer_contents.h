@@ -17,8 +17,8 @@ struct gw_contents_count {
     size_t raw_at;
 };
 
-/* Counts what the contents hold for this datatype. name is for messages. Refused: a datatype without typed
- * form (FP16, BF16), a field of another datatype, garbled bytes. */
+/* Counts what the contents hold for this datatype. name is for messages. Refused: a datatype
+ * without typed form (FP16, BF16), a field of another datatype, garbled bytes. */
 bool gw_contents_count(struct sl_span contents, enum sl_dtype dtype, struct sl_span name,
                        struct gw_contents_count *out, struct sl_error *err);
 

@@ -128,7 +128,8 @@ static bool take_contents(struct feed *f, struct gw_range input, const struct gw
     return true;
 }
 
-/* The names by which tritonclient asks for shared memory; without it the tensor would seem empty. */
+/* The names by which tritonclient asks for shared memory; without it the tensor would seem
+ * empty. */
 static bool check_tensor_param(struct feed *f, struct gw_range entry)
 {
     struct gw_pb_reader r = reader_at(f, entry);
@@ -312,7 +313,8 @@ static bool may_take(const struct gw_pb_field *field, size_t arrived)
            field->offset + field->length <= arrived;
 }
 
-/* Tag and length of a field may be cut by the end of what has arrived; the longest pair is 20 bytes. */
+/* Tag and length of a field may be cut by the end of what has arrived; the longest pair is 20
+ * bytes. */
 static bool has_head(size_t at, size_t arrived, size_t total_bytes)
 {
     return arrived == total_bytes || arrived - at >= 2 * GW_PB_VARINT_MAX;

@@ -1,10 +1,10 @@
 /* gw_infer_peek.h - what a ModelInferRequest says, found without unpacking it. Pure.
  *
- * The peek walks the top-level fields, notes where names, shapes, parameters and tensor bytes lie, and
- * never looks into raw tensor bytes. It can be fed while the message is still arriving: what it keeps are
- * offsets from the message's start, so the bytes may move between two feeds (from a first window to the
- * whole message). A field that is not all there yet is looked at again at the next feed; raw tensor bytes
- * need not be there to be passed over.
+ * The peek walks the top-level fields, notes where names, shapes, parameters and tensor bytes lie,
+ * and never looks into raw tensor bytes. It can be fed while the message is still arriving: what it
+ * keeps are offsets from the message's start, so the bytes may move between two feeds (from a first
+ * window to the whole message). A field that is not all there yet is looked at again at the next
+ * feed; raw tensor bytes need not be there to be passed over.
  *
  * Memory   Lists grow in the arena given; strings are ranges of the message.
  * Limits   GW_PEEK_TENSORS_MAX inputs, outputs and raw contents, GW_PEEK_PARAMS_MAX parameters,
@@ -82,9 +82,9 @@ struct gw_peek {
 
 void gw_peek_init(struct gw_peek *p, struct sl_arena *arena);
 
-/* Looks at message, of which `arrived` bytes are there and which is total_bytes long in the end. Returns
- * false with *err filled when the message cannot be accepted. With arrived == total_bytes the peek is
- * complete, or it is an error. */
+/* Looks at message, of which `arrived` bytes are there and which is total_bytes long in the end.
+ * Returns false with *err filled when the message cannot be accepted. With arrived == total_bytes
+ * the peek is complete, or it is an error. */
 bool gw_peek_feed(struct gw_peek *p, const uint8_t *message, size_t arrived, size_t total_bytes,
                   struct sl_error *err);
 

@@ -134,8 +134,8 @@ static bool add_payload(struct build *b, uint64_t offset, uint64_t bytes)
     return true;
 }
 
-/* Head of the message, up to and with the head of the first raw output; later raw heads follow in the same
- * memory. */
+/* Head of the message, up to and with the head of the first raw output; later raw heads follow in
+ * the same memory. */
 static bool write_pieces(struct build *b, struct sl_span id)
 {
     const struct gw_model_spec *model = b->plan->model;

@@ -1,4 +1,5 @@
-/* gw_method.h - the gRPC methods that the gateway answers: path to number, and what each may carry. Pure. */
+/* gw_method.h - the gRPC methods that the gateway answers: path to number, and what each may carry.
+ * Pure. */
 #ifndef GW_METHOD_H
 #define GW_METHOD_H
 
@@ -9,7 +10,8 @@
 #define GW_INFERENCE "/inference.GRPCInferenceService/"
 #define GW_ADMIN     "/sluice.v1.Admin/"
 
-/* X(NAME, path, carries tensors: up to the configured message limit instead of GW_SMALL_MESSAGE_MAX) */
+/* X(NAME, path, carries tensors: up to the configured message limit instead of
+ * GW_SMALL_MESSAGE_MAX) */
 #define GW_METHOD_MAP(X)                                                                           \
     X(SERVER_LIVE, GW_INFERENCE "ServerLive", false)                                               \
     X(SERVER_READY, GW_INFERENCE "ServerReady", false)                                             \

@@ -1,4 +1,5 @@
-/* gw_model.h - a model as the gateway knows it: what executors announced, merged by name. Pure data. */
+/* gw_model.h - a model as the gateway knows it: what executors announced, merged by name. Pure
+ * data. */
 #ifndef GW_MODEL_H
 #define GW_MODEL_H
 

@@ -1,11 +1,11 @@
 /* gw_pb.h - the protobuf wire format, just enough to walk a message without unpacking it. Pure.
  *
- * A tensor of 64 MiB inside a ModelInferRequest is found and skipped here by its tag and length; nothing
- * is allocated or copied. Source: protobuf.dev, "Encoding".
+ * A tensor of 64 MiB inside a ModelInferRequest is found and skipped here by its tag and length;
+ * nothing is allocated or copied. Source: protobuf.dev, "Encoding".
  *
- * Errors   A reader that meets bytes which are no protobuf (a varint of over 10 bytes, a length past the
- *          end, a group, field number 0) answers false and sets `bad`; at the clean end it answers false
- *          with `bad` unset.
+ * Errors   A reader that meets bytes which are no protobuf (a varint of over 10 bytes, a length
+ *          past the end, a group, field number 0) answers false and sets `bad`; at the clean end it
+ *          answers false with `bad` unset.
  */
 #ifndef GW_PB_H
 #define GW_PB_H
@@ -48,7 +48,8 @@ static inline struct sl_span gw_pb_content(const struct gw_pb_reader *r,
     return sl_span_of(r->data + f->offset, f->length);
 }
 
-/* Writing: each returns the place after what it wrote. The caller has made room by the sizes below. */
+/* Writing: each returns the place after what it wrote. The caller has made room by the sizes
+ * below. */
 enum { GW_PB_VARINT_MAX = 10 };
 size_t gw_pb_varint_bytes(uint64_t v);
 uint8_t *gw_pb_put_varint(uint8_t *p, uint64_t v);

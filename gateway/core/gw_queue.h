@@ -1,8 +1,8 @@
 /* gw_queue.h - calls that wait for a slice, in pools of calls that want the same slices. Pure.
  *
- * A pool is a model's calls, in the order of their arrival numbers; a call that was given back by a node
- * returns to its old place. The scheduler compares the heads of the pools, so a call that must wait for
- * one node blocks nobody else.
+ * A pool is a model's calls, in the order of their arrival numbers; a call that was given back by a
+ * node returns to its old place. The scheduler compares the heads of the pools, so a call that must
+ * wait for one node blocks nobody else.
  *
  * Cost     push O(1) for a new arrival, O(k) for one that returns behind k older ones; remove O(1).
  * Memory   Items and pools lie in their owners' objects; nothing is allocated.

@@ -39,7 +39,8 @@ struct gw_trailer {
 };
 enum { GW_TRAILERS_MAX = 16 };
 
-/* What goes back. On success the message is the pieces one after the other; net adds the 5-byte prefix. */
+/* What goes back. On success the message is the pieces one after the other; net adds the 5-byte
+ * prefix. */
 struct gw_reply {
     struct sl_error error; /* reason OK: success */
     const struct sl_span *pieces;
@@ -47,8 +48,8 @@ struct gw_reply {
     uint64_t message_bytes; /* sum of the pieces */
     struct gw_trailer trailers[GW_TRAILERS_MAX];
     size_t trailer_count;
-    /* Called once by net, when the last byte has left or nothing will be sent: gives back what the pieces
-     * lie in. May be NULL. Any thread. */
+    /* Called once by net, when the last byte has left or nothing will be sent: gives back what the
+     * pieces lie in. May be NULL. Any thread. */
     void (*release)(void *ctx);
     void *release_ctx;
 };

@@ -1,7 +1,7 @@
 /* gw_sched.h - which waiting call runs next, and on which slice. Pure.
  *
- * First come, first served among the heads of all pools that have a slice for one more call; a pool whose
- * slices are all taken is passed over, so a call that needs another node blocks nobody.
+ * First come, first served among the heads of all pools that have a slice for one more call; a pool
+ * whose slices are all taken is passed over, so a call that needs another node blocks nobody.
  *
  * Cost     O(pools with waiting calls x slices).
  */

@@ -1,7 +1,9 @@
 /* gw_timers.h - a heap of instants, each tied to an object that knows its place in it. Pure.
  *
- * Cost     set, clear, pop: O(log n); next: O(1). Ties are popped in the order in which they were set.
- * Memory   A timer lies in its object; the heap is an array of pointers that grows, up to max_count.
+ * Cost     set, clear, pop: O(log n); next: O(1). Ties are popped in the order in which they were
+ *          set.
+ * Memory   A timer lies in its object; the heap is an array of pointers that grows, up to
+ *          max_count.
  * Threads  One.
  */
 #ifndef GW_TIMERS_H
@@ -30,7 +32,8 @@ struct gw_timers {
 void gw_timers_init(struct gw_timers *t, const struct sl_alloc *alloc, size_t max_count);
 void gw_timers_finish(struct gw_timers *t);
 
-/* Sets or moves; SL_MONO_NEVER clears. Errors: SL_EFULL, SL_ENOMEM (never when the timer was set). */
+/* Sets or moves; SL_MONO_NEVER clears. Errors: SL_EFULL, SL_ENOMEM (never when the timer was
+ * set). */
 SL_MUST_CHECK sl_status gw_timers_set(struct gw_timers *t, struct gw_timer *timer, sl_mono_ns at);
 void gw_timers_clear(struct gw_timers *t, struct gw_timer *timer);
 sl_mono_ns gw_timers_next(const struct gw_timers *t); /* SL_MONO_NEVER when there is none */

@@ -1,5 +1,6 @@
-/* gw_call.c - the story of one call, top to bottom: open > length > message > queued > dispatched > running
- * > ended. Each function is one event of the call; what leads from state to state is in gw_call_state.h. */
+/* gw_call.c - the story of one call, top to bottom: open > length > message > queued > dispatched >
+ * running > ended. Each function is one event of the call; what leads from state to state is in
+ * gw_call_state.h. */
 #include "gw_call.h"
 
 #include <inttypes.h>
@@ -49,7 +50,8 @@ static void free_body(struct gw_flow *f, struct gw_call *c)
     sl_metric_set(f->metrics.body_bytes, (int64_t)f->body_bytes);
 }
 
-/* The call no longer waits for its lease; the slice stays taken until its node says that it is free. */
+/* The call no longer waits for its lease; the slice stays taken until its node says that it is
+ * free. */
 static void recall(struct gw_flow *f, struct gw_call *c)
 {
     struct gw_fleet_lease *lease = gw_fleet_find_lease(f->fleet, c->lease);
@@ -150,7 +152,8 @@ static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *
     return true;
 }
 
-/* One class of visitor: nobody has a token here, so one that is sent is an error, never passed over. */
+/* One class of visitor: nobody has a token here, so one that is sent is an error, never passed
+ * over. */
 static bool check_principal(const struct gw_request *req, struct sl_error *err)
 {
     if (req->x_ip_token.data != NULL) {
@@ -258,8 +261,9 @@ static bool find_model(struct gw_flow *f, struct gw_call *c, const uint8_t *mess
     return true;
 }
 
-/* What the first window shows of a large message: a request that cannot be served is refused before its
- * tensors are received. Inputs come before their bytes, so the model's name has been seen with them. */
+/* What the first window shows of a large message: a request that cannot be served is refused before
+ * its tensors are received. Inputs come before their bytes, so the model's name has been seen with
+ * them. */
 static bool fits_so_far(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     struct sl_span head = c->exchange->head;
@@ -539,7 +543,8 @@ void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 
 /* ---- what can happen in any state */
 
-/* In seconds when they are whole ("60s"): the sentence is the same for every length that people ask for. */
+/* In seconds when they are whole ("60s"): the sentence is the same for every length that people ask
+ * for. */
 static void format_wait(int64_t ns, char out[32])
 {
     if (ns % SL_NS_PER_S == 0)

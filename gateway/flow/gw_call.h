@@ -1,9 +1,9 @@
-/* gw_call.h - one ModelInfer call, and the insides of the flow that gw_call.c, gw_flow.c and gw_methods.c
- * share.
+/* gw_call.h - one ModelInfer call, and the insides of the flow that gw_call.c, gw_flow.c and
+ * gw_methods.c share.
  *
- * Memory   A call lives in the flow's slot table from its OPEN to its SENT. What belongs to it (peek, plan,
- *          texts, reply head) lies in its exchange's arena; its message and converted contents are bodies
- *          that are counted by reference.
+ * Memory   A call lives in the flow's slot table from its OPEN to its SENT. What belongs to it
+ *          (peek, plan, texts, reply head) lies in its exchange's arena; its message and converted
+ *          contents are bodies that are counted by reference.
  */
 #ifndef GW_CALL_H
 #define GW_CALL_H

@@ -1,23 +1,27 @@
-/* gw_exchange.h - one gRPC request and its reply: what a net thread and the flow thread hand to and fro.
+/* gw_exchange.h - one gRPC request and its reply: what a net thread and the flow thread hand to and
+ * fro.
  *
- * Life     The net side makes an exchange when a request's headers are complete and posts GW_EV_OPEN.
- *          From then on the flow side has it too, until flow posts GW_TO_NET_REPLY, exactly once for
- *          each exchange, whatever happened. When that has arrived and the HTTP/2 stream is closed, net says
- *          SENT; when flow's handler of SENT has returned, the exchange is net's alone and is recycled.
+ * Life     The net side makes an exchange when a request's headers are complete and posts
+ *          GW_EV_OPEN. From then on the flow side has it too, until flow posts GW_TO_NET_REPLY,
+ *          exactly once for each exchange, whatever happened. When that has arrived and the HTTP/2
+ *          stream is closed, net says SENT; when flow's handler of SENT has returned, the exchange
+ *          is net's alone and is recycled.
  *
- *              net                                    flow
- *               | ---- OPEN (req) ---------------------> |   who is it, may it go on?
- *               | ---- LENGTH (message_bytes) ---------> |   only for a message beyond the first window
- *               | <--- GRANT --------------------------- |   room is reserved: open the stream's window
- *               | ---- MESSAGE (body) -----------------> |
- *               | ---- GONE (reset, connection lost) --> |   at any time before REPLY was sent out
- *               | <--- REPLY (reply) ------------------- |   may come at any time, e.g. a refusal after OPEN
- *               | ---- SENT ---------------------------> |   the reply left or was dropped; last word
+ *      net                                    flow
+ *       | ---- OPEN (req) ---------------------> |   who is it, may it go on?
+ *       | ---- LENGTH (message_bytes) ---------> |   only for a message beyond the first window
+ *       | <--- GRANT --------------------------- |   room is reserved: open the stream's window
+ *       | ---- MESSAGE (body) -----------------> |
+ *       | ---- GONE (reset, connection lost) --> |   at any time before REPLY was sent out
+ *       | <--- REPLY (reply) ------------------- |   may come at any time, e.g. a refusal after OPEN
+ *       | ---- SENT ---------------------------> |   the reply left or was dropped; last word
  *
- *          A GONE exchange still gets its REPLY (which is then only released, not sent) and its SENT.
- * Threads  Fields are written by the side that the comment names, before the event that hands them over;
- *          the mailboxes order memory between the two.
- * Memory   The arena is net's until OPEN and flow's from then until REPLY; whoever has it may allocate.
+ *          A GONE exchange still gets its REPLY (which is then only released, not sent) and its
+ *          SENT.
+ * Threads  Fields are written by the side that the comment names, before the event that hands them
+ *          over; the mailboxes order memory between the two.
+ * Memory   The arena is net's until OPEN and flow's from then until REPLY; whoever has it may
+ *          allocate.
  */
 #ifndef GW_EXCHANGE_H
 #define GW_EXCHANGE_H
@@ -33,8 +37,8 @@
 enum { GW_EV_OPEN = 1, GW_EV_LENGTH = 2, GW_EV_MESSAGE = 4, GW_EV_GONE = 8, GW_EV_SENT = 16 };
 enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
 
-/* A received message, counted by reference: received once, handed on without a copy, freed on whichever
- * thread lets it go last. */
+/* A received message, counted by reference: received once, handed on without a copy, freed on
+ * whichever thread lets it go last. */
 struct gw_body {
     atomic_uint references;
     size_t len;

@@ -129,8 +129,8 @@ void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct s
 
 /* ---- nodes */
 
-/* Ends the calls that wait for a model as it was: no node will ever have that again. The model goes with the
- * last of them. */
+/* Ends the calls that wait for a model as it was: no node will ever have that again. The model goes
+ * with the last of them. */
 static void end_calls_of(struct gw_flow *f, struct gw_fleet_model *m)
 {
     struct sl_error err;

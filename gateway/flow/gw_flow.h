@@ -4,11 +4,11 @@
  *   node events     -> gw_flow_on_hello .. _lost
  *   end of a turn   -> gw_flow_turn: expire, place, dispatch
  *
- * Purity   No clock, no I/O: `now` is an argument, the world is behind gw_ports. tests/sim runs the same
- *          code with fake ports and a virtual clock.
+ * Purity   No clock, no I/O: `now` is an argument, the world is behind gw_ports. tests/sim runs the
+ *          same code with fake ports and a virtual clock.
  * Threads  One: the flow thread.
- * Errors   Nothing is silent: each exchange gets exactly one reply, each call ends with one reason, which
- *          is counted.
+ * Errors   Nothing is silent: each exchange gets exactly one reply, each call ends with one reason,
+ *          which is counted.
  * Limits   gw_flow_conf; each refusal names the limit, its value and what was asked.
  */
 #ifndef GW_FLOW_H
@@ -49,12 +49,14 @@ struct gw_flow_metrics {
 
 struct gw_flow;
 
-/* conf, metrics and ports are copied; what they point to is borrowed. Errors: SL_EINVAL, SL_ENOMEM. */
+/* conf, metrics and ports are copied; what they point to is borrowed. Errors: SL_EINVAL,
+ * SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_flow_create(const struct sl_alloc *alloc,
                                        const struct gw_flow_conf *conf,
                                        const struct gw_flow_metrics *metrics,
                                        const struct gw_ports *ports, struct gw_flow **out);
-/* No exchange may be open any more (gw_flow_is_empty), or they must be dropped unanswered by their owner. */
+/* No exchange may be open any more (gw_flow_is_empty), or they must be dropped unanswered by their
+ * owner. */
 void gw_flow_destroy(struct gw_flow *f);
 
 /* ---- visitors: GW_EV_* of one exchange */
@@ -62,8 +64,8 @@ void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned even
 
 /* ---- nodes */
 
-/* A node announces itself; one of the same name that is still listed is lost by that. false: refused, with
- * the sentence for the node. */
+/* A node announces itself; one of the same name that is still listed is lost by that. false:
+ * refused, with the sentence for the node. */
 bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now,
                       struct gw_fleet_node **out, struct sl_error *err);
 void gw_flow_on_heard(struct gw_flow *f, struct gw_fleet_node *node, bool is_draining,

@@ -1,5 +1,5 @@
-/* gw_ports.h - what the flow asks of the world, as tables of functions: the visitors' side, the nodes' side,
- * the wire. The server gives the real ones; the simulator and the tests give fakes.
+/* gw_ports.h - what the flow asks of the world, as tables of functions: the visitors' side, the
+ * nodes' side, the wire. The server gives the real ones; the simulator and the tests give fakes.
  *
  * All of them are called on the flow's thread and do not call back into the flow.
  */
@@ -23,8 +23,8 @@ struct gw_net_port {
 
 /* ---- nodes */
 
-/* One call, ready to be sent. Everything is borrowed for the call of `dispatch`, but for the two bodies,
- * of which the link takes references of its own while it sends by reference. */
+/* One call, ready to be sent. Everything is borrowed for the call of `dispatch`, but for the two
+ * bodies, of which the link takes references of its own while it sends by reference. */
 struct gw_dispatch {
     sl_slot_id lease;
     const struct gw_fleet_slice *slice;
@@ -39,8 +39,9 @@ struct gw_dispatch {
 
 struct gw_link_port {
     void *ctx;
-    /* Sends, or queues to be sent. Errors: SL_ENOENT (the node is not reachable any more: it is lost),
-     * SL_EFULL (too much is waiting to be sent there: not now), SL_ENOMEM, SL_ETOOBIG (never). */
+    /* Sends, or queues to be sent. Errors: SL_ENOENT (the node is not reachable any more: it is
+     * lost), SL_EFULL (too much is waiting to be sent there: not now), SL_ENOMEM, SL_ETOOBIG
+     * (never). */
     sl_status (*dispatch)(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d);
     void (*cancel)(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
 };
@@ -55,8 +56,8 @@ struct gw_result {
     const struct gw_result_output *outputs;
     size_t output_count;
     struct gw_result_payload payload;
-    /* NULL: the payload is borrowed for the call and must be copied to be kept. Else whoever takes the
-     * result calls it once, on any thread, when the payload is no longer needed. */
+    /* NULL: the payload is borrowed for the call and must be copied to be kept. Else whoever takes
+     * the result calls it once, on any thread, when the payload is no longer needed. */
     void (*release)(void *release_ctx);
     void *release_ctx;
 };
@@ -76,8 +77,8 @@ struct gw_status_facts {
 
 /* Encoders write into the arena and answer a span with data == NULL when there is no memory. */
 struct gw_wire_port {
-    /* ModelReadyRequest and ModelMetadataRequest are the same on the wire; the spans lie in the message.
-     * false: not a valid message. */
+    /* ModelReadyRequest and ModelMetadataRequest are the same on the wire; the spans lie in the
+     * message. false: not a valid message. */
     bool (*decode_model)(struct sl_span message, struct sl_span *out_name,
                          struct sl_span *out_version);
     struct sl_span (*server_live)(struct sl_arena *arena);

@@ -1,18 +1,20 @@
 /* gw_link.h - the gateway's end of the connections to executors: two ZeroMQ ROUTER sockets.
  *
- * The link turns node messages into gw_flow_on_* calls and is the flow's link port. It holds no loop: its
- * owner polls the two descriptors and calls gw_link_read when one is readable, gw_link_tick in time, and
- * gw_link_flush at the end of each turn. A ZeroMQ descriptor only signals edges, so after a flush the owner
- * asks gw_link_has_mail before it sleeps.
+ * The link turns node messages into gw_flow_on_* calls and is the flow's link port. It holds no
+ * loop: its owner polls the two descriptors and calls gw_link_read when one is readable,
+ * gw_link_tick in time, and gw_link_flush at the end of each turn. A ZeroMQ descriptor only signals
+ * edges, so after a flush the owner asks gw_link_has_mail before it sleeps.
  *
- * On a call's way:  gw_call_dispatch -> [dispatch ... flush] -> executor -> [read] -> gw_flow_on_result
+ * On a call's way:  gw_call_dispatch -> [dispatch ... flush] -> executor -> [read] ->
+ *                   gw_flow_on_result
  *
- * Bulk     Payloads above the node's inline_max go by the bulk socket in chunks of at most 1 MiB, by
- *          reference, never more than the node's window ahead of what it has acknowledged. Results that come
- *          by bulk are kept as the ZeroMQ messages they came in, and go out to the visitor from there.
+ * Bulk     Payloads above the node's inline_max go by the bulk socket in chunks of at most 1 MiB,
+ *          by reference, never more than the node's window ahead of what it has acknowledged.
+ *          Results that come by bulk are kept as the ZeroMQ messages they came in, and go out to
+ *          the visitor from there.
  * Limits   gw_link_conf; a node's control batch and a chunk have at most 1 MiB.
- * Faults   A message of an unknown session, garbled, or out of its bounds is dropped and counted; a node that
- *          breaks the order of a payload is lost.
+ * Faults   A message of an unknown session, garbled, or out of its bounds is dropped and counted; a
+ *          node that breaks the order of a payload is lost.
  * Threads  One: the flow thread. ZeroMQ has an I/O thread of its own.
  */
 #ifndef GW_LINK_H
@@ -40,8 +42,8 @@ struct gw_link_metrics {
 
 struct gw_link;
 
-/* Binds. conf is copied, its strings are borrowed. Errors: SL_EIO (an endpoint cannot be bound), SL_ENOMEM;
- * with a sentence. */
+/* Binds. conf is copied, its strings are borrowed. Errors: SL_EIO (an endpoint cannot be bound),
+ * SL_ENOMEM; with a sentence. */
 SL_MUST_CHECK sl_status gw_link_create(const struct gw_link_conf *conf,
                                        const struct gw_link_metrics *metrics, struct gw_link **out,
                                        struct sl_error *err);

@@ -1,5 +1,5 @@
-/* gw_link_gather.c - results whose payload comes by bulk: the chunks are kept as they came, and the result is
- * handed to the flow when both its message and all of its bytes are here. */
+/* gw_link_gather.c - results whose payload comes by bulk: the chunks are kept as they came, and the
+ * result is handed to the flow when both its message and all of its bytes are here. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -53,7 +53,8 @@ static const struct gw_fleet_lease *open_lease(struct gw_link *l, const struct g
     return found != NULL && found->slice->node == p->node ? found : NULL;
 }
 
-/* Room for the payload, or the reason why none is wanted: the node is not at fault, so it is not lost by it. */
+/* Room for the payload, or the reason why none is wanted: the node is not at fault, so it is not
+ * lost by it. */
 static enum sl_reason make_room(struct gw_link *l, struct gw_gathering *g,
                                 const struct gw_fleet_lease *lease)
 {

@@ -1,5 +1,5 @@
-/* gw_link_int.h - the insides that gw_link.c (sockets, reading), gw_link_send.c (writing) and gw_link_gather.c
- * (results by bulk) share. */
+/* gw_link_int.h - the insides that gw_link.c (sockets, reading), gw_link_send.c (writing) and
+ * gw_link_gather.c (results by bulk) share. */
 #ifndef GW_LINK_INT_H
 #define GW_LINK_INT_H
 
@@ -70,7 +70,8 @@ struct gw_link {
     struct gw_flow *flow;
     void *zmq;
     void *control_socket, *bulk_socket;
-    /* Signalled or used since it last said that it has nothing; asking one costs two system calls. */
+    /* Signalled or used since it last said that it has nothing; asking one costs two system
+     * calls. */
     bool control_is_stirred, bulk_is_stirred;
     char control_endpoint[256], bulk_endpoint[256];
     struct gw_peer *peers; /* by session; at most conf.max_nodes */

@@ -1,4 +1,5 @@
-/* gw_link_send.c - what goes down to a node: one batch for each turn, and payloads by bulk under its window. */
+/* gw_link_send.c - what goes down to a node: one batch for each turn, and payloads by bulk under
+ * its window. */
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -29,7 +30,8 @@ static sl_status send_frames(struct gw_link *l, const struct gw_identity *to, co
     return zmq_send(socket, data, len, ZMQ_DONTWAIT) < 0 ? SL_EAGAIN : SL_OK;
 }
 
-/* Errors: SL_ENOENT (the node's connection is gone), SL_EAGAIN (its queue is full; the batch is kept). */
+/* Errors: SL_ENOENT (the node's connection is gone), SL_EAGAIN (its queue is full; the batch is
+ * kept). */
 static sl_status send_batch(struct gw_link *l, struct gw_peer *p)
 {
     if (p->batch.len == 0)

@@ -1,11 +1,12 @@
-/* gw_link_wire.h - sluice.node.v1 messages as the gateway reads and writes them; the only gateway user of
- * node.pb-c.h.
+/* gw_link_wire.h - sluice.node.v1 messages as the gateway reads and writes them; the only gateway
+ * user of node.pb-c.h.
  *
- * A GatewayBatch is written piece by piece at the end of a buffer: a protobuf message is the concatenation of
- * its fields, so dispatches, cancels and heartbeats of one turn need no list of their own.
+ * A GatewayBatch is written piece by piece at the end of a buffer: a protobuf message is the
+ * concatenation of its fields, so dispatches, cancels and heartbeats of one turn need no list of
+ * their own.
  *
- * Errors   Readers answer false for what is no valid message; writers SL_ETOOBIG or SL_ENOMEM with the buffer
- *          as it was.
+ * Errors   Readers answer false for what is no valid message; writers SL_ETOOBIG or SL_ENOMEM with
+ *          the buffer as it was.
  */
 #ifndef GW_LINK_WIRE_H
 #define GW_LINK_WIRE_H
@@ -50,7 +51,8 @@ enum { GW_BULK_HEADER_MAX = 48 };
 size_t gw_link_write_bulk(const struct gw_bulk_header *h, uint8_t out[GW_BULK_HEADER_MAX]);
 
 SL_MUST_CHECK sl_status gw_link_put_session(struct sl_buf *out, uint64_t session);
-/* The payload goes inside when it has at most inline_max bytes; arena is for the time of the call. */
+/* The payload goes inside when it has at most inline_max bytes; arena is for the time of the
+ * call. */
 SL_MUST_CHECK sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
                                              uint64_t inline_max_bytes, struct sl_arena *arena);
 SL_MUST_CHECK sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease);

@@ -253,7 +253,8 @@ void fake_result(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease
                                             sizeof answer};
     uint8_t borrowed[sizeof answer];
     memcpy(borrowed, answer, sizeof answer);
-    /* What is only borrowed is overwritten below: a reply that still pointed there would show it. */
+    /* What is only borrowed is overwritten below: a reply that still pointed there would show
+     * it. */
     const struct sl_span piece =
         sl_span_of(by_reference ? (const void *)answer : borrowed, sizeof answer);
     struct gw_result r = {.lease = lease,

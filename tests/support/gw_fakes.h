@@ -1,5 +1,5 @@
-/* gw_fakes.h - the flow's world in a test: visitors that count their replies, nodes that note what they are sent,
- * a clock that stands still until it is moved. The wire is the real one.
+/* gw_fakes.h - the flow's world in a test: visitors that count their replies, nodes that note what
+ * they are sent, a clock that stands still until it is moved. The wire is the real one.
  *
  *   struct fake_world w;
  *   fake_world_init(&w, &sl_alloc_malloc);       w.conf may be changed here
@@ -8,10 +8,11 @@
  *   struct fake_exchange *e = fake_call(&w, body);    OPEN and MESSAGE, then a turn
  *   fake_started(&w, n, w.sent[0].lease);  fake_result(...);
  *   ... look at e->x.reply ...
- *   fake_world_finish(&w);                       SENT for all that were replied to; NULL, or what is wrong
+ *   fake_world_finish(&w);                       SENT for all that were replied to; NULL, or what
+ *                                                is wrong
  *
- * Memory   The flow and the exchanges' arenas allocate from the allocator given; the fakes themselves from malloc,
- *          and abort without memory.
+ * Memory   The flow and the exchanges' arenas allocate from the allocator given; the fakes
+ *          themselves from malloc, and abort without memory.
  */
 #ifndef GW_FAKES_H
 #define GW_FAKES_H
@@ -72,7 +73,8 @@ void fake_event(struct fake_world *w, struct fake_exchange *e, unsigned events);
 /* Takes the body's reference over to the flow, as the net side does. */
 void fake_message(struct fake_world *w, struct fake_exchange *e, struct gw_body *give_body);
 struct fake_exchange *fake_call(struct fake_world *w, struct gw_body *give_body);
-/* The reply has left: its payload is released, the exchange is gone. It must have been replied to. */
+/* The reply has left: its payload is released, the exchange is gone. It must have been replied
+ * to. */
 void fake_leave(struct fake_world *w, struct fake_exchange *e);
 
 void fake_turn(struct fake_world *w);

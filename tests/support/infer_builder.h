@@ -1,5 +1,5 @@
-/* infer_builder.h - ModelInferRequest bytes made by protobuf-c, so that what our own reader says can be
- * compared with what another encoder wrote.
+/* infer_builder.h - ModelInferRequest bytes made by protobuf-c, so that what our own reader says
+ * can be compared with what another encoder wrote.
  *
  *   struct infer_builder b;
  *   infer_begin(&b, "adder");

@@ -1,6 +1,6 @@
-/* fuzz_gw_infer_peek.c - any bytes as a ModelInferRequest: the peek says the same of them whole and in pieces; a
- * request that fits a model becomes a payload inside the message, and that payload, sent back as the result,
- * a reply that protobuf-c reads with the same tensors. */
+/* fuzz_gw_infer_peek.c - any bytes as a ModelInferRequest: the peek says the same of them whole and
+ * in pieces; a request that fits a model becomes a payload inside the message, and that payload,
+ * sent back as the result, a reply that protobuf-c reads with the same tensors. */
 #include <stdlib.h>
 
 #include "gw_infer_reply.h"

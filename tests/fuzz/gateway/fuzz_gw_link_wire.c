@@ -1,5 +1,6 @@
-/* fuzz_gw_link_wire.c - any bytes as a NodeBatch and as a bulk header: what is read keeps to its bounds, an
- * announcement joins a fleet or is refused with a sentence, and a header comes back as it was. */
+/* fuzz_gw_link_wire.c - any bytes as a NodeBatch and as a bulk header: what is read keeps to its
+ * bounds, an announcement joins a fleet or is refused with a sentence, and a header comes back as
+ * it was. */
 #include <stdlib.h>
 
 #include "gw_link_wire.h"

@@ -1,4 +1,5 @@
-/* test_gw_asks.c - durations, sizes and waits: what may be asked, in which words, within which limits. */
+/* test_gw_asks.c - durations, sizes and waits: what may be asked, in which words, within which
+ * limits. */
 #include "gw_asks.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* test_gw_call_state.c - every move between two states against the picture in the header, and the counts. */
+/* test_gw_call_state.c - every move between two states against the picture in the header, and the
+ * counts. */
 #include "gw_call_state.h"
 
 #include "sl_base.h"

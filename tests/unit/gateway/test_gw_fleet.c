@@ -1,5 +1,5 @@
-/* test_gw_fleet.c - nodes come and go, models are merged by name, leases are counted: the invariants hold after
- * every step, and with every allocation failing in turn. */
+/* test_gw_fleet.c - nodes come and go, models are merged by name, leases are counted: the
+ * invariants hold after every step, and with every allocation failing in turn. */
 #include "gw_fleet.h"
 
 #include "fail_alloc.h"

@@ -1,5 +1,5 @@
-/* test_gw_flow.c - the story of a call in a faked world: each way it can go, and end. Every exchange gets one reply,
- * every call one outcome, and nothing of it stays behind. */
+/* test_gw_flow.c - the story of a call in a faked world: each way it can go, and end. Every
+ * exchange gets one reply, every call one outcome, and nothing of it stays behind. */
 #include "gw_flow.h"
 
 #include <stdlib.h>
@@ -438,7 +438,8 @@ static void the_last_byte_of_room_can_be_used(void **state SL_UNUSED)
     gw_body_release(body);
 }
 
-/* n floats as typed contents that are not packed, so that they must be converted: 5 n bytes and then 4 n. */
+/* n floats as typed contents that are not packed, so that they must be converted: 5 n bytes and
+ * then 4 n. */
 static struct gw_body *unpacked_request(size_t n)
 {
     static uint8_t contents[4096], input[4200], message[4300];
@@ -861,7 +862,8 @@ static void late_and_false_messages_change_nothing(void **state SL_UNUSED)
     sl_metric_registry_destroy(metrics);
 }
 
-/* A node may say that a running call is returned only by mistake: it was started, so it cannot start again. */
+/* A node may say that a running call is returned only by mistake: it was started, so it cannot
+ * start again. */
 static void a_running_call_is_not_started_twice(void **state SL_UNUSED)
 {
     struct fake_world w;

@@ -1,5 +1,5 @@
-/* test_gw_infer_check.c - a request against its model: what fits becomes a plan whose payload is the tensors,
- * what does not is refused with the name, the value and what was expected. */
+/* test_gw_infer_check.c - a request against its model: what fits becomes a plan whose payload is
+ * the tensors, what does not is refused with the name, the value and what was expected. */
 #include "gw_infer_check.h"
 
 #include <stdlib.h>

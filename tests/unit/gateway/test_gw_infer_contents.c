@@ -1,5 +1,5 @@
-/* test_gw_infer_contents.c - typed contents become the same bytes that a raw tensor would have, in every way
- * in which protobuf may write them. */
+/* test_gw_infer_contents.c - typed contents become the same bytes that a raw tensor would have, in
+ * every way in which protobuf may write them. */
 #include "gw_infer_contents.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* test_gw_infer_peek.c - what the peek says of a request is what protobuf-c wrote into it, however the bytes
- * arrive; what is over a limit or no request is refused with a sentence. */
+/* test_gw_infer_peek.c - what the peek says of a request is what protobuf-c wrote into it, however
+ * the bytes arrive; what is over a limit or no request is refused with a sentence. */
 #include "gw_infer_peek.h"
 
 #include <stdlib.h>
@@ -224,8 +224,8 @@ static void a_random_request_is_seen_as_it_was_built(void **state SL_UNUSED)
     }
 }
 
-/* Each feed sees a fresh copy of only the bytes that have arrived: nothing may be kept by address, and
- * nothing be read that is not there. */
+/* Each feed sees a fresh copy of only the bytes that have arrived: nothing may be kept by address,
+ * and nothing be read that is not there. */
 static void bytes_may_arrive_in_any_cut_and_move(void **state SL_UNUSED)
 {
     struct sl_rng rng;
@@ -485,7 +485,8 @@ static void fields_of_a_wrong_type_are_refused(void **state SL_UNUSED)
     }
 }
 
-/* Whatever the bytes: accepted or refused with a sentence, whole or in pieces alike, nothing outside. */
+/* Whatever the bytes: accepted or refused with a sentence, whole or in pieces alike, nothing
+ * outside. */
 static void mutated_requests_are_survived_alike_whole_and_in_pieces(void **state SL_UNUSED)
 {
     struct sl_rng rng;

@@ -1,5 +1,5 @@
-/* test_gw_infer_reply.c - the pieces of a reply, put together, are the ModelInferResponse that protobuf-c reads;
- * results that do not fit the model or their payload are refused. */
+/* test_gw_infer_reply.c - the pieces of a reply, put together, are the ModelInferResponse that
+ * protobuf-c reads; results that do not fit the model or their payload are refused. */
 #include "gw_infer_reply.h"
 
 #include <stdlib.h>
@@ -19,7 +19,8 @@ static const struct gw_model_spec model = {.name = "trio",
                                            .output_count = 3,
                                            .problem = ""};
 
-/* A result with X of shape [rows,2], Y of [count] and S, laid out one after the other in `bytes`. */
+/* A result with X of shape [rows,2], Y of [count] and S, laid out one after the other in
+ * `bytes`. */
 struct rig {
     struct sl_arena arena;
     size_t order[3];
@@ -215,7 +216,8 @@ static void places_outside_the_payload_are_refused(void **state SL_UNUSED)
     }
 }
 
-/* Every output over the whole of a payload of many pieces: more pieces than an honest result has. */
+/* Every output over the whole of a payload of many pieces: more pieces than an honest result
+ * has. */
 static void overlapping_outputs_do_not_overflow(void **state SL_UNUSED)
 {
     struct rig r;

@@ -1,5 +1,6 @@
-/* test_gw_link.c - the gateway's end of the link with real ZeroMQ peers at the other: sessions, calls, payloads by
- * bulk in both directions, and nodes that break the rules. Time stands still unless a test moves it. */
+/* test_gw_link.c - the gateway's end of the link with real ZeroMQ peers at the other: sessions,
+ * calls, payloads by bulk in both directions, and nodes that break the rules. Time stands still
+ * unless a test moves it. */
 #include "gw_link.h"
 
 #include <stdlib.h>
@@ -830,7 +831,8 @@ static void what_was_taken_is_acknowledged(void **state SL_UNUSED)
     finish(&r);
 }
 
-/* Each of these breaks the order of a payload; the node is lost, and a call it had not started waits for another. */
+/* Each of these breaks the order of a payload; the node is lost, and a call it had not started
+ * waits for another. */
 static void payloads_that_break_the_rules_lose_their_node(void **state SL_UNUSED)
 {
     const struct gw_bulk_header wrong[] = {
@@ -894,7 +896,8 @@ static void crumbs_lose_their_node(void **state SL_UNUSED)
     finish(&r);
 }
 
-/* A result over the limit is its call's end, not its node's; the same before and after its chunks. */
+/* A result over the limit is its call's end, not its node's; the same before and after its
+ * chunks. */
 static void a_result_over_the_limit_ends_its_call_alone(void **state SL_UNUSED)
 {
     for (int chunks_first = 0; chunks_first <= 1; chunks_first++) {

@@ -1,4 +1,5 @@
-/* test_gw_link_wire.c - node messages against protobuf-c's own encoding and decoding, and against garbage. */
+/* test_gw_link_wire.c - node messages against protobuf-c's own encoding and decoding, and against
+ * garbage. */
 #include "gw_link_wire.h"
 
 #include <stdlib.h>
@@ -290,7 +291,8 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     sl_buf_finish(&b);
 }
 
-/* A request for a model with inputs A FP32 [2] (raw or typed as it lies) and B UINT8 [2] (converted when typed). */
+/* A request for a model with inputs A FP32 [2] (raw or typed as it lies) and B UINT8 [2] (converted
+ * when typed). */
 struct sending {
     struct infer_builder b;
     struct sl_arena arena;

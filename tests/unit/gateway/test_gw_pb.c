@@ -1,4 +1,5 @@
-/* test_gw_pb.c - walking the protobuf wire format: what is written is read, what is garbled is refused. */
+/* test_gw_pb.c - walking the protobuf wire format: what is written is read, what is garbled is
+ * refused. */
 #include "gw_pb.h"
 #include "sl_base.h"
 #include "sl_rng.h"

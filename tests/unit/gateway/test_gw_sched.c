@@ -1,4 +1,5 @@
-/* test_gw_sched.c - first come, first served over all pools; a pool that must wait blocks nobody. */
+/* test_gw_sched.c - first come, first served over all pools; a pool that must wait blocks
+ * nobody. */
 #include "gw_sched.h"
 
 #include "sl_base.h"

@@ -1,4 +1,5 @@
-/* test_gw_timers.c - the heap gives what a plain list gives, ties in the order of setting, and keeps its limit. */
+/* test_gw_timers.c - the heap gives what a plain list gives, ties in the order of setting, and
+ * keeps its limit. */
 #include "gw_timers.h"
 
 #include "fail_alloc.h"

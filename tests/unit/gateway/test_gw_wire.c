@@ -1,4 +1,5 @@
-/* test_gw_wire.c - the small public messages, read back by protobuf-c; names that it would cut are refused. */
+/* test_gw_wire.c - the small public messages, read back by protobuf-c; names that it would cut are
+ * refused. */
 #include "gw_wire.h"
 
 #include "gw_pb.h"
