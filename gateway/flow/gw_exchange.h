@@ -13,7 +13,7 @@
  *       | <--- GRANT --------------------------- |   room is reserved: open the stream's window
  *       | ---- MESSAGE (body) -----------------> |
  *       | ---- GONE (reset, connection lost) --> |   at any time before REPLY was sent out
- *       | <--- REPLY (reply) ------------------- |   may come at any time, e.g. a refusal after OPEN
+ *       | <--- REPLY (reply) ------------------- |   at any time, e.g. a refusal after OPEN
  *       | ---- SENT ---------------------------> |   the reply left or was dropped; last word
  *
  *          A GONE exchange still gets its REPLY (which is then only released, not sent) and its
