@@ -3,6 +3,7 @@
  * unless a test moves it. */
 #include "gw_link.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -523,6 +524,82 @@ static void an_endpoint_that_cannot_be_bound_is_named(void **state SL_UNUSED)
     finish(&r);
 }
 
+/* ---- a server's loop: it sleeps until a descriptor signals, and ZeroMQ signals edges only */
+
+/* What the server does whenever it wakes. */
+static void wake(struct rig *r)
+{
+    do {
+        gw_link_read(r->link, r->w.now);
+        gw_link_tick(r->link, r->w.now);
+        fake_turn(&r->w);
+        gw_link_flush(r->link, r->w.now);
+    } while (gw_link_has_mail(r->link));
+}
+
+static void sleep_and_wake(struct rig *r)
+{
+    int fds[GW_LINK_FDS];
+    struct pollfd polls[GW_LINK_FDS];
+    gw_link_fds(r->link, fds);
+    for (size_t i = 0; i < GW_LINK_FDS; i++)
+        polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    if (poll(polls, GW_LINK_FDS, 5000) <= 0)
+        fail_msg("mail lies in a socket, but nothing signals it");
+    for (size_t i = 0; i < GW_LINK_FDS; i++)
+        if (polls[i].revents != 0)
+            gw_link_stir(r->link, i);
+    wake(r);
+}
+
+/* The gateway has been awake: its dispatch is on its way. */
+static uint64_t next_lease(struct peer *p)
+{
+    zmq_msg_t m;
+    for (;;) {
+        uint64_t lease = 0;
+        zmq_msg_init(&m);
+        assert_true(zmq_msg_recv(&m, p->control, 0) >= 0);
+        gateway_batch *b =
+            sluice__node__v1__gateway_batch__unpack(NULL, zmq_msg_size(&m), zmq_msg_data(&m));
+        zmq_msg_close(&m);
+        assert_non_null(b);
+        if (b->n_dispatches > 0)
+            lease = b->dispatches[0]->lease;
+        drop(b);
+        if (lease != 0)
+            return lease;
+    }
+}
+
+static void no_mail_is_slept_over(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    int patience_ms = 5000;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    assert_int_equal(zmq_setsockopt(p.control, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms), 0);
+    uint8_t *bytes = bytes_of(3000);
+    for (int i = 0; i < 300; i++) {
+        struct fake_exchange *e = call(&r, 10);
+        wake(&r);
+        uint64_t lease = next_lease(&p);
+        bool by_bulk = i % 3 == 0;
+        if (by_bulk)
+            send_chunk(&p, &(struct gw_bulk_header){7, lease, 0, 3000}, bytes, 3000);
+        send_result(&p, lease, by_bulk ? 3000 : 10, by_bulk ? NULL : bytes, by_bulk ? 3000 : 0);
+        while (e->replies == 0)
+            sleep_and_wake(&r);
+        check_reply(e, by_bulk ? 3000 : 10);
+        fake_leave(&r.w, e);
+    }
+    free(bytes);
+    close_peer(&p);
+    finish(&r);
+}
+
 /* ---- calls with small payloads */
 
 static void small_payloads_travel_inside(void **state SL_UNUSED)
@@ -1026,6 +1103,7 @@ int main(void)
         cmocka_unit_test(a_new_run_takes_the_place_of_the_old_one),
         cmocka_unit_test(garbage_and_strangers_are_counted_and_dropped),
         cmocka_unit_test(an_endpoint_that_cannot_be_bound_is_named),
+        cmocka_unit_test(no_mail_is_slept_over),
         cmocka_unit_test(small_payloads_travel_inside),
         cmocka_unit_test(calls_of_one_turn_share_a_batch),
         cmocka_unit_test(started_and_returned_reach_the_flow),
