@@ -862,6 +862,57 @@ static void late_and_false_messages_change_nothing(void **state SL_UNUSED)
     sl_metric_registry_destroy(metrics);
 }
 
+/* ---- what is counted */
+
+static void metrics_follow_a_call(void **state SL_UNUSED)
+{
+    struct sl_metric_registry *reg;
+    struct fake_world w;
+    static const double bounds[] = {1};
+    assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &reg));
+    begin(&w);
+    w.conf.max_calls = 2;
+    struct gw_flow_metrics *m = &w.metrics;
+    m->calls[SL_REASON_OK] = sl_metric_counter(reg, "ok_total", "", "Ok.");
+    m->calls[SL_REASON_QUEUE_FULL] = sl_metric_counter(reg, "full_total", "", "Full.");
+    m->in_state[GW_CALL_RUNNING] = sl_metric_gauge(reg, "running", "", "Running.");
+    m->nodes = sl_metric_gauge(reg, "nodes", "", "Nodes.");
+    m->slices = sl_metric_gauge(reg, "slices", "", "Slices.");
+    m->slices_busy = sl_metric_gauge(reg, "busy", "", "Busy.");
+    m->body_bytes = sl_metric_gauge(reg, "bodies", "", "Bodies.");
+    m->requeued = sl_metric_counter(reg, "requeued_total", "", "Requeued.");
+    m->queue_seconds = sl_metric_histogram_seconds(reg, "queue", "", "Queue.", bounds, 1);
+    m->exec_seconds = sl_metric_histogram_seconds(reg, "exec", "", "Exec.", bounds, 1);
+    start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 2, "m");
+    struct gw_body *body = request();
+    fake_call(&w, gw_body_share(body));
+    fake_call(&w, gw_body_share(body));
+    fake_call(&w, gw_body_share(body)); /* one too many */
+    assert_int_equal(sl_metric_value(m->body_bytes), 2 * (int64_t)body->len);
+    fake_returned(&w, n, w.sent[1].lease);
+    fake_started(&w, n, w.sent[0].lease);
+    fake_turn(&w);
+    assert_int_equal(sl_metric_value(m->in_state[GW_CALL_RUNNING]), 1);
+    assert_int_equal(sl_metric_value(m->nodes), 1);
+    assert_int_equal(sl_metric_value(m->slices), 2);
+    assert_int_equal(sl_metric_value(m->slices_busy), 2);
+    assert_int_equal(sl_metric_value(m->requeued), 1);
+    fake_result(&w, n, w.sent[0].lease, false);
+    fake_result(&w, n, w.sent[2].lease, false);
+    fake_turn(&w);
+    assert_int_equal(sl_metric_value(m->calls[SL_REASON_OK]), 2);
+    assert_int_equal(sl_metric_value(m->calls[SL_REASON_QUEUE_FULL]), 1);
+    assert_int_equal(sl_metric_value(m->in_state[GW_CALL_RUNNING]), 0);
+    assert_int_equal(sl_metric_value(m->slices_busy), 0);
+    assert_int_equal(sl_metric_value(m->body_bytes), 0);
+    assert_int_equal(sl_metric_value(m->queue_seconds), 2);
+    assert_int_equal(sl_metric_value(m->exec_seconds), 2);
+    gw_body_release(body);
+    finish(&w);
+    sl_metric_registry_destroy(reg);
+}
+
 /* A node may say that a running call is returned only by mistake: it was started, so it cannot
  * start again. */
 static void a_running_call_is_not_started_twice(void **state SL_UNUSED)
@@ -1151,6 +1202,7 @@ int main(void)
         cmocka_unit_test(a_wrong_result_is_the_models_error),
         cmocka_unit_test(an_inline_result_that_has_no_room_is_said),
         cmocka_unit_test(late_and_false_messages_change_nothing),
+        cmocka_unit_test(metrics_follow_a_call),
         cmocka_unit_test(a_running_call_is_not_started_twice),
         cmocka_unit_test(a_full_node_blocks_nobody_else),
         cmocka_unit_test(a_node_that_cannot_be_reached_is_lost),

@@ -364,6 +364,19 @@ static void typed_contents_are_counted(void **state SL_UNUSED)
     }
 }
 
+static void typed_contents_of_another_datatype_are_refused(void **state SL_UNUSED)
+{
+    struct infer_builder b;
+    infer_begin(&b, "pair");
+    Inference__InferTensorContents *t =
+        infer_contents(&b, infer_input(&b, "A", "FP32", 2, DIMS(1, 2)));
+    t->n_fp64_contents = 2;
+    t->fp64_contents = infer_room(&b, 2 * sizeof(double));
+    memset(t->fp64_contents, 0, 2 * sizeof(double));
+    assert_refused(&b, &pair,
+                   "input 'A' is FP32, whose typed contents are fp32_contents, not fp64_contents");
+}
+
 static void a_value_out_of_range_is_found_when_converting(void **state SL_UNUSED)
 {
     struct infer_builder b;
@@ -503,6 +516,7 @@ int main(void)
         cmocka_unit_test(shapes_are_checked),
         cmocka_unit_test(raw_contents_are_for_each_input_or_none),
         cmocka_unit_test(typed_contents_are_counted),
+        cmocka_unit_test(typed_contents_of_another_datatype_are_refused),
         cmocka_unit_test(a_value_out_of_range_is_found_when_converting),
         cmocka_unit_test(raw_bytes_elements_are_framed),
         cmocka_unit_test(inputs_are_checked_before_their_bytes_are_there),

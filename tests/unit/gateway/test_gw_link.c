@@ -262,6 +262,16 @@ static uint8_t byte_at(size_t i)
     return (uint8_t)(i * 31 + i / 997);
 }
 
+static struct fake_exchange *send_call(struct rig *r, struct infer_builder *b)
+{
+    struct gw_body *body = infer_body(b);
+    infer_end(b);
+    struct fake_exchange *e = fake_call(&r->w, body);
+    if (e->replies > 0)
+        fail_msg("%s", e->x.reply.error.text);
+    return e;
+}
+
 static struct fake_exchange *call(struct rig *r, size_t n)
 {
     struct infer_builder b;
@@ -271,12 +281,21 @@ static struct fake_exchange *call(struct rig *r, size_t n)
     for (size_t i = 0; i < n; i++)
         raw[i] = byte_at(i);
     infer_raw(&b, raw, n);
-    struct gw_body *body = infer_body(&b);
-    infer_end(&b);
-    struct fake_exchange *e = fake_call(&r->w, body);
-    if (e->replies > 0)
-        fail_msg("%s", e->x.reply.error.text);
-    return e;
+    return send_call(r, &b);
+}
+
+/* The same as typed contents, which the gateway converts. */
+static struct fake_exchange *typed_call(struct rig *r, size_t n)
+{
+    struct infer_builder b;
+    infer_begin(&b, "m");
+    Inference__InferTensorContents *c =
+        infer_contents(&b, infer_input(&b, "IN", "UINT8", 1, (const int64_t[]){(int64_t)n}));
+    c->n_uint_contents = n;
+    c->uint_contents = infer_room(&b, n * sizeof(uint32_t));
+    for (size_t i = 0; i < n; i++)
+        c->uint_contents[i] = byte_at(i);
+    return send_call(r, &b);
 }
 
 /* Receives batches until one has a dispatch. */
@@ -758,6 +777,26 @@ static void large_payloads_keep_to_the_window(void **state SL_UNUSED)
     finish(&r);
 }
 
+static void converted_contents_go_by_bulk_too(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    typed_call(&r, 5000);
+    gateway_batch *b = receive_dispatch(&p);
+    assert_int_equal(b->dispatches[0]->payload_bytes, 5000);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    assert_int_equal(at, 5000);
+    drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    close_peer(&p);
+    finish(&r);
+}
+
 static void an_acknowledgement_of_too_much_opens_nothing(void **state SL_UNUSED)
 {
     struct rig r;
@@ -1108,6 +1147,7 @@ int main(void)
         cmocka_unit_test(calls_of_one_turn_share_a_batch),
         cmocka_unit_test(started_and_returned_reach_the_flow),
         cmocka_unit_test(large_payloads_keep_to_the_window),
+        cmocka_unit_test(converted_contents_go_by_bulk_too),
         cmocka_unit_test(an_acknowledgement_of_too_much_opens_nothing),
         cmocka_unit_test(a_cancelled_call_sends_no_more),
         cmocka_unit_test(a_node_takes_no_more_than_may_wait_for_it),
