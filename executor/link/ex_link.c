@@ -114,7 +114,7 @@ void ex_link_destroy(struct ex_link *l, int linger_ms)
 {
     if (!l)
         return;
-    close_session(l, linger_ms);
+    close_session(l, l->state == UP ? linger_ms : 0);
     if (l->context)
         zmq_ctx_term(l->context);
     if (l->epoll >= 0)
@@ -695,7 +695,7 @@ bool ex_link_is_up(const struct ex_link *l)
 
 bool ex_link_is_idle(const struct ex_link *l)
 {
-    return l->batch.len == 0 && !l->out.items;
+    return l->batch.len == 0 && !l->out.items && l->out.acked_bytes == l->out.sent_bytes;
 }
 
 struct ex_link_stats ex_link_stats(const struct ex_link *l)

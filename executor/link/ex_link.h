@@ -62,7 +62,7 @@ struct ex_link;
 SL_MUST_CHECK sl_status ex_link_create(const struct sl_alloc *alloc,
                                        const struct ex_link_conf *conf,
                                        const struct ex_link_events *events, struct ex_link **out);
-/* Gives what was sent linger_ms to leave. NULL is fine. */
+/* Gives what was sent to a gateway that is there linger_ms to leave. NULL is fine. */
 void ex_link_destroy(struct ex_link *l, int linger_ms);
 
 /* First hello. */
@@ -82,7 +82,7 @@ void ex_link_restart(struct ex_link *l, sl_mono_ns now);
 void ex_link_set_draining(struct ex_link *l);
 
 bool ex_link_is_up(const struct ex_link *l);
-/* Is everything that was reported on its way? */
+/* Is everything that was reported on its way, and every payload taken? */
 bool ex_link_is_idle(const struct ex_link *l);
 struct ex_link_stats ex_link_stats(const struct ex_link *l);
 
