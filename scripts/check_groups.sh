@@ -8,6 +8,8 @@
 
 jobs=$(nproc)
 export SLUICE_SCALE=${SLUICE_SCALE:-$([ "${1:-}" = soak ] && echo 1 || echo 0.05)}
+export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+
 our_c() { git ls-files -co --exclude-standard '*.c' '*.h'; }
 our_shell() { git ls-files -co --exclude-standard | xargs grep -lIE -m1 '^#!.*\b(ba)?sh$' || true; }
 our_python() { git ls-files -co --exclude-standard '*.py'; }
