@@ -143,7 +143,7 @@ group_sim() {
     local seeds
     seeds=$(awk "BEGIN { print int(400 * $SLUICE_SCALE) }")
     echo "count: $seeds of 400 seeds"
-    build/release/bin/sim_gateway --seed 1000 --seeds "$seeds" --calls 50000
+    build/release/bin/sim_gateway --seed 1000 --seeds "$seeds" --calls 20000
 }
 
 # Each target for SLUICE_FUZZ_SECONDS from its corpus; what it finds is kept in build/fuzz/found.
