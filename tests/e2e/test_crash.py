@@ -61,6 +61,8 @@ def test_kill_9_of_a_worker_under_load(fresh):
 def test_kill_9_of_the_executor_under_load(fresh):
     with Load(fresh, lambda: scripted_request(run="5ms")) as load:
         wait_until(lambda: len(load.outcomes) > 20, 10 * SLOW, "20 answers")
+        gateway = fresh.one("sluice-gateway")
+        files_before = len(open_files(gateway))
         for _ in range(scaled(40, at_least=3)):
             old = fresh.one("sluice-executor")
             # `sluice up` makes growing pauses for a daemon that ends soon after its start.
@@ -75,6 +77,11 @@ def test_kill_9_of_the_executor_under_load(fresh):
                 5 * SLOW,
                 "the killed executor's workers are gone",
             )
+        wait_until(
+            lambda: len(open_files(gateway)) <= files_before,
+            10 * SLOW,
+            f"the gateway's {files_before} descriptors again",
+        )
     assert_all_typed(load)
 
 
