@@ -21,7 +21,7 @@
 /* What the loop waits for, as bits. */
 enum { SIGNALS = 1, POOL = 2, LINK = 4 };
 
-enum phase { LOADING, SERVING, DRAINING, ABANDONING, STOPPED };
+enum phase { LOADING, SERVING, DRAINING, ABANDONING, STOPPING, STOPPED };
 
 enum {
     BULK_WINDOW_BYTES = 64 << 20,
@@ -31,6 +31,7 @@ enum {
 };
 
 static const int64_t abandon_patience_ns = 2 * SL_NS_PER_S;
+static const int64_t workers_patience_ns = SL_NS_PER_S;
 
 struct ex_server {
     const struct ex_conf *conf;
@@ -49,7 +50,7 @@ struct ex_server {
     int epoll;
     int signals;
     enum phase phase;
-    sl_mono_ns phase_ends_at; /* LOADING: hello anyway; DRAINING, ABANDONING: no longer */
+    sl_mono_ns phase_ends_at; /* LOADING: hello anyway; later ones: no longer */
     uint32_t late_models;     /* announced as loading */
     sl_mono_ns now;           /* of this turn */
 };
@@ -387,17 +388,33 @@ static void take_signals(struct ex_server *s)
     }
 }
 
+/* No calls are left: the workers may go, those that do not are killed by ex_pool_destroy. */
+static void begin_stop(struct ex_server *s)
+{
+    s->phase = STOPPING;
+    s->phase_ends_at = sl_sat_add(s->now, workers_patience_ns);
+    ex_pool_stop(s->pool);
+}
+
+static bool is_done(const struct ex_server *s)
+{
+    if (s->phase == STOPPING)
+        return ex_pool_alive_count(s->pool) == 0;
+    return ex_jobs_open_count(s->jobs) == 0 &&
+           (ex_link_is_idle(s->link) || !ex_link_is_up(s->link));
+}
+
 static void advance_end(struct ex_server *s)
 {
+    const bool is_late = s->now >= s->phase_ends_at;
     if (s->phase < DRAINING || s->phase == STOPPED)
         return;
-    const bool is_empty = ex_jobs_open_count(s->jobs) == 0;
-    if (is_empty && (ex_link_is_idle(s->link) || !ex_link_is_up(s->link)))
+    if (s->phase == STOPPING && (is_late || is_done(s)))
         s->phase = STOPPED;
-    else if (s->now >= s->phase_ends_at && s->phase == DRAINING)
+    else if (s->phase == DRAINING && is_late && !is_done(s))
         abandon(s, "drain.timeout is over");
-    else if (s->now >= s->phase_ends_at)
-        s->phase = STOPPED;
+    else if (s->phase != STOPPING && (is_late || is_done(s)))
+        begin_stop(s);
 }
 
 /* ---- the loop */

@@ -660,20 +660,9 @@ uint64_t ex_jobs_open_count(const struct ex_jobs *j)
     return ex_job_open_count(&j->counts);
 }
 
-const struct ex_job_counts *ex_jobs_counts(const struct ex_jobs *j)
-{
-    return &j->counts;
-}
-
 struct ex_jobs_stats ex_jobs_stats(const struct ex_jobs *j)
 {
     return j->stats;
-}
-
-bool ex_jobs_is_busy(const struct ex_jobs *j, uint32_t slice, uint32_t model)
-{
-    const struct ex_task *t = j->lines[slice].posted;
-    return t && t->model == model;
 }
 
 /* The slice's lease and its first posted job say the same, and the others wait behind it. */

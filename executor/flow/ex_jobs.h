@@ -102,12 +102,9 @@ void ex_jobs_refuse_new(struct ex_jobs *j);
 /* Returns what has not begun, with DRAINING, and ends what runs, with EXECUTOR_LOST. */
 void ex_jobs_abandon(struct ex_jobs *j, sl_mono_ns now);
 
-uint64_t ex_jobs_open_count(const struct ex_jobs *j);
 /* Also jobs that nobody waits for but whose worker is still busy. */
-const struct ex_job_counts *ex_jobs_counts(const struct ex_jobs *j);
+uint64_t ex_jobs_open_count(const struct ex_jobs *j);
 struct ex_jobs_stats ex_jobs_stats(const struct ex_jobs *j);
-/* Does the worker have posted jobs? */
-bool ex_jobs_is_busy(const struct ex_jobs *j, uint32_t slice, uint32_t model);
 /* SL_EBROKEN when an invariant fails: for tests. */
 SL_MUST_CHECK sl_status ex_jobs_check(const struct ex_jobs *j);
 

@@ -264,13 +264,6 @@ void ex_pool_stop(struct ex_pool *p)
     }
 }
 
-void ex_pool_kill_all(struct ex_pool *p)
-{
-    p->is_stopping = true;
-    for (size_t i = 0; i < p->worker_count; i++)
-        ex_pool_kill_worker(p, &p->workers[i], "the node stops", true);
-}
-
 size_t ex_pool_alive_count(const struct ex_pool *p)
 {
     size_t count = 0;

@@ -84,9 +84,9 @@ sl_mono_ns ex_pool_next_at(const struct ex_pool *p);
 void ex_pool_publish(struct ex_pool *p);
 SL_MUST_CHECK bool ex_pool_sleep(struct ex_pool *p);
 
-/* No worker is started any more; those without work are asked to exit. */
+/* No worker is started any more; those without work are asked to exit, those that load are killed. */
 void ex_pool_stop(struct ex_pool *p);
-void ex_pool_kill_all(struct ex_pool *p);
+/* Processes that are not gone yet. */
 size_t ex_pool_alive_count(const struct ex_pool *p);
 
 enum ex_pool_outlook ex_pool_outlook(const struct ex_pool *p, uint32_t model);
