@@ -50,7 +50,8 @@ struct ex_link {
     struct ex_link_stats stats;
     sl_mono_ns log_at; /* when the next broken message may be logged */
     bool is_draining;
-    const char *broken; /* why the session must end; NULL: it need not */
+    bool has_complained; /* that nobody answers; once until somebody does */
+    const char *broken;  /* why the session must end; NULL: it need not */
 
     enum state state;
     uint64_t session;
@@ -369,6 +370,12 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
 {
     if (l->state != GREETING)
         return;
+    if (w->protocol != EX_LINK_PROTOCOL) {
+        sl_log(SL_LOG_ERROR, "the gateway speaks another protocol", SL_U("its", w->protocol),
+               SL_U("ours", EX_LINK_PROTOCOL));
+        end_session(l, refused_pause_ns, now);
+        return;
+    }
     l->welcome = *w;
     l->welcome.heartbeat_every_ms = clamp(w->heartbeat_every_ms, 10, 60000);
     l->welcome.lost_after_ms =
@@ -378,6 +385,7 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
     l->state = UP;
     l->wake_at = now;
     l->stats.sessions++;
+    l->has_complained = false;
     introduce_bulk(l);
     sl_log(SL_LOG_INFO, "welcomed by the gateway", SL_S("node", l->conf.hello.node),
            SL_U("heartbeat_ms", l->welcome.heartbeat_every_ms),
@@ -550,6 +558,16 @@ static bool is_silent(const struct ex_link *l, sl_mono_ns now)
     return l->state == UP && now - l->heard_at > patience;
 }
 
+/* Perhaps what listens there is not ready yet, or hangs, or nobody does. */
+static void give_up_greeting(struct ex_link *l, sl_mono_ns now)
+{
+    if (!l->has_complained)
+        sl_log(SL_LOG_WARN, "the gateway does not answer", SL_S("control", l->conf.control),
+               SL_S("bulk", l->conf.bulk));
+    l->has_complained = true;
+    end_session(l, 0, now);
+}
+
 static void look_at_clock(struct ex_link *l, sl_mono_ns now)
 {
     drop_stale_early(l, now);
@@ -557,8 +575,8 @@ static void look_at_clock(struct ex_link *l, sl_mono_ns now)
         lose_gateway(l, "it was silent for too long", now);
     if (now < l->wake_at)
         return;
-    if (l->state == GREETING) /* perhaps what listens there is not ready, or hangs */
-        end_session(l, 0, now);
+    if (l->state == GREETING)
+        give_up_greeting(l, now);
     if (l->state == DOWN)
         open_session(l, now);
 }
