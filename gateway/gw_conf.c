@@ -15,12 +15,30 @@
 #define MS  SL_NS_PER_MS
 #define MIB (INT64_C(1) << 20)
 
+static const char *const client_auths[] = {"none", "optional", "required", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+
 /* clang-format off: one key a line, or one key a paragraph */
 const struct sl_conf_key gw_conf_table[] = {
     KEY("listen.grpc", SL_CONF_STRING, listen_grpc, "127.0.0.1:8001", .max = 300,
-        .help = "Address and port of gRPC (HTTP/2 without TLS); port 0 takes any free one."),
+        .help =
+            "Address and port of gRPC (HTTP/2, with TLS when tls.certificate is set); port 0 takes "
+            "any free one."),
     KEY("listen.http", SL_CONF_STRING, listen_http, "127.0.0.1:8000", .max = 300,
         .help = "Address and port of health and metrics (HTTP/1.1); port 0 takes any free one."),
+    KEY("tls.certificate", SL_CONF_STRING, tls.certificate, "", .reloadable = true,
+        .help =
+            "PEM file of the gRPC port's certificate, followed by its chain; without it there is "
+            "no TLS. The files are read again on SIGHUP; on and off need a restart."),
+    KEY("tls.key", SL_CONF_STRING, tls.key, "", .reloadable = true,
+        .help = "PEM file of the certificate's private key, without a passphrase."),
+    KEY("tls.client_ca", SL_CONF_STRING, tls.client_ca, "", .reloadable = true,
+        .help = "PEM file of the authorities whose client certificates are taken."),
+    KEY("tls.client_auth", SL_CONF_CHOICE, tls.client_auth, "none", .choices = client_auths,
+        .reloadable = true,
+        .help = "Whether clients are asked for a certificate, and whether they must have one."),
+    KEY("tls.min_version", SL_CONF_CHOICE, tls.min_version, "1.2", .choices = tls_versions,
+        .reloadable = true, .help = "The oldest version of TLS that is spoken."),
     KEY("net_threads", SL_CONF_INT, net_threads, "0", .min = 0, .max = 64,
         .help = "Threads that serve connections; 0 serves them on the thread that decides, which "
                 "is best on few cores."),
@@ -48,7 +66,9 @@ const struct sl_conf_key gw_conf_table[] = {
         .max = 1024 * MIB,
         .help = "Unsent frames of one connection, beyond which it is not read any more."),
     KEY("limits.handshake", SL_CONF_DURATION, limits.handshake_ns, "10s", .min = 1 * MS,
-        .max = 3600 * S, .help = "From accepting a connection to its HTTP/2 preface and settings."),
+        .max = 3600 * S,
+        .help = "From accepting a connection to its HTTP/2 preface and settings, a TLS handshake "
+                "included."),
     KEY("limits.idle", SL_CONF_DURATION, limits.idle_ns, "300s", .min = 1 * MS, .max = 86400 * S,
         .help = "A connection without an open request is closed after this time."),
     KEY("limits.stall", SL_CONF_DURATION, limits.stall_ns, "30s", .min = 1 * MS, .max = 86400 * S,
@@ -189,6 +209,24 @@ static void check_room(struct checking *c, uint64_t message_bytes, uint64_t tota
         complain(c, "limits.message", text, "is more than limits.body_total");
 }
 
+static void check_tls(struct checking *c, const struct gw_tls_conf *t)
+{
+    bool has_certificate = t->certificate[0] != '\0', has_key = t->key[0] != '\0';
+    bool has_ca = t->client_ca[0] != '\0';
+    if (has_certificate && !has_key)
+        complain(c, "tls.certificate", t->certificate, "stands without tls.key; give both or none");
+    if (has_key && !has_certificate)
+        complain(c, "tls.key", t->key, "stands without tls.certificate; give both or none");
+    if (has_ca && !has_certificate)
+        complain(c, "tls.client_ca", t->client_ca, "stands without tls.certificate and tls.key");
+    if (has_ca && t->client_auth == GW_TLS_CLIENT_NONE)
+        complain(c, "tls.client_ca", t->client_ca,
+                 "is of no use while tls.client_auth is none; say optional or required");
+    if (!has_ca && t->client_auth != GW_TLS_CLIENT_NONE)
+        complain(c, "tls.client_auth", client_auths[t->client_auth],
+                 "needs tls.client_ca: whose certificates are taken");
+}
+
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
                        struct sl_conf **out_owner)
 {
@@ -200,6 +238,7 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
                          true};
     check_address(&c, "listen.grpc", out->listen_grpc);
     check_address(&c, "listen.http", out->listen_http);
+    check_tls(&c, &out->tls);
     check_endpoint(&c, out, "link.control", out->link.control);
     check_endpoint(&c, out, "link.bulk", out->link.bulk);
     check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,

@@ -2,12 +2,14 @@
 #ifndef GW_CONF_H
 #define GW_CONF_H
 
+#include "gw_tls_server.h"
 #include "sl_conf.h"
 #include "sl_log.h"
 
 struct gw_conf {
     const char *listen_grpc;
     const char *listen_http;
+    struct gw_tls_conf tls; /* certificate "": no TLS */
     int64_t net_threads;
     struct {
         int64_t connections, streams, calls, queue, nodes, models;

@@ -56,6 +56,9 @@ static bool register_rest(struct gw_metrics *m)
     m->flow.slices_busy = sl_metric_gauge(r, "sluice_slices_busy", "", "Slices with a lease.");
     m->flow.body_bytes =
         sl_metric_gauge(r, "sluice_request_bytes", "", "Memory reserved for requests.");
+    m->certificate_expires =
+        sl_metric_gauge(r, "sluice_tls_certificate_expires_timestamp_seconds", "",
+                        "When the certificate of the gRPC port expires; 0 without TLS.");
     m->flow.requeued = sl_metric_counter(r, "sluice_calls_requeued_total", "",
                                          "Calls given back unstarted and queued again.");
     m->flow.stale_messages =
@@ -68,7 +71,8 @@ static bool register_rest(struct gw_metrics *m)
         sl_metric_counter(r, "sluice_node_bulk_sent_bytes_total", "", "Payload sent to executors.");
     m->link.received_bulk_bytes = sl_metric_counter(r, "sluice_node_bulk_received_bytes_total", "",
                                                     "Payload received from executors.");
-    return m->link.received_bulk_bytes != NULL && m->flow.nodes != NULL;
+    return m->certificate_expires != NULL && m->link.received_bulk_bytes != NULL &&
+           m->flow.nodes != NULL;
 }
 
 sl_status gw_metrics_init(struct gw_metrics *m)

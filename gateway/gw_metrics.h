@@ -11,6 +11,7 @@ struct gw_metrics {
     struct gw_flow_metrics flow;
     struct gw_link_metrics link;
     struct gw_net_metrics net;
+    struct sl_metric *certificate_expires;
 };
 
 /* Errors: SL_ENOMEM. */

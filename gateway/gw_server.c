@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "gw_certs.h"
 #include "gw_front.h"
 #include "gw_http.h"
 #include "gw_link.h"
@@ -25,7 +26,9 @@ struct front_place {
 };
 
 struct gw_server {
-    struct gw_conf conf; /* a copy; its strings are the caller's */
+    struct gw_conf conf;    /* a copy; its strings are the caller's, or reread's */
+    struct sl_conf *reread; /* the owner of conf.tls's strings after a reload */
+    struct gw_certs certs;
     struct gw_server_options options;
     const struct sl_clock *clock;
     struct gw_metrics metrics;
@@ -220,6 +223,19 @@ static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
     sl_log_set_level((enum sl_log_level)fresh->log_level);
 }
 
+/* Certificates are read again even where nothing in the configuration changed: their files may have. */
+static void reload_certs(struct gw_server *s, const struct gw_conf *fresh,
+                         struct sl_conf *take_owner)
+{
+    if (!gw_certs_reload(&s->certs, &fresh->tls)) {
+        sl_conf_destroy(take_owner);
+        return;
+    }
+    sl_conf_destroy(s->reread);
+    s->reread = take_owner;
+    s->conf.tls = fresh->tls;
+}
+
 static void reload(struct gw_server *s)
 {
     struct gw_conf fresh;
@@ -229,7 +245,7 @@ static void reload(struct gw_server *s)
     if (gw_conf_load(s->options.config_path, &fresh, &errors, &owner) == SL_OK) {
         sl_log(SL_LOG_INFO, "configuration read again");
         take_reloadable(s, &fresh);
-        sl_conf_destroy(owner);
+        reload_certs(s, &fresh, owner);
     } else {
         sl_status ended = sl_buf_append(&errors, "", 1);
         sl_log(SL_LOG_ERROR, "configuration not changed",
@@ -267,6 +283,13 @@ static void post(void *ctx, struct gw_exchange *x, unsigned events)
 {
     (void)ctx;
     gw_front_post(x->net_front, x, events);
+}
+
+static bool open_certs(struct gw_server *s, struct sl_error *err)
+{
+    s->certs.expires = s->metrics.certificate_expires;
+    s->certs.clock = s->clock;
+    return gw_certs_open(&s->certs, &s->conf.tls, err) == SL_OK;
 }
 
 static bool create_link(struct gw_server *s, struct sl_error *err)
@@ -339,6 +362,7 @@ static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c)
     c->handshake_timeout_ns = s->conf.limits.handshake_ns;
     c->idle_timeout_ns = s->conf.limits.idle_ns;
     c->stall_timeout_ns = s->conf.limits.stall_ns;
+    c->tls = s->certs.server;
     c->clock = s->clock;
     c->metrics = &s->metrics.net;
 }
@@ -460,6 +484,7 @@ static void announce(const struct gw_server *s, uint16_t grpc_port, uint16_t htt
                      http_port);
     sl_log(SL_LOG_INFO, "listening", SL_S("grpc", grpc), SL_U("grpc_port", grpc_port),
            SL_S("http", http), SL_U("http_port", http_port),
+           SL_S("tls", s->certs.server != NULL ? "on" : "off"),
            SL_S("control", gw_link_control_endpoint(s->link)),
            SL_S("bulk", gw_link_bulk_endpoint(s->link)));
     if (s->options.announce_fd >= 0 && write(s->options.announce_fd, line, (size_t)n) != n)
@@ -473,9 +498,9 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;
     }
-    if (!create_loop(s, err) || !create_link(s, err) || !create_flow(s, err) ||
-        !create_fronts(s, &grpc_port, err) || !create_http(s, &http_port, err) ||
-        !watch_link(s, err) || !watch_signals(s, err))
+    if (!open_certs(s, err) || !create_loop(s, err) || !create_link(s, err) ||
+        !create_flow(s, err) || !create_fronts(s, &grpc_port, err) ||
+        !create_http(s, &http_port, err) || !watch_link(s, err) || !watch_signals(s, err))
         return false;
     announce(s, grpc_port, http_port);
     return true;
@@ -524,6 +549,8 @@ void gw_server_destroy(struct gw_server *s)
         uv_loop_close(&s->loop);
     }
     gw_link_destroy(s->link);
+    gw_certs_close(&s->certs);
+    sl_conf_destroy(s->reread);
     gw_metrics_finish(&s->metrics);
     free(s->fronts);
     free(s);

@@ -117,6 +117,19 @@ static int serve(const struct arguments *args, const struct gw_conf *conf)
     return EXIT_SUCCESS;
 }
 
+/* The files that the configuration names. */
+static int check_files(const struct gw_conf *conf)
+{
+    struct gw_tls_server *tls = NULL;
+    struct sl_error err = {0};
+    if (conf->tls.certificate[0] != '\0' && gw_tls_server_create(&conf->tls, &tls, &err) != SL_OK) {
+        fprintf(stderr, "sluice-gateway: %s\n", err.text);
+        return EXIT_CONFIG;
+    }
+    gw_tls_server_destroy(tls);
+    return EXIT_SUCCESS;
+}
+
 static int run(const struct arguments *args, struct sl_buf *text)
 {
     struct gw_conf conf;
@@ -130,7 +143,9 @@ static int run(const struct arguments *args, struct sl_buf *text)
     int code = EXIT_SUCCESS;
     if (args->print)
         code = print(sl_conf_print(gw_conf_table, &conf, text), text);
-    else if (!args->check)
+    else if (args->check)
+        code = check_files(&conf);
+    else
         code = serve(args, &conf);
     sl_conf_destroy(owner);
     return code;

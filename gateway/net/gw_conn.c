@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "gw_tls.h"
 #include "sl_log.h"
 
 enum {
@@ -22,6 +23,7 @@ struct gw_conn {
     uv_write_t write;
     uv_shutdown_t shutdown;
     struct gw_conn_host *host;
+    struct gw_tls *tls; /* NULL: plain TCP */
     struct gw_h2 *h2;
     struct gw_conn *prev, *next; /* host.conns */
     struct gw_conn *dirty_next;  /* host.dirty */
@@ -49,6 +51,7 @@ static void on_close(uv_handle_t *handle)
     struct gw_conn *c = handle->data;
     struct gw_conn_host *host = c->host;
     gw_h2_destroy(c->h2);
+    gw_tls_destroy(c->tls);
     DL_DELETE(host->conns, c);
     if (c->is_dirty)
         LL_DELETE2(host->dirty, c, dirty_next);
@@ -75,6 +78,22 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)c->host->read_buffer, (unsigned)c->host->read_buffer_bytes);
 }
 
+/* SL_EPROTO shows at the end of the turn, when the GOAWAY has been written. */
+static void take_plain(void *ctx, struct sl_span bytes)
+{
+    struct gw_conn *c = ctx;
+    (void)!gw_h2_input(c->h2, bytes, c->input_at);
+}
+
+static void take_input(struct gw_conn *c, struct sl_span bytes)
+{
+    if (c->tls == NULL)
+        take_plain(c, bytes);
+    else if (gw_tls_input(c->tls, bytes, take_plain, c) != SL_OK)
+        sl_log(SL_LOG_DEBUG, "TLS connection ends", SL_S("peer", c->peer),
+               SL_S("why", gw_tls_problem(c->tls)));
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct gw_conn *c = stream->data;
@@ -84,8 +103,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     c->host->counts.received_bytes += n;
     c->input_at = now_of(c);
-    /* SL_EPROTO shows at the end of the turn, when the GOAWAY has been written. */
-    (void)!gw_h2_input(c->h2, sl_span_of(buf->base, (size_t)n), c->input_at);
+    take_input(c, sl_span_of(buf->base, (size_t)n));
     gw_conn_mark(c);
 }
 
@@ -124,6 +142,50 @@ static void linger(struct gw_conn *c)
 
 /* ---- writing ---- */
 
+static bool is_over(const struct gw_conn *c)
+{
+    return gw_h2_is_over(c->h2) || (c->tls != NULL && gw_tls_is_over(c->tls));
+}
+
+/* Frames become records, as many as a buffer of records takes; after the last frame, the last record. */
+static void encrypt(struct gw_conn *c)
+{
+    struct iovec v[VECTORS_MAX];
+    size_t count, taken;
+    do {
+        count = gw_h2_output(c->h2, v, VECTORS_MAX, now_of(c));
+        taken = gw_tls_write(c->tls, v, count);
+        gw_h2_sent(c->h2, taken);
+    } while (taken > 0);
+    if (gw_tls_is_over(c->tls) || (count == 0 && gw_h2_is_over(c->h2)))
+        gw_tls_end(c->tls);
+}
+
+/* What the socket should take; new frames are made first. */
+static size_t make_output(struct gw_conn *c, struct iovec *v)
+{
+    if (c->tls == NULL)
+        return gw_h2_output(c->h2, v, VECTORS_MAX, now_of(c));
+    encrypt(c);
+    return gw_tls_pending(c->tls, v, VECTORS_MAX);
+}
+
+static size_t pending_output(struct gw_conn *c, struct iovec *v)
+{
+    return c->tls == NULL ? gw_h2_pending(c->h2, v, VECTORS_MAX)
+                          : gw_tls_pending(c->tls, v, VECTORS_MAX);
+}
+
+static void on_left(struct gw_conn *c, size_t bytes)
+{
+    c->host->counts.sent_bytes += (int64_t)bytes;
+    c->output_at = now_of(c);
+    if (c->tls == NULL)
+        gw_h2_sent(c->h2, bytes);
+    else
+        gw_tls_sent(c->tls, bytes);
+}
+
 static void on_written(uv_write_t *req, int status)
 {
     struct gw_conn *c = req->data;
@@ -132,9 +194,7 @@ static void on_written(uv_write_t *req, int status)
         close_conn(c);
         return;
     }
-    c->host->counts.sent_bytes += (int64_t)c->write_bytes;
-    c->output_at = now_of(c);
-    gw_h2_sent(c->h2, c->write_bytes);
+    on_left(c, c->write_bytes);
     gw_conn_mark(c);
 }
 
@@ -153,7 +213,7 @@ static void leave_to_libuv(struct gw_conn *c)
 {
     struct iovec v[VECTORS_MAX];
     uv_buf_t bufs[VECTORS_MAX];
-    size_t count = gw_h2_pending(c->h2, v, VECTORS_MAX);
+    size_t count = pending_output(c, v);
     c->write_bytes = to_bufs(v, count, bufs);
     c->write.data = c;
     c->is_writing = true;
@@ -169,7 +229,7 @@ static size_t write_some(struct gw_conn *c)
 {
     struct iovec v[VECTORS_MAX];
     uv_buf_t bufs[VECTORS_MAX];
-    size_t count = gw_h2_output(c->h2, v, VECTORS_MAX, now_of(c));
+    size_t count = make_output(c, v);
     if (count == 0)
         return 0;
     size_t offered = to_bufs(v, count, bufs);
@@ -179,11 +239,8 @@ static size_t write_some(struct gw_conn *c)
         return 0;
     }
     size_t sent = rv > 0 ? (size_t)rv : 0;
-    if (sent > 0) {
-        c->host->counts.sent_bytes += rv;
-        c->output_at = now_of(c);
-        gw_h2_sent(c->h2, sent);
-    }
+    if (sent > 0)
+        on_left(c, sent);
     if (sent == offered)
         return sent;
     leave_to_libuv(c);
@@ -198,7 +255,7 @@ static bool write_conn(struct gw_conn *c)
         total += n;
     if (c->state != OPEN)
         return false;
-    if (!c->is_writing && n == 0 && gw_h2_is_over(c->h2)) {
+    if (!c->is_writing && n == 0 && is_over(c)) {
         linger(c);
         return false;
     }
@@ -255,6 +312,7 @@ static void on_close_unborn(uv_handle_t *handle)
 {
     struct gw_conn *c = handle->data;
     gw_h2_destroy(c->h2);
+    gw_tls_destroy(c->tls);
     free(c);
 }
 
@@ -267,6 +325,8 @@ static sl_status open_conn(struct gw_conn *c, struct gw_listener *l)
     name_peer(c);
     c->opened_at = c->input_at = c->output_at = now_of(c);
     s = gw_h2_create(&host->h2_conf, &host->h2_port, sl_span_str(c->peer), c, c->opened_at, &c->h2);
+    if (s == SL_OK && host->tls != NULL)
+        s = gw_tls_create(host->tls, host->h2_port.pool->alloc, &host->counts, &c->tls);
     if (s != SL_OK)
         return s;
     if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0)

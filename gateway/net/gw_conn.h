@@ -1,8 +1,9 @@
-/* gw_conn.h - one connection: socket <-> gw_h2, its timers, its end.
+/* gw_conn.h - one connection: socket <-> gw_tls <-> gw_h2, its timers, its end.
  *
  * Reading  Into one buffer that all connections of a front share: a connection at rest has none.
  * Writing  Once per loop turn (gw_conn_write by the front): directly, as far as the socket takes it; the rest
  *          is left to libuv, and nothing new is made until that has gone.
+ * TLS      Between the two where host.tls says so. Its handshake falls under the same timer as the preface.
  * Pauses   Reading stops while more than outbound_max_bytes are unsent (counts.read_pauses).
  * Close    Asynchronous. A connection that ends by our word lingers: write side shut, input thrown away, until
  *          the peer closes or LINGER passes, so that a GOAWAY is not lost to a reset. gw_h2 is destroyed in
@@ -25,6 +26,7 @@
 #include "gw_h2.h"
 #include "gw_listener.h"
 #include "gw_net_metrics.h"
+#include "gw_tls_server.h"
 #include "sl_time.h"
 
 struct gw_conn;
@@ -32,6 +34,7 @@ struct gw_conn;
 /* What the connections of one front share. */
 struct gw_conn_host {
     uv_loop_t *loop;
+    struct gw_tls_server *tls; /* NULL: plain TCP */
     struct gw_h2_conf h2_conf;
     struct gw_h2_port h2_port;
     struct gw_net_counts counts;

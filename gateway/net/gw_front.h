@@ -29,6 +29,7 @@
 
 #include "gw_exchange.h"
 #include "gw_net_metrics.h"
+#include "gw_tls_server.h"
 #include "sl_clock.h"
 #include "sl_reason.h"
 #include "sl_status.h"
@@ -48,11 +49,12 @@ struct gw_front_conf {
     size_t exchanges_kept;      /* idle exchanges kept for reuse */
     int64_t handshake_timeout_ns; /* accept to the client's preface and SETTINGS */
     int64_t idle_timeout_ns;      /* no open request */
-    int64_t stall_timeout_ns; /* a body or a reply in the middle of which the peer stands still */
+    int64_t stall_timeout_ns;  /* a body or a reply in the middle of which the peer stands still */
+    struct gw_tls_server *tls; /* borrowed, shared by all fronts; NULL: plain TCP */
     const struct sl_clock *clock;         /* borrowed */
     const struct gw_net_metrics *metrics; /* borrowed, shared by all fronts; NULL: none */
 };
-/* All but address, port, index, clock and metrics. */
+/* All but address, port, index, tls, clock and metrics. */
 void gw_front_conf_defaults(struct gw_front_conf *c);
 
 /* What the front asks of its owner. Called on the front's thread; none may be NULL. */

@@ -11,6 +11,8 @@
 #include "sl_metric.h"
 #include "sl_status.h"
 
+#define GW_NET_TLS_ERRORS_HELP "TLS connections that ended because of an error."
+
 /* X(field, counter or gauge, name, labels, help) */
 #define GW_NET_METRIC_MAP(X)                                                                       \
     X(connections, gauge, "sluice_connections", "", "Connections of visitors that are open.")      \
@@ -32,6 +34,20 @@
       "Requests answered by the net thread: headers, framing, length, memory, a stalled body.")    \
     X(resets_received, counter, "sluice_http2_resets_total", "by=\"peer\"", "RST_STREAM frames.")  \
     X(resets_sent, counter, "sluice_http2_resets_total", "by=\"gateway\"", "RST_STREAM frames.")   \
+    X(tls_handshakes, counter, "sluice_tls_handshakes_total", "session=\"new\"",                   \
+      "TLS handshakes that were completed.")                                                       \
+    X(tls_resumed, counter, "sluice_tls_handshakes_total", "session=\"resumed\"",                  \
+      "TLS handshakes that were completed.")                                                       \
+    X(tls_no_h2, counter, "sluice_tls_errors_total", "kind=\"alpn\"", GW_NET_TLS_ERRORS_HELP)      \
+    X(tls_bad_certificates, counter, "sluice_tls_errors_total", "kind=\"client_certificate\"",     \
+      GW_NET_TLS_ERRORS_HELP)                                                                      \
+    X(tls_not_tls, counter, "sluice_tls_errors_total", "kind=\"not_tls\"", GW_NET_TLS_ERRORS_HELP) \
+    X(tls_alerts, counter, "sluice_tls_errors_total", "kind=\"alert_from_peer\"",                  \
+      GW_NET_TLS_ERRORS_HELP)                                                                      \
+    X(tls_protocol, counter, "sluice_tls_errors_total", "kind=\"protocol\"",                       \
+      GW_NET_TLS_ERRORS_HELP)                                                                      \
+    X(tls_unfinished, counter, "sluice_tls_errors_total", "kind=\"unfinished\"",                   \
+      GW_NET_TLS_ERRORS_HELP)                                                                      \
     X(read_pauses, counter, "sluice_read_pauses_total", "reason=\"outbound\"",                     \
       "Times that a connection was not read on because its peer did not take its replies.")        \
     X(received_bytes, counter, "sluice_received_bytes_total", "", "Bytes read from visitors.")     \
