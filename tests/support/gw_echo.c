@@ -1,7 +1,9 @@
 /* gw_echo.c - the gateway's net side with a flow that answers each request with its own message: for
  * measuring and for trying real clients against it.
  *
- *   gw_echo [--fronts N] [--port P]     N 0: net and flow on one loop
+ *   gw_echo [--fronts N] [--port P] [--tls FOLDER]     N 0: net and flow on one loop
+ *
+ * FOLDER has server.pem and server.key, as scripts/gen_certs.sh makes them.
  *
  * Prints "ready PORT" and serves until SIGINT or SIGTERM, which drains; a second one stops. At the end prints
  * "requests N".
@@ -23,6 +25,7 @@ struct echo {
     uv_signal_t term, interrupt;
     struct gw_front *fronts[FRONTS_MAX];
     size_t front_count;
+    struct gw_tls_server *tls; /* NULL: plain TCP */
     bool is_threaded;
     bool is_draining;
     atomic_size_t drained_count, stopped_count;
@@ -133,6 +136,19 @@ static void set_up_metrics(struct echo *e)
         exit(1);
 }
 
+static void read_certificate(struct echo *e, const char *folder)
+{
+    char certificate[512], key[512];
+    struct gw_tls_conf conf = {.certificate = certificate, .key = key, .client_ca = ""};
+    struct sl_error error;
+    snprintf(certificate, sizeof certificate, "%s/server.pem", folder);
+    snprintf(key, sizeof key, "%s/server.key", folder);
+    if (gw_tls_server_create(&conf, &e->tls, &error) != SL_OK) {
+        fprintf(stderr, "gw_echo: %s\n", error.text);
+        exit(1);
+    }
+}
+
 static void start_fronts(struct echo *e, unsigned long threads, uint16_t port)
 {
     struct gw_front_conf conf;
@@ -143,6 +159,7 @@ static void start_fronts(struct echo *e, unsigned long threads, uint16_t port)
     conf.port = port;
     conf.clock = &sl_clock_real;
     conf.metrics = &e->metrics;
+    conf.tls = e->tls;
     e->is_threaded = threads > 0;
     e->front_count = threads > 0 ? threads : 1;
     for (size_t i = 0; i < e->front_count; i++) {
@@ -178,6 +195,8 @@ int main(int argc, char **argv)
             threads = strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--port") == 0)
             port = strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--tls") == 0)
+            read_certificate(&e, argv[i + 1]);
     }
     if (threads > FRONTS_MAX || port > UINT16_MAX)
         return 2;
@@ -194,6 +213,7 @@ int main(int argc, char **argv)
         gw_front_destroy(e.fronts[i]);
     printf("requests %lld\n", (long long)sl_metric_value(e.metrics.requests));
     sl_metric_registry_destroy(e.registry);
+    gw_tls_server_destroy(e.tls);
     uv_close((uv_handle_t *)&e.mail, NULL);
     uv_close((uv_handle_t *)&e.term, NULL);
     uv_close((uv_handle_t *)&e.interrupt, NULL);
