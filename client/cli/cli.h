@@ -3,7 +3,8 @@
  * Exit codes   CLI_OK, or why not: programs may rely on them.
  * Output       Results on stdout; errors as one sentence on stderr, or with --json as one object
  *              {"error": ..., "reason": ..., "code": ...} on stdout.
- * Environment  SLUICE_ADDRESS (default 127.0.0.1:8001), SLUICE_TOKEN (a bearer token).
+ * Environment  SLUICE_ADDRESS (default 127.0.0.1:8001), SLUICE_TOKEN (a bearer token), SLUICE_TLS (1: speak
+ *              TLS), SLUICE_CA (what --ca says, where TLS is spoken).
  */
 #ifndef CLI_H
 #define CLI_H
@@ -41,6 +42,8 @@ struct cli_common {
     const char *address;
     const char *token_file; /* NULL: SLUICE_TOKEN */
     bool allow_plaintext_token;
+    bool tls; /* any of the four below switches it on */
+    const char *ca, *certificate, *key, *server_name;
     int64_t timeout_ms; /* -1: none */
     bool json;
 };
@@ -50,6 +53,11 @@ enum {
     CLI_OPT_ADDRESS = 1000,
     CLI_OPT_TOKEN_FILE,
     CLI_OPT_ALLOW_PLAINTEXT,
+    CLI_OPT_TLS,
+    CLI_OPT_CA,
+    CLI_OPT_CERTIFICATE,
+    CLI_OPT_KEY,
+    CLI_OPT_SERVER_NAME,
     CLI_OPT_TIMEOUT,
     CLI_OPT_JSON,
     CLI_OPT_HELP,
@@ -58,6 +66,10 @@ enum {
     {"address", required_argument, NULL, CLI_OPT_ADDRESS},                                         \
         {"token-file", required_argument, NULL, CLI_OPT_TOKEN_FILE},                               \
         {"allow-plaintext-token", no_argument, NULL, CLI_OPT_ALLOW_PLAINTEXT},                     \
+        {"tls", no_argument, NULL, CLI_OPT_TLS}, {"ca", required_argument, NULL, CLI_OPT_CA},      \
+        {"certificate", required_argument, NULL, CLI_OPT_CERTIFICATE},                             \
+        {"key", required_argument, NULL, CLI_OPT_KEY},                                             \
+        {"server-name", required_argument, NULL, CLI_OPT_SERVER_NAME},                             \
         {"timeout", required_argument, NULL, CLI_OPT_TIMEOUT},                                     \
         {"json", no_argument, NULL, CLI_OPT_JSON},                                                 \
     {                                                                                              \
@@ -67,6 +79,11 @@ enum {
     "      --address HOST:PORT       the gRPC address (SLUICE_ADDRESS; 127.0.0.1:8001)\n"          \
     "      --token-file FILE         send the token in FILE (else SLUICE_TOKEN)\n"                 \
     "      --allow-plaintext-token   send it also beyond this machine, unencrypted\n"              \
+    "      --tls                     speak TLS (SLUICE_TLS=1); so do the next four\n"              \
+    "      --ca FILE                 trust these authorities (SLUICE_CA; the system's)\n"          \
+    "      --server-name NAME        whom the certificate must name (the address's host)\n"        \
+    "      --certificate FILE        show this certificate, a PEM file\n"                          \
+    "      --key FILE                and its key, a PEM file\n"                                    \
     "      --timeout TIME            give up after 30s, 500ms, 2m, ...\n"                          \
     "      --json                    one JSON document instead of text\n"                          \
     "      --help                    this text\n"

@@ -10,12 +10,33 @@
 
 enum { TOKEN_FILE_BYTES_MAX = 16 * 1024 };
 
+/* NULL: not set, or empty. */
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
 void cli_common_init(struct cli_common *c)
 {
-    const char *address = getenv("SLUICE_ADDRESS");
-    *c = (struct cli_common){.address =
-                                 address != NULL && *address != '\0' ? address : "127.0.0.1:8001",
+    const char *address = environment("SLUICE_ADDRESS");
+    const char *tls = environment("SLUICE_TLS");
+    *c = (struct cli_common){.address = address != NULL ? address : "127.0.0.1:8001",
+                             .tls = tls != NULL && strcmp(tls, "0") != 0,
                              .timeout_ms = -1};
+}
+
+static void take_tls(struct cli_common *c, int option, const char *value)
+{
+    c->tls = true;
+    if (option == CLI_OPT_CA)
+        c->ca = value;
+    else if (option == CLI_OPT_CERTIFICATE)
+        c->certificate = value;
+    else if (option == CLI_OPT_KEY)
+        c->key = value;
+    else if (option == CLI_OPT_SERVER_NAME)
+        c->server_name = value;
 }
 
 static bool take_timeout(struct cli_common *c, const char *value, int *out_exit)
@@ -42,6 +63,13 @@ bool cli_common_take(struct cli_common *c, int option, const char *value, const 
         return true;
     case CLI_OPT_ALLOW_PLAINTEXT:
         c->allow_plaintext_token = true;
+        return true;
+    case CLI_OPT_TLS:
+    case CLI_OPT_CA:
+    case CLI_OPT_CERTIFICATE:
+    case CLI_OPT_KEY:
+    case CLI_OPT_SERVER_NAME:
+        take_tls(c, option, value);
         return true;
     case CLI_OPT_TIMEOUT:
         return take_timeout(c, value, out_exit);
@@ -156,12 +184,12 @@ const char *cli_read_file(const char *path, size_t max_bytes, char **out, size_t
 /* The token without the line's end. *out is NULL when there is no token; free it. */
 static int read_token(const struct cli_common *c, char **out)
 {
-    const char *from_env = getenv("SLUICE_TOKEN");
+    const char *from_env = environment("SLUICE_TOKEN");
     size_t len;
 
     *out = NULL;
     if (c->token_file == NULL) {
-        if (from_env != NULL && *from_env != '\0')
+        if (from_env != NULL)
             *out = strdup(from_env);
         return CLI_OK;
     }
@@ -170,6 +198,17 @@ static int read_token(const struct cli_common *c, char **out)
         return cli_fail(c, CLI_USAGE, "the token file %s: %s", c->token_file, wrong);
     (*out)[strcspn(*out, "\r\n")] = '\0';
     return CLI_OK;
+}
+
+static void set_tls(const struct cli_common *c, struct sluice_channel_options *o)
+{
+    if (!c->tls)
+        return;
+    o->use_tls = true;
+    o->ca_file = c->ca != NULL ? c->ca : environment("SLUICE_CA");
+    o->certificate_file = c->certificate;
+    o->key_file = c->key;
+    o->server_name = c->server_name;
 }
 
 int cli_open(const struct cli_common *c, struct sluice_channel **out)
@@ -185,6 +224,7 @@ int cli_open(const struct cli_common *c, struct sluice_channel **out)
     o.allow_plaintext_token = c->allow_plaintext_token;
     o.max_message_bytes = SLUICE_MAX_MESSAGE_BYTES;
     o.user_agent = "sluice/" SLUICE_VERSION;
+    set_tls(c, &o);
     sluice_channel_create(c->address, &o, out, &status);
     if (token != NULL)
         explicit_bzero(token, strlen(token));

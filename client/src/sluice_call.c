@@ -86,7 +86,8 @@ static int ensure_connection(struct call *c)
     sluice_conn_close(&ch->conn);
     if (c->deadline < connect_by)
         connect_by = c->deadline;
-    int code = sluice_conn_open(&ch->conn, &ch->address, connect_by, c->cancel_fd, c->status);
+    int code =
+        sluice_conn_open(&ch->conn, &ch->address, ch->tls, connect_by, c->cancel_fd, c->status);
     if (code == SLUICE_UNAVAILABLE && sl_clock_mono(&sl_clock_real) >= c->deadline)
         return deadline_status(c, "connecting to");
     return code;
@@ -107,7 +108,8 @@ static size_t make_headers(const struct call *c, char *timeout, nghttp2_nv *head
     size_t n = 0;
 
     headers[n++] = header(":method", "POST", NGHTTP2_NV_FLAG_NONE);
-    headers[n++] = header(":scheme", "http", NGHTTP2_NV_FLAG_NONE);
+    headers[n++] =
+        header(":scheme", c->channel->tls != NULL ? "https" : "http", NGHTTP2_NV_FLAG_NONE);
     headers[n++] = header(":path", c->method, NGHTTP2_NV_FLAG_NONE);
     headers[n++] = header(":authority", c->channel->address_text, NGHTTP2_NV_FLAG_NONE);
     headers[n++] = header("te", "trailers", NGHTTP2_NV_FLAG_NONE);
@@ -149,6 +151,16 @@ static int lost_status(struct call *c, enum sluice_turn turn)
     }
 }
 
+/* TLS itself was the reason: for example, the server wants a client certificate, which TLS 1.3 tells late. */
+static int tls_status(struct call *c, const char *problem)
+{
+    return sluice_status_set(
+        c->status, SLUICE_UNAVAILABLE, "TLS_FAILED",
+        "the TLS connection to %s was lost during the call, which may have run: "
+        "%s",
+        c->channel->address_text, problem);
+}
+
 /* Ends the exchange on our side. What could not be written refers to the caller's memory, so the
  * connection goes with it; for the server a lost connection means cancel as well. */
 static void let_go(struct call *c, struct sluice_exchange *x, enum sluice_turn turn)
@@ -183,19 +195,21 @@ static int attempt(struct call *c, struct sluice_result *result, bool *out_answe
         turn = SLUICE_TURN_OK; /* the answer came before the connection went */
     if (turn == SLUICE_TURN_LOST && !sluice_h2_has_begun(conn->h2))
         turn = SLUICE_TURN_PROTOCOL; /* hung up on our preface */
+    const char *tls_problem = sluice_tls_problem(conn->tls);
     let_go(c, &x, turn);
     if (turn != SLUICE_TURN_OK)
-        return lost_status(c, turn);
+        return *tls_problem != '\0' ? tls_status(c, tls_problem) : lost_status(c, turn);
     *out_again = !x.has_headers && x.is_closed && x.reset_code == NGHTTP2_REFUSED_STREAM;
     *out_answered = x.has_end_stream;
     return sluice_reply_status(&x, c->status);
 }
 
-/* A token goes over a wire that others may read only by the caller's word. */
+/* A token goes unencrypted over a wire that others may read only by the caller's word. */
 static int check_token(struct call *c)
 {
     const struct sluice_channel *ch = c->channel;
-    if (ch->authorization == NULL || ch->conn.is_loopback || ch->allow_plaintext_token)
+    if (ch->authorization == NULL || ch->tls != NULL || ch->conn.is_loopback ||
+        ch->allow_plaintext_token)
         return SLUICE_OK;
     return sluice_status_set(c->status, SLUICE_FAILED_PRECONDITION, "PLAINTEXT_TOKEN",
                              "%s is not on this machine, and the token would travel unencrypted; "

@@ -44,6 +44,16 @@ static int check_options(const struct sluice_channel_options *o, struct sluice_s
     return SLUICE_OK;
 }
 
+static int check_tls(const struct sluice_channel_options *o, struct sluice_status *status)
+{
+    if ((o->certificate_file == NULL) != (o->key_file == NULL))
+        return refuse(status, "certificate_file and key_file belong together; give both or none");
+    if (!o->use_tls &&
+        (o->ca_file != NULL || o->certificate_file != NULL || o->server_name != NULL))
+        return refuse(status, "ca_file, certificate_file and server_name need use_tls");
+    return SLUICE_OK;
+}
+
 /* The caller's options, as much of them as its header knew, over the defaults. */
 static void read_options(const struct sluice_channel_options *given,
                          struct sluice_channel_options *out)
@@ -81,6 +91,8 @@ int sluice_channel_create(const char *address, const struct sluice_channel_optio
     sluice_status_clear(status);
     read_options(options, &o);
     int code = check_options(&o, status);
+    if (code == SLUICE_OK)
+        code = check_tls(&o, status);
     if (code != SLUICE_OK)
         return code;
     if (address == NULL || sluice_address_parse(address, &parsed) != SL_OK)
@@ -94,6 +106,12 @@ int sluice_channel_create(const char *address, const struct sluice_channel_optio
         sluice_channel_destroy(c);
         return sluice_status_set(status, SLUICE_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY",
                                  "no memory for a channel");
+    }
+    if (o.use_tls)
+        code = sluice_tls_context_create(&o, parsed.host, &c->tls, status);
+    if (code != SLUICE_OK) {
+        sluice_channel_destroy(c);
+        return code;
     }
     atomic_flag_clear(&c->is_busy);
     c->address = parsed;
@@ -109,6 +127,7 @@ void sluice_channel_destroy(struct sluice_channel *channel)
     if (channel == NULL)
         return;
     sluice_conn_close(&channel->conn);
+    sluice_tls_context_destroy(channel->tls);
     if (channel->authorization != NULL)
         explicit_bzero(channel->authorization, strlen(channel->authorization));
     free(channel->authorization);

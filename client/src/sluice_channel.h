@@ -11,6 +11,7 @@ struct sluice_channel {
     struct sluice_conn conn;
     char *address_text;
     struct sluice_address address;
+    struct sluice_tls_context *tls; /* NULL: plain TCP */
     int64_t connect_timeout_ms;
     uint64_t max_message_bytes;
     char *authorization; /* "Bearer ..."; NULL: none */

@@ -1,4 +1,4 @@
-/* sluice_conn.c - one TCP connection: waiting, reading, writing. */
+/* sluice_conn.c - one connection: waiting, reading, writing. */
 #include "sluice_conn.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@ void sluice_conn_init(struct sluice_conn *c)
 
 void sluice_conn_close(struct sluice_conn *c)
 {
+    sluice_tls_destroy(c->tls);
     if (c->fd >= 0)
         close(c->fd);
     sluice_h2_destroy(c->h2);
@@ -23,10 +24,25 @@ void sluice_conn_close(struct sluice_conn *c)
     sluice_conn_init(c);
 }
 
+static ssize_t send_some(struct sluice_conn *c, const struct iovec *pieces, size_t count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = count};
+
+    if (c->tls != NULL)
+        return sluice_tls_write(c->tls, pieces, count);
+    return sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t receive_some(struct sluice_conn *c)
+{
+    if (c->tls != NULL)
+        return sluice_tls_read(c->tls, c->in, SLUICE_CONN_READ_BYTES);
+    return recv(c->fd, c->in, SLUICE_CONN_READ_BYTES, MSG_DONTWAIT);
+}
+
 enum sluice_turn sluice_conn_flush(struct sluice_conn *c)
 {
     while (!c->is_write_broken) {
-        struct msghdr message = {0};
         const struct iovec *pieces;
         size_t count;
         sl_status s = sluice_h2_output(c->h2, &pieces, &count);
@@ -34,9 +50,7 @@ enum sluice_turn sluice_conn_flush(struct sluice_conn *c)
             return s == SL_ENOMEM ? SLUICE_TURN_MEMORY : SLUICE_TURN_PROTOCOL;
         if (count == 0)
             return SLUICE_TURN_OK;
-        message.msg_iov = (struct iovec *)pieces;
-        message.msg_iovlen = count;
-        ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_some(c, pieces, count);
         if (n >= 0)
             sluice_h2_sent(c->h2, (size_t)n);
         else if (errno == EAGAIN)
@@ -50,9 +64,9 @@ enum sluice_turn sluice_conn_flush(struct sluice_conn *c)
 /* One read. *out_more: the socket may hold more. */
 static enum sluice_turn read_some(struct sluice_conn *c, bool *out_more)
 {
-    ssize_t n = recv(c->fd, c->in, SLUICE_CONN_READ_BYTES, MSG_DONTWAIT);
+    ssize_t n = receive_some(c);
 
-    *out_more = n == SLUICE_CONN_READ_BYTES;
+    *out_more = n > SLUICE_CONN_READ_BYTES - SLUICE_TLS_RECORD_BYTES;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return SLUICE_TURN_OK;
     if (n <= 0)

@@ -124,7 +124,8 @@ static int make_session(struct sluice_conn *c, struct sluice_status *why)
 }
 
 int sluice_conn_open(struct sluice_conn *c, const struct sluice_address *address,
-                     sl_mono_ns connect_by, int cancel_fd, struct sluice_status *why)
+                     struct sluice_tls_context *tls, sl_mono_ns connect_by, int cancel_fd,
+                     struct sluice_status *why)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *list = NULL;
@@ -139,5 +140,10 @@ int sluice_conn_open(struct sluice_conn *c, const struct sluice_address *address
         return sluice_status_set(why, SLUICE_CANCELLED, "CANCELLED", "cancelled while connecting");
     if (error != 0)
         return set_unreachable(why, address, strerror_r(error, error_text, sizeof(error_text)));
-    return make_session(c, why);
+    int code =
+        tls == NULL ? SLUICE_OK : sluice_tls_open(tls, c->fd, connect_by, cancel_fd, &c->tls, why);
+    if (code == SLUICE_OK)
+        return make_session(c, why);
+    sluice_conn_close(c);
+    return code;
 }

@@ -1,10 +1,14 @@
 """Fixtures: stubs of our protos, a shared server for tests that only ask, fresh ones for others."""
 
+import subprocess
+
 import pytest
 from support import stubs
 from support.models import standard_models
-from support.paths import BIN
+from support.pair import Pair
+from support.paths import BIN, ROOT
 from support.server import Up
+from support.tls import tls_yaml, use
 
 PROGRAMS = ["sluice", "sluice-gateway", "sluice-executor", "sluice-worker"]
 
@@ -44,3 +48,28 @@ def fresh(models, tmp_path, _stubs):
     """A server of the test's own: it may be killed and drained."""
     with Up(models, tmp_path) as up:
         yield up
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    """What scripts/gen_certs.sh makes."""
+    folder = tmp_path_factory.mktemp("certs")
+    subprocess.run([ROOT / "scripts/gen_certs.sh", folder], check=True)
+    return folder
+
+
+@pytest.fixture
+def secure(certs, models, tmp_path, _stubs):
+    """A gateway that speaks TLS, and an executor; live.pem and live.key lie in tmp_path."""
+    use(certs, tmp_path, "server")
+    with Pair(models, tmp_path, tls_yaml(tmp_path)) as pair:
+        yield pair
+
+
+@pytest.fixture
+def mutual(certs, models, tmp_path, _stubs):
+    """The same, and clients need a certificate."""
+    use(certs, tmp_path, "server")
+    more = {"client_ca": certs / "ca.pem", "client_auth": "required"}
+    with Pair(models, tmp_path, tls_yaml(tmp_path, **more)) as pair:
+        yield pair

@@ -1,6 +1,5 @@
 """TLS on the gRPC port: grpcio with and without certificates, refusals, changes under load."""
 
-import shutil
 import signal
 import socket
 import ssl
@@ -14,62 +13,10 @@ import pytest
 from support.calls import identity_request, refusal, request
 from support.load import Load
 from support.pair import Pair
-from support.paths import BIN, ROOT, scaled
+from support.paths import BIN, scaled
 from support.stubs import pb
+from support.tls import context, credentials, der, tls_yaml, use
 from support.wait import wait_until
-
-
-@pytest.fixture(scope="module")
-def certs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certs")
-    subprocess.run([ROOT / "scripts/gen_certs.sh", folder], check=True)
-    return folder
-
-
-def use(certs, folder, name):
-    """Makes it the certificate in force, as a renewal does: new files under the old names."""
-    for suffix in ["pem", "key"]:
-        shutil.copy(certs / f"{name}.{suffix}", folder / f"next.{suffix}")
-        (folder / f"next.{suffix}").rename(folder / f"live.{suffix}")
-
-
-def tls_yaml(folder, **more):
-    keys = {"certificate": folder / "live.pem", "key": folder / "live.key", **more}
-    return "tls:\n" + "".join(f"  {key}: {value}\n" for key, value in keys.items())
-
-
-@pytest.fixture
-def secure(certs, models, tmp_path, _stubs):
-    use(certs, tmp_path, "server")
-    with Pair(models, tmp_path, tls_yaml(tmp_path)) as pair:
-        yield pair
-
-
-@pytest.fixture
-def mutual(certs, models, tmp_path, _stubs):
-    use(certs, tmp_path, "server")
-    more = {"client_ca": certs / "ca.pem", "client_auth": "required"}
-    with Pair(models, tmp_path, tls_yaml(tmp_path, **more)) as pair:
-        yield pair
-
-
-def credentials(certs, client=None):
-    read = lambda name: (certs / name).read_bytes()  # noqa: E731
-    if client is None:
-        return grpc.ssl_channel_credentials(read("ca.pem"))
-    return grpc.ssl_channel_credentials(
-        read("ca.pem"), read(f"{client}.key"), read(f"{client}.pem")
-    )
-
-
-def context(certs, alpn=("h2",), version=None):
-    """A client's TLS of Python's own."""
-    made = ssl.create_default_context(cafile=certs / "ca.pem")
-    if alpn:
-        made.set_alpn_protocols(list(alpn))
-    if version:
-        made.minimum_version = made.maximum_version = version
-    return made
 
 
 def dial(pair, made):
@@ -133,10 +80,8 @@ def test_an_authority_that_the_client_does_not_know(secure, certs):
     stub = secure.stub(secure.secure_channel(other))
     failed = refusal(stub.ServerLive, pb().ServerLiveRequest(), timeout=5)
     assert failed.code == grpc.StatusCode.UNAVAILABLE
-    stranger = ssl.create_default_context(cafile=certs / "other-ca.pem")
-    stranger.set_alpn_protocols(["h2"])
     with pytest.raises(ssl.SSLCertVerificationError):
-        dial(secure, stranger)
+        dial(secure, context(certs, authority="other-ca"))
     expect_counted(secure, "alert_from_peer")
 
 
@@ -157,10 +102,6 @@ def served(pair, certs):
     """The certificate that a new connection is shown."""
     with dial(pair, context(certs)) as tls:
         return tls.getpeercert(binary_form=True)
-
-
-def der(path):
-    return ssl.PEM_cert_to_DER_cert(path.read_text())
 
 
 class Secured:

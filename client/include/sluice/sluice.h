@@ -14,7 +14,8 @@
  *     if (sluice_infer(channel, request, NULL, &result, &status) != SLUICE_OK)
  *         fprintf(stderr, "%s: %s\n", status.reason, status.message);
  *
- * Transport  gRPC over HTTP/2 on plain TCP by prior knowledge ("h2c").
+ * Transport  gRPC over HTTP/2, on plain TCP by prior knowledge ("h2c") or by TLS 1.2 and 1.3 (use_tls). The
+ *            server's certificate is always checked.
  * Errors     Every function that can fail returns an enum sluice_code; SLUICE_OK is 0. Functions that
  *            take a struct sluice_status fill it in every case; it may be NULL. The library never
  *            ends the process, raises no signal (a broken connection gives a status, not SIGPIPE)
@@ -87,7 +88,7 @@ struct sluice_status {
     /* The cause as one word, such as MODEL_NOT_FOUND or QUEUE_FULL; "" when none was given. From the
      * server's ErrorInfo, else its trailer sluice-reason. Found here: UNREACHABLE, CONNECTION_LOST,
      * DEADLINE_EXCEEDED, CANCELLED, BAD_INPUT, TOO_LARGE, BAD_REPLY, CHANNEL_BUSY, OUT_OF_MEMORY,
-     * PLAINTEXT_TOKEN. */
+     * PLAINTEXT_TOKEN, TLS_FAILED. */
     char reason[SLUICE_REASON_BYTES];
     /* A sentence for people, UTF-8, cut at a character when longer; "" when code is SLUICE_OK. */
     char message[SLUICE_MESSAGE_BYTES];
@@ -116,12 +117,23 @@ struct sluice_channel_options {
     /* Put before "libsluice/VERSION" in the user-agent header; NULL: nothing. At most 200 visible
      * ASCII characters and spaces. Copied at create. */
     const char *user_agent;
+    /* Speak TLS. The server's certificate must come from an authority of ca_file (PEM; NULL: those of the
+     * system) and be for the host of the address, or for server_name where that is not NULL. A server's
+     * self-signed certificate is trusted by naming it as ca_file; nothing leaves the check out. */
+    bool use_tls;
+    const char *ca_file;
+    const char *server_name;
+    /* What this client shows a server that asks: PEM files, the key without a passphrase. Both or none.
+     * The files are read at create. */
+    const char *certificate_file;
+    const char *key_file;
 };
 
 #define SLUICE_MAX_MESSAGE_BYTES (UINT64_C(2147483647))
 #define SLUICE_CHANNEL_OPTIONS_INIT                                                                \
     {                                                                                              \
-        sizeof(struct sluice_channel_options), 10000, UINT64_C(64) << 20, NULL, false, NULL        \
+        sizeof(struct sluice_channel_options), 10000, UINT64_C(64) << 20, NULL, false, NULL,       \
+            false, NULL, NULL, NULL, NULL                                                          \
     }
 
 /* A channel to address: "HOST:PORT" with a name or an IPv4 address, or "[IPV6]:PORT". Opens nothing
@@ -184,7 +196,8 @@ enum { SLUICE_METADATA_MAX = 64 };
 
 /* All calls below block until they ended, take options == NULL as SLUICE_CALL_OPTIONS_INIT, and may
  * end with:
- *   SLUICE_UNAVAILABLE          no connection, or it was lost (CONNECTION_LOST: the call may have run)
+ *   SLUICE_UNAVAILABLE          no connection (TLS_FAILED: or no trust), or it was lost (CONNECTION_LOST:
+ *                               the call may have run)
  *   SLUICE_DEADLINE_EXCEEDED    timeout_ms passed
  *   SLUICE_CANCELLED            the switch was triggered
  *   SLUICE_INVALID_ARGUMENT     an argument that the library itself refuses (BAD_INPUT)
