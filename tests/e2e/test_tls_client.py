@@ -113,6 +113,13 @@ def test_files_that_are_of_no_use(certs, options, words):
     expect_refusal(sluice("127.0.0.1:1", "status", *absolute), *words, code=2)
 
 
+def test_sluice_up_says_that_it_serves_no_tls(tmp_path):
+    (tmp_path / "up.yaml").write_text("gateway: {tls: {certificate: a.pem, key: a.key}}\n")
+    argv = [BIN / "sluice", "up", "--state", tmp_path / "s", "--config", tmp_path / "up.yaml"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+    expect_refusal(done, "tls.certificate", code=2)
+
+
 def serve_once(made):
     """A TLS server of Python's for one connection; returns its address."""
     listener = socket.create_server(("127.0.0.1", 0))

@@ -89,6 +89,26 @@ static void test_errors_name_their_line(void **state)
     unload(&l);
 }
 
+static void test_tls_keys_belong_together(void **state)
+{
+    struct loaded l;
+    (void)state;
+    assert_refused("tls: {certificate: a.pem}\n", "'a.pem' stands without tls.key");
+    assert_refused("tls: {key: a.key}\n", "'a.key' stands without tls.certificate");
+    assert_refused("tls: {client_ca: ca.pem, client_auth: optional}\n",
+                   "'ca.pem' stands without tls.certificate and tls.key");
+    assert_refused("tls: {certificate: a, key: b, client_ca: c}\n", "say optional or required");
+    assert_refused("tls: {certificate: a, key: b, client_auth: required}\n",
+                   "'required' needs tls.client_ca");
+    assert_refused("tls: {min_version: 1.1}\n", "tls.min_version");
+    load_text(&l, "tls: {certificate: a, key: b, client_ca: c, client_auth: required, "
+                  "min_version: 1.3}\n");
+    assert_int_equal(l.status, SL_OK);
+    assert_int_equal(l.conf.tls.client_auth, GW_TLS_CLIENT_REQUIRED);
+    assert_int_equal(l.conf.tls.min_version, GW_TLS_1_3);
+    unload(&l);
+}
+
 static void test_trusted_network_allows_other_machines(void **state)
 {
     struct loaded l;
@@ -120,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_cross_checks),
         cmocka_unit_test(test_errors_name_their_line),
+        cmocka_unit_test(test_tls_keys_belong_together),
         cmocka_unit_test(test_trusted_network_allows_other_machines),
         cmocka_unit_test(test_split_address),
     };
