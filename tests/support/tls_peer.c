@@ -96,13 +96,27 @@ void tls_pair_open_server(struct tls_pair *p)
         fail_msg("%s", error.text);
 }
 
-void tls_pair_open(struct tls_pair *p)
+static void tell(const struct tls_pair *p, bool begins)
+{
+    if (p->on_server != NULL)
+        p->on_server(begins);
+}
+
+sl_status tls_pair_try_open(struct tls_pair *p)
 {
     if (p->server == NULL)
         tls_pair_open_server(p);
-    assert_ok(gw_tls_create(p->server, p->alloc, &p->counts, &p->tls));
+    tell(p, true);
+    sl_status s = gw_tls_create(p->server, p->alloc, &p->counts, &p->tls);
+    tell(p, false);
     p->input_status = SL_OK;
     open_client(p);
+    return s;
+}
+
+void tls_pair_open(struct tls_pair *p)
+{
+    assert_ok(tls_pair_try_open(p));
 }
 
 void tls_pair_close_client(struct tls_pair *p)
@@ -136,10 +150,13 @@ static void take_plain(void *ctx, struct sl_span plain)
 void tls_pair_raw(struct tls_pair *p, const void *bytes, size_t len)
 {
     size_t step = p->chunk_bytes != 0 ? p->chunk_bytes : len;
-    for (size_t at = 0; at < len && p->input_status == SL_OK; at += step)
-        p->input_status = gw_tls_input(
-            p->tls, sl_span_of((const uint8_t *)bytes + at, len - at < step ? len - at : step),
-            take_plain, p);
+    for (size_t at = 0; at < len && p->input_status == SL_OK; at += step) {
+        size_t n = len - at < step ? len - at : step;
+        tell(p, true);
+        p->input_status =
+            gw_tls_input(p->tls, sl_span_of((const uint8_t *)bytes + at, n), take_plain, p);
+        tell(p, false);
+    }
 }
 
 /* Also takes the handshake along. */
@@ -207,7 +224,11 @@ void tls_pair_reply(struct tls_pair *p, const struct iovec *v, size_t count)
     assert_true(count <= SL_ARRAY_LEN(left));
     memcpy(left, v, count * sizeof *v);
     for (size_t first = 0; first < count;) {
+        tell(p, true);
         size_t n = gw_tls_write(p->tls, left + first, count - first);
+        tell(p, false);
+        if (gw_tls_is_over(p->tls))
+            return;
         assert_true(n > 0);
         while (n > 0) {
             size_t here = n < left[first].iov_len ? n : left[first].iov_len;

@@ -28,6 +28,8 @@ struct tls_pair {
     SSL_SESSION *session;    /* to resume; NULL: none */
     size_t chunk_bytes;      /* how bytes are cut both ways; 0: not */
 
+    void (*on_server)(bool begins); /* around calls of gw_tls; NULL: nobody wants to know */
+
     struct gw_tls_server *server;
     struct gw_tls *tls;
     struct gw_net_counts counts;
@@ -45,6 +47,8 @@ void tls_pair_init(struct tls_pair *p);
 /* What tls_pair_open does first, unless p->server is there already. */
 void tls_pair_open_server(struct tls_pair *p);
 void tls_pair_open(struct tls_pair *p);
+/* The same for who lets memory fail: what gw_tls_create said. */
+sl_status tls_pair_try_open(struct tls_pair *p);
 void tls_pair_close_client(struct tls_pair *p); /* and the server's end of it */
 void tls_pair_close(struct tls_pair *p);
 
@@ -52,7 +56,8 @@ void tls_pair_close(struct tls_pair *p);
 void tls_pair_run(struct tls_pair *p);
 /* Raw bytes to the server. */
 void tls_pair_raw(struct tls_pair *p, const void *bytes, size_t len);
-/* Plain bytes, all of them, with tls_pair_run between; what comes is in client_took and server_took. */
+/* Plain bytes, all of them unless the connection breaks, with tls_pair_run between; what comes is in client_took
+ * and server_took. */
 void tls_pair_send(struct tls_pair *p, const void *bytes, size_t len);
 void tls_pair_reply(struct tls_pair *p, const struct iovec *v, size_t count);
 
