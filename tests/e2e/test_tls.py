@@ -140,18 +140,22 @@ class Newcomers(threading.Thread):
         assert not self.is_alive()
 
 
-def test_certificate_change_under_load_fails_no_call(secure, certs, tmp_path):
+@pytest.mark.parametrize("net_threads", [0, 2])
+def test_certificate_change_under_load_fails_no_call(certs, models, tmp_path, _stubs, net_threads):
+    use(certs, tmp_path, "server")
     made = credentials(certs)
-    newcomers = Newcomers(secure, made)
     changes = scaled(200, at_least=10)
-    with Load(Secured(secure, made), identity_request, callers=3) as load:
-        for i in range(changes):
-            name = "server2" if i % 2 == 0 else "server"
-            use(certs, tmp_path, name)
-            secure.gateway.signal(signal.SIGHUP)
-            wanted = der(certs / f"{name}.pem")
-            wait_until(lambda w=wanted: served(secure, certs) == w, 5, f"certificate {name}")
-    newcomers.stop()
+    yaml = tls_yaml(tmp_path) + f"net_threads: {net_threads}\n"
+    with Pair(models, tmp_path, yaml) as pair:
+        newcomers = Newcomers(pair, made)
+        with Load(Secured(pair, made), identity_request, callers=3) as load:
+            for i in range(changes):
+                name = "server2" if i % 2 == 0 else "server"
+                use(certs, tmp_path, name)
+                pair.gateway.signal(signal.SIGHUP)
+                wanted = der(certs / f"{name}.pem")
+                wait_until(lambda w=wanted: served(pair, certs) == w, 5, f"certificate {name}")
+        newcomers.stop()
     assert load.failures() == []
     assert newcomers.failures == []
     assert newcomers.answers >= changes / 2
