@@ -156,7 +156,10 @@ static sl_status put_key(struct merge *m, const struct up_key *key)
                      key->name);
         return SL_EINVAL;
     }
-    int value = add_text(&m->out, key->value, strlen(key->value), YAML_ANY_SCALAR_STYLE);
+    /* Nothing at all would be read as null. */
+    yaml_scalar_style_t style =
+        key->value[0] == '\0' ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE;
+    int value = add_text(&m->out, key->value, strlen(key->value), style);
     return put_pair(m, mapping, sl_span_str(name), value) ? SL_OK : no_memory(m);
 }
 
