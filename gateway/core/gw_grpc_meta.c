@@ -18,13 +18,26 @@ static void refuse(struct gw_grpc_meta *m, enum sl_reason reason, const char *te
         sl_error_set(&m->refusal->error, reason, "%s", text);
 }
 
-static void refuse_value(struct gw_grpc_meta *m, enum sl_reason reason, const char *fmt,
-                         struct sl_span value)
+static void refuse_value(struct gw_grpc_meta *m, const char *header, enum sl_reason reason,
+                         const char *fmt, struct sl_span value)
 {
     enum { SHOWN_MAX = 80 };
-    if (!sl_error_is_set(&m->refusal->error))
-        sl_error_set(&m->refusal->error, reason, fmt,
-                     (int)(value.len < SHOWN_MAX ? value.len : SHOWN_MAX), value.data);
+    struct sl_error *e = &m->refusal->error;
+    if (sl_error_is_set(e))
+        return;
+    sl_error_set(e, reason, fmt, (int)(value.len < SHOWN_MAX ? value.len : SHOWN_MAX), value.data);
+    sl_error_set_field(e, "%s", header);
+}
+
+/* fmt takes the header's name. */
+static void refuse_header(struct gw_grpc_meta *m, const char *header, const char *fmt)
+{
+    refuse_value(m, header, SL_REASON_BAD_INPUT, fmt, sl_span_str(header));
+}
+
+static void refuse_twice(struct gw_grpc_meta *m, const char *header)
+{
+    refuse_header(m, header, "The header %.*s stands there twice.");
 }
 
 static bool is_printable(struct sl_span s)
@@ -51,7 +64,7 @@ static void on_content_type(struct gw_grpc_meta *m, struct sl_span value)
     static const char plain[] = "application/grpc", proto[] = "application/grpc+proto";
     size_t len = begins_with(value, proto, LIT_LEN(proto)) ? LIT_LEN(proto) : LIT_LEN(plain);
     if (m->has_content_type)
-        refuse(m, SL_REASON_BAD_INPUT, "The header content-type stands there twice.");
+        refuse_twice(m, "content-type");
     m->has_content_type = true;
     m->is_grpc = begins_with(value, plain, LIT_LEN(plain)) &&
                  (value.len == len || value.data[len] == ';' || value.data[len] == ' ');
@@ -60,9 +73,9 @@ static void on_content_type(struct gw_grpc_meta *m, struct sl_span value)
 static void on_timeout(struct gw_grpc_meta *m, struct sl_span value)
 {
     if (m->timeout_ns >= 0)
-        refuse(m, SL_REASON_BAD_INPUT, "The header grpc-timeout stands there twice.");
+        refuse_twice(m, "grpc-timeout");
     else if (gw_grpc_timeout(value, &m->timeout_ns) != SL_OK)
-        refuse_value(m, SL_REASON_BAD_INPUT,
+        refuse_value(m, "grpc-timeout", SL_REASON_BAD_INPUT,
                      "The grpc-timeout \"%.*s\" is not 1 to 8 digits and one of H M S m u n.",
                      value);
 }
@@ -71,11 +84,11 @@ static void on_encoding(struct gw_grpc_meta *m, struct sl_span value)
 {
     struct gw_reply *r = m->refusal;
     if (m->has_encoding)
-        refuse(m, SL_REASON_BAD_INPUT, "The header grpc-encoding stands there twice.");
+        refuse_twice(m, "grpc-encoding");
     m->has_encoding = true;
     if (sl_span_eq_str(value, "identity") || sl_error_is_set(&r->error))
         return;
-    refuse_value(m, SL_REASON_UNIMPLEMENTED,
+    refuse_value(m, "grpc-encoding", SL_REASON_UNIMPLEMENTED,
                  "The grpc-encoding \"%.*s\" is not read by this server: send messages plain.",
                  value);
     r->trailers[r->trailer_count++] = (struct gw_trailer){"grpc-accept-encoding", "identity"};
@@ -130,9 +143,7 @@ static void keep(struct gw_grpc_meta *m, const struct known *k, struct sl_span v
 {
     struct sl_span *field = (struct sl_span *)((char *)m->req + k->offset);
     if (field->data != NULL) {
-        if (!sl_error_is_set(&m->refusal->error))
-            sl_error_set(&m->refusal->error, SL_REASON_BAD_INPUT,
-                         "The header %s stands there twice.", k->name);
+        refuse_twice(m, k->name);
         return;
     }
     char *copy = sl_arena_str(m->arena, value);
@@ -173,9 +184,7 @@ bool gw_grpc_meta_header(struct gw_grpc_meta *m, struct sl_span name, struct sl_
     if (k == NULL)
         return true;
     if (!is_printable(value)) {
-        if (!sl_error_is_set(&m->refusal->error))
-            sl_error_set(&m->refusal->error, SL_REASON_BAD_INPUT,
-                         "The header %s holds a byte that is not printable ASCII.", k->name);
+        refuse_header(m, k->name, "The header %.*s holds a byte that is not printable ASCII.");
     } else if (k->on_value != NULL) {
         k->on_value(m, value);
     } else {
@@ -211,8 +220,8 @@ bool gw_grpc_meta_end(struct gw_grpc_meta *m, sl_mono_ns now)
     r->deadline_at = m->timeout_ns < 0 ? SL_MONO_NEVER : sl_sat_add(now, m->timeout_ns);
     r->method = gw_method_find(r->path);
     if (r->method == GW_METHOD_UNKNOWN)
-        refuse_value(m, SL_REASON_UNIMPLEMENTED, "There is no method \"%.*s\" on this server.",
-                     r->path);
+        refuse_value(m, ":path", SL_REASON_UNIMPLEMENTED,
+                     "There is no method \"%.*s\" on this server.", r->path);
     return r->method != GW_METHOD_UNKNOWN;
 }
 
@@ -314,15 +323,23 @@ static bool is_recurring(const char *name)
     return strcmp(name, "sluice-node") == 0 || strcmp(name, "sluice-visitor") == 0;
 }
 
+static void add_error(struct gw_grpc_fields *f, const struct gw_reply *r)
+{
+    size_t len = gw_grpc_percent_encode(sl_span_str(r->error.text), f->message, sizeof f->message);
+    add_varying(f, "grpc-message", f->message, len, false);
+    add_static(f, "sluice-reason", sl_reason_name(r->error.reason));
+    len = gw_grpc_details(r, f->details);
+    if (len > 0)
+        add_varying(f, "grpc-status-details-bin", f->details, len, false);
+    if (sl_reason_forbids_retry(r->error.reason)) /* grpc/proposal, A6: negative, do not retry */
+        add_static(f, "grpc-retry-pushback-ms", "-1");
+}
+
 static void add_status(struct gw_grpc_fields *f, const struct gw_reply *r)
 {
     add_static(f, "grpc-status", status_texts[sl_reason_grpc(r->error.reason)]);
-    if (sl_error_is_set(&r->error)) {
-        size_t len =
-            gw_grpc_percent_encode(sl_span_str(r->error.text), f->message, sizeof f->message);
-        add_varying(f, "grpc-message", f->message, len, false);
-        add_static(f, "sluice-reason", sl_reason_name(r->error.reason));
-    }
+    if (sl_error_is_set(&r->error))
+        add_error(f, r);
     for (size_t i = 0; i < r->trailer_count && i < GW_TRAILERS_MAX; i++) {
         const struct gw_trailer *t = &r->trailers[i];
         add_varying(f, t->name, t->value, strlen(t->value), is_recurring(t->name));

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gw_grpc_details.h"
 #include "gw_request.h"
 #include "sl_arena.h"
 #include "sl_base.h"
@@ -58,7 +59,7 @@ SL_MUST_CHECK sl_status gw_grpc_timeout(struct sl_span text, int64_t *out_ns);
 size_t gw_grpc_percent_encode(struct sl_span text, char *out, size_t out_bytes);
 
 enum {
-    GW_GRPC_FIELDS_MAX = GW_TRAILERS_MAX + 5,
+    GW_GRPC_FIELDS_MAX = GW_TRAILERS_MAX + 7,
     GW_GRPC_MESSAGE_MAX = 3 * SL_ERROR_TEXT_MAX,
 };
 
@@ -75,6 +76,7 @@ struct gw_grpc_fields {
     struct gw_grpc_field at[GW_GRPC_FIELDS_MAX];
     size_t count;
     char message[GW_GRPC_MESSAGE_MAX + 1];
+    char details[GW_GRPC_DETAILS_MAX + 1];
 };
 
 void gw_grpc_fields_head(struct gw_grpc_fields *f);

@@ -2,6 +2,7 @@
 #include <utlist.h>
 
 #include "gw_h2_int.h"
+#include "sl_text.h"
 
 /* ---- header lists ---- */
 
@@ -40,9 +41,19 @@ void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
     submit_trailers_only(h, s, http_status, refusal);
 }
 
+/* A request that this layer refuses never was a call: it has no name but one that it brought itself. */
+static void tell_call_id(const struct gw_stream *s, struct gw_reply *refusal)
+{
+    struct sl_span id = s->x.req.call_id;
+    if (sl_text_is_uuid(id))
+        refusal->trailers[refusal->trailer_count++] =
+            (struct gw_trailer){"sluice-call-id", (const char *)id.data};
+}
+
 void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error)
 {
     struct gw_reply refusal = {.error = *error};
+    tell_call_id(s, &refusal);
     gw_h2_refuse(h, s, 200, &refusal);
 }
 

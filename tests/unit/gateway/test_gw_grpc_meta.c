@@ -342,11 +342,14 @@ static void every_reason_has_its_status(void **state SL_UNUSED)
         sl_error_set(&r.error, (enum sl_reason)reason, "50%% of it");
         snprintf(status, sizeof status, "%d", (int)sl_reason_grpc((enum sl_reason)reason));
         gw_grpc_fields_trailers_only(&f, 200, &r);
-        assert_int_equal(f.count, 5);
+        assert_int_equal(f.count, sl_reason_forbids_retry((enum sl_reason)reason) ? 7 : 6);
         check_field(&f, 0, ":status", "200");
         check_field(&f, 2, "grpc-status", status);
         check_field(&f, 3, "grpc-message", "50%25 of it");
         check_field(&f, 4, "sluice-reason", sl_reason_name((enum sl_reason)reason));
+        assert_string_equal(f.at[5].name, "grpc-status-details-bin");
+        if (sl_reason_forbids_retry((enum sl_reason)reason))
+            check_field(&f, 6, "grpc-retry-pushback-ms", "-1");
     }
 }
 
@@ -356,7 +359,7 @@ static void the_longest_reply_fits(void **state SL_UNUSED)
     struct gw_reply r = {.trailer_count = GW_TRAILERS_MAX};
     for (size_t i = 0; i < GW_TRAILERS_MAX; i++)
         r.trailers[i] = (struct gw_trailer){"name", "value"};
-    r.error.reason = SL_REASON_INTERNAL;
+    r.error.reason = SL_REASON_ALLOCATION_TIMEOUT;
     memset(r.error.text, 1, sizeof r.error.text - 1);
     gw_grpc_fields_trailers_only(&f, 415, &r);
     assert_int_equal(f.count, GW_GRPC_FIELDS_MAX);
