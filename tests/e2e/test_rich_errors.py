@@ -56,25 +56,24 @@ def test_every_refusal_is_rich(stub, case):
     assert len(rich.trailers["grpc-status-details-bin"]) < 1536
 
 
-@pytest.mark.parametrize(
-    "field, message, metadata",
-    [
-        ("inputs.INPUT", request("identity", [("INPUT", "FP32", [1, 4], FP32)]), ()),
-        ("inputs.INPUT0", request("identity", [("INPUT0", "FP32", [2, 4], FP32)]), ()),
-        ("inputs.B", request("pair", [("A", "INT32", [1, 2], b"\0" * 8)]), ()),
-        ("outputs.OUT", request("identity", [("INPUT0", "FP32", [1, 4], FP32)], outputs=["OUT"]), ()),
-        ("parameters.sluice_duration", identity_request(params={"sluice_duration": "x"}), ()),
-        ("sluice-duration", identity_request(), (("sluice-duration", "x"),)),
-        ("sluice-size", identity_request(), (("sluice-size", "huge"),)),
-        ("sluice-max-wait", identity_request(), (("sluice-max-wait", "0"),)),
-        ("sluice-call-id", identity_request(), (("sluice-call-id", "me"),)),
-        ("sluice-on-disconnect", identity_request(), (("sluice-on-disconnect", "keep"),)),
-        (None, request("identity" * 100, []), ()),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_the_field_at_fault_is_named(stub, field, message, metadata):
-    rich = Rich(stub.ModelInfer, message, metadata=metadata)
+FIELDS = [
+    ("inputs.INPUT", lambda: request("identity", [("INPUT", "FP32", [1, 4], FP32)]), ()),
+    ("inputs.INPUT0", lambda: request("identity", [("INPUT0", "FP32", [2, 4], FP32)]), ()),
+    ("inputs.B", lambda: request("pair", [("A", "INT32", [1, 2], b"\0" * 8)]), ()),
+    ("outputs.OUT", lambda: identity_request(outputs=["OUT"]), ()),
+    ("parameters.sluice_size", lambda: identity_request(params={"sluice_size": "huge"}), ()),
+    ("sluice-duration", identity_request, (("sluice-duration", "x"),)),
+    ("sluice-size", identity_request, (("sluice-size", "huge"),)),
+    ("sluice-max-wait", identity_request, (("sluice-max-wait", "0"),)),
+    ("sluice-call-id", identity_request, (("sluice-call-id", "me"),)),
+    ("sluice-on-disconnect", identity_request, (("sluice-on-disconnect", "keep"),)),
+    (None, lambda: request("identity" * 100, []), ()),
+]
+
+
+@pytest.mark.parametrize("field, make, metadata", FIELDS, ids=[str(row[0]) for row in FIELDS])
+def test_the_field_at_fault_is_named(stub, field, make, metadata):
+    rich = Rich(stub.ModelInfer, make(), metadata=metadata)
     assert rich.error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert rich.field() == field
     if field:
