@@ -15,6 +15,8 @@
 #define MS  SL_NS_PER_MS
 #define MIB (INT64_C(1) << 20)
 
+static const char *const compression_names[] = {"never", "mirror", NULL};
+
 /* clang-format off: one key a line, or one key a paragraph */
 const struct sl_conf_key gw_conf_table[] = {
     KEY("listen.grpc", SL_CONF_STRING, listen_grpc, "127.0.0.1:8001", .max = 300,
@@ -91,6 +93,10 @@ const struct sl_conf_key gw_conf_table[] = {
             "Expected work that is sent to a slice ahead of its turn, so that it is never idle."),
     KEY("link.feed_ahead_calls", SL_CONF_INT, link.feed_ahead_calls, "64", .min = 1, .max = 1024,
         .help = "The most calls at one slice, the running one included."),
+    KEY("compression.responses", SL_CONF_CHOICE, compression_responses, "mirror",
+        .choices = compression_names,
+        .help = "Which replies are compressed: none, or those to requests with a grpc-encoding (up "
+                "to 4 MiB, in the same encoding)."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
         .help = "How long SIGTERM lets accepted calls go on before they end with DRAINING."),
     KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = sl_log_level_names,

@@ -82,16 +82,19 @@ static void on_timeout(struct gw_grpc_meta *m, struct sl_span value)
 
 static void on_encoding(struct gw_grpc_meta *m, struct sl_span value)
 {
-    struct gw_reply *r = m->refusal;
     if (m->has_encoding)
         refuse_twice(m, "grpc-encoding");
     m->has_encoding = true;
-    if (sl_span_eq_str(value, "identity") || sl_error_is_set(&r->error))
-        return;
-    refuse_value(m, "grpc-encoding", SL_REASON_UNIMPLEMENTED,
-                 "The grpc-encoding \"%.*s\" is not read by this server: send messages plain.",
-                 value);
-    r->trailers[r->trailer_count++] = (struct gw_trailer){"grpc-accept-encoding", "identity"};
+    if (!gw_encoding_from_name(value, &m->req->encoding))
+        refuse_value(m, "grpc-encoding", SL_REASON_UNIMPLEMENTED,
+                     "The grpc-encoding \"%.*s\" is none of those that this server "
+                     "reads: " GW_ENCODINGS_TEXT ".",
+                     value);
+}
+
+static void on_accept_encoding(struct gw_grpc_meta *m, struct sl_span value)
+{
+    m->req->accepts |= gw_encoding_list(value);
 }
 
 /* A header is handled by a function, or kept as it is at an offset of struct gw_request. */
@@ -118,6 +121,7 @@ static const struct known known[] = {
     KEPT("user-agent", user_agent),
     HANDLED("grpc-timeout", on_timeout),
     HANDLED("grpc-encoding", on_encoding),
+    HANDLED("grpc-accept-encoding", on_accept_encoding),
     KEPT("authorization", authorization),
     KEPT("x-ip-token", x_ip_token),
     KEPT("sluice-call-id", call_id),
@@ -346,11 +350,14 @@ static void add_status(struct gw_grpc_fields *f, const struct gw_reply *r)
     }
 }
 
-void gw_grpc_fields_head(struct gw_grpc_fields *f)
+void gw_grpc_fields_head(struct gw_grpc_fields *f, enum gw_encoding encoding)
 {
     f->count = 0;
     add_static(f, ":status", "200");
     add_static(f, "content-type", "application/grpc");
+    add_static(f, "grpc-accept-encoding", GW_ENCODINGS_TEXT);
+    if (encoding != GW_ENCODING_IDENTITY)
+        add_static(f, "grpc-encoding", gw_encoding_name(encoding));
 }
 
 void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r)
@@ -362,7 +369,7 @@ void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r)
 void gw_grpc_fields_trailers_only(struct gw_grpc_fields *f, int http_status,
                                   const struct gw_reply *r)
 {
-    gw_grpc_fields_head(f);
+    gw_grpc_fields_head(f, GW_ENCODING_IDENTITY);
     if (http_status != 200)
         f->at[0].value = http_status == 405 ? "405" : "415";
     add_status(f, r);

@@ -59,7 +59,7 @@ SL_MUST_CHECK sl_status gw_grpc_timeout(struct sl_span text, int64_t *out_ns);
 size_t gw_grpc_percent_encode(struct sl_span text, char *out, size_t out_bytes);
 
 enum {
-    GW_GRPC_FIELDS_MAX = GW_TRAILERS_MAX + 7,
+    GW_GRPC_FIELDS_MAX = GW_TRAILERS_MAX + 8,
     GW_GRPC_MESSAGE_MAX = 3 * SL_ERROR_TEXT_MAX,
 };
 
@@ -79,7 +79,8 @@ struct gw_grpc_fields {
     char details[GW_GRPC_DETAILS_MAX + 1];
 };
 
-void gw_grpc_fields_head(struct gw_grpc_fields *f);
+/* encoding: of the message that follows; IDENTITY also for one that is not compressed. */
+void gw_grpc_fields_head(struct gw_grpc_fields *f, enum gw_encoding encoding);
 void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r);
 void gw_grpc_fields_trailers_only(struct gw_grpc_fields *f, int http_status,
                                   const struct gw_reply *r);
