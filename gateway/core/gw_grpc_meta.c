@@ -1,7 +1,11 @@
 /* gw_grpc_meta.c - the headers we know as a table; below it, the header lists of replies. */
 #include "gw_grpc_meta.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "sl_base64.h"
+#include "sl_text.h"
 
 #define LIT_LEN(s) (sizeof(s) - 1)
 
@@ -157,6 +161,28 @@ static void keep(struct gw_grpc_meta *m, const struct known *k, struct sl_span v
         *field = sl_span_of(copy, value.len);
 }
 
+static bool is_binary(struct sl_span name)
+{
+    static const char end[] = "-bin";
+    return name.len > LIT_LEN(end) &&
+           memcmp(name.data + name.len - LIT_LEN(end), end, LIT_LEN(end)) == 0;
+}
+
+/* Values that we do not know are not decoded, but who sends what is no base64 is told so, as by every gRPC
+ * server. Proxies join the values of one name by commas, which base64 does not have. */
+static void check_binary(struct gw_grpc_meta *m, struct sl_span name, struct sl_span value)
+{
+    struct sl_span item;
+    while (sl_text_next_item(&value, &item)) {
+        if (sl_base64_is_valid(item))
+            continue;
+        char text[SL_ERROR_FIELD_MAX];
+        snprintf(text, sizeof text, "%.*s", (int)name.len, (const char *)name.data);
+        refuse_header(m, text, "The header %.*s is not base64, as a name that ends in -bin wants.");
+        return;
+    }
+}
+
 void gw_grpc_meta_begin(struct gw_grpc_meta *m, struct gw_request *req, struct gw_reply *refusal,
                         struct sl_arena *arena, size_t bytes_max)
 {
@@ -185,8 +211,11 @@ bool gw_grpc_meta_header(struct gw_grpc_meta *m, struct sl_span name, struct sl_
         return false;
     }
     const struct known *k = find_known(name);
-    if (k == NULL)
+    if (k == NULL) {
+        if (is_binary(name))
+            check_binary(m, name, value);
         return true;
+    }
     if (!is_printable(value)) {
         refuse_header(m, k->name, "The header %.*s holds a byte that is not printable ASCII.");
     } else if (k->on_value != NULL) {

@@ -1,4 +1,4 @@
-"""Errors for programs: grpc-status-details-bin as grpcio-status reads it, beside the plain trailers."""
+"""Errors for programs: grpc-status-details-bin as grpcio-status reads it, and the trailers."""
 
 import re
 
@@ -10,6 +10,8 @@ from grpc_status import rpc_status
 from grpc_tools import protoc
 from support.calls import identity_request, request, scripted_request
 from support.paths import ROOT, SLOW
+from support.stubs import pb
+from support.wait import wait_until
 from test_refusals import CASES, FP32
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -71,7 +73,7 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize("field, make, metadata", FIELDS, ids=[str(row[0]) for row in FIELDS])
+@pytest.mark.parametrize(("field", "make", "metadata"), FIELDS, ids=[str(row[0]) for row in FIELDS])
 def test_the_field_at_fault_is_named(stub, field, make, metadata):
     rich = Rich(stub.ModelInfer, make(), metadata=metadata)
     assert rich.error.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -83,6 +85,8 @@ def test_the_field_at_fault_is_named(stub, field, make, metadata):
 
 def test_not_now_says_when(server, stub):
     busy = stub.ModelInfer.future(scripted_request(run="2s"), timeout=20 * SLOW)
+    ask = pb("sluice.v1").GetStatusRequest
+    wait_until(lambda: server.admin().GetStatus(ask()).calls_running > 0, 10, "the call runs")
     try:
         metadata = (("sluice-max-wait", "50ms"),)
         rich = Rich(stub.ModelInfer, scripted_request(), metadata=metadata)
@@ -112,6 +116,12 @@ def test_what_never_becomes_a_call_is_rich_too(server):
     rich = Rich(infer, b"\0" * (65 << 20), metadata=(("sluice-call-id", name),))
     assert rich.info.reason == "TOO_LARGE"
     assert rich.trailers["sluice-call-id"] == name
+
+
+def test_binary_metadata_is_taken(stub):
+    """grpcio writes base64 for it; several values of one name, empty ones, all bytes."""
+    metadata = [("trace-bin", bytes(range(n))) for n in (0, 1, 2, 3, 255)]
+    assert stub.ModelInfer(identity_request(), timeout=20, metadata=metadata).outputs
 
 
 def test_the_published_messages_are_googles(tmp_path):
