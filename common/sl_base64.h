@@ -1,6 +1,6 @@
-/* sl_base64.h - bytes as text of A-Z a-z 0-9 + / (RFC 4648), the form of gRPC's "-bin" metadata. Pure.
+/* sl_base64.h - bytes as text (RFC 4648), the form of gRPC's "-bin" metadata. Pure.
  *
- * gRPC says: written without padding, read with or without it.
+ * Of the two alphabets the one that ends in + and /. gRPC says: written without padding, read with or without it.
  */
 #ifndef SL_BASE64_H
 #define SL_BASE64_H

@@ -1,6 +1,6 @@
 /* gw_encoding.h - how a gRPC message may be compressed: the names in its headers. Pure.
  *
- * Source: grpc/grpc, doc/compression.md. "deflate" is the zlib format (RFC 1950), as everywhere in gRPC.
+ * Source: grpc/grpc, doc/compression.md. "deflate" is the zlib format (RFC 1950).
  */
 #ifndef GW_ENCODING_H
 #define GW_ENCODING_H

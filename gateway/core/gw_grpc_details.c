@@ -1,4 +1,4 @@
-/* gw_grpc_details.c - google.rpc.Status, written from the inside out: a detail, its Any, the status. */
+/* gw_grpc_details.c - google.rpc.Status, from the inside out: a detail, its Any, the status. */
 #include "gw_grpc_details.h"
 
 #include "gw_pb.h"
@@ -10,7 +10,7 @@
 enum { STATUS_MAX = 1535, DETAIL_MAX = 800, ENTRY_MAX = 300 };
 _Static_assert(SL_BASE64_LEN(STATUS_MAX) <= GW_GRPC_DETAILS_MAX, "a whole status fits");
 
-/* Fields of google/rpc/status.proto, error_details.proto, google/protobuf/any.proto, duration.proto. */
+/* Of google/rpc/status.proto, error_details.proto, google/protobuf/any.proto, duration.proto. */
 enum { STATUS_CODE = 1, STATUS_MESSAGE = 2, STATUS_DETAILS = 3, ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 enum { INFO_REASON = 1, INFO_DOMAIN = 2, INFO_METADATA = 3, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 enum { BAD_VIOLATIONS = 1, VIOLATION_FIELD = 1, VIOLATION_DESCRIPTION = 2 };

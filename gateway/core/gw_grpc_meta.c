@@ -168,8 +168,8 @@ static bool is_binary(struct sl_span name)
            memcmp(name.data + name.len - LIT_LEN(end), end, LIT_LEN(end)) == 0;
 }
 
-/* Values that we do not know are not decoded, but who sends what is no base64 is told so, as by every gRPC
- * server. Proxies join the values of one name by commas, which base64 does not have. */
+/* Values that we do not know are not decoded, but who sends what is no base64 is told so. Proxies
+ * join the values of one name by commas, which base64 does not have. */
 static void check_binary(struct gw_grpc_meta *m, struct sl_span name, struct sl_span value)
 {
     struct sl_span item;

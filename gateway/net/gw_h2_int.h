@@ -68,8 +68,8 @@ void gw_h2_set_reply_callbacks(nghttp2_session_callbacks *c);
 void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
                   const struct gw_reply *refusal);
 void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error);
-/* gw_h2_zip.c. A whole compressed message: finds unpacked_bytes; then body becomes the plain one. false: the
- * request has been refused. */
+/* gw_h2_zip.c. A whole compressed message: finds unpacked_bytes; then body becomes the plain one.
+ * false: the request has been refused. */
 bool gw_h2_measure(struct gw_h2 *h, struct gw_stream *s);
 bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s);
 /* Compresses the reply's message if the client wants it and it pays. */

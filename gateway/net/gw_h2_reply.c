@@ -41,7 +41,7 @@ void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
     submit_trailers_only(h, s, http_status, refusal);
 }
 
-/* A request that this layer refuses never was a call: it has no name but one that it brought itself. */
+/* A request that this layer refuses never was a call: it has no name but one that it brought. */
 static void tell_call_id(const struct gw_stream *s, struct gw_reply *refusal)
 {
     struct sl_span id = s->x.req.call_id;

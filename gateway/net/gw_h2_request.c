@@ -228,7 +228,7 @@ static void deliver(struct gw_h2 *h, struct gw_stream *s)
     h->port->post(h->port->ctx, &s->x, GW_EV_MESSAGE);
 }
 
-/* A compressed message is whole. A small one is unpacked at once, a larger one waits for room again. */
+/* A compressed message is whole. A small one is unpacked at once, a larger one waits for room. */
 static void open_packed(struct gw_h2 *h, struct gw_stream *s)
 {
     if (!gw_h2_measure(h, s))

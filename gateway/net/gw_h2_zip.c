@@ -1,5 +1,5 @@
-/* gw_h2_zip.c - compressed messages: a request's is unpacked once it is whole, a reply is packed before it
- * leaves. */
+/* gw_h2_zip.c - compressed messages: a request's is unpacked once it is whole, a reply's is packed
+ * before it leaves. */
 #include <inttypes.h>
 #include <stdlib.h>
 

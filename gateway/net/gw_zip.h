@@ -1,12 +1,13 @@
 /* gw_zip.h - messages in and out of gzip and zlib form, never past a bound that is known before. No
  * socket, no state between calls.
  *
- * A message is first measured (inflated into a small scratch buffer and forgotten), then, when there is
- * memory of exactly that size, inflated. So nobody can make us hold more than he was granted, for the
- * price of inflating twice.
+ * A message is first measured (inflated into a small scratch buffer and forgotten), then, when there
+ * is memory of exactly that size, inflated. So nobody can make us hold more than was granted, for
+ * the price of inflating twice.
  *
- * Memory   zlib's own state, about 40 KiB to inflate and 270 KiB to deflate, for the length of a call.
- * Errors   SL_EINVAL (no such stream, cut off, checksum, bytes after its end), SL_ETOOBIG, SL_ENOMEM.
+ * Memory   zlib's own state, about 40 KiB to inflate and 270 KiB to deflate, during a call.
+ * Errors   SL_EINVAL (no such stream, cut off, checksum, bytes after its end), SL_ETOOBIG,
+ *          SL_ENOMEM.
  */
 #ifndef GW_ZIP_H
 #define GW_ZIP_H

@@ -1,4 +1,4 @@
-/* fuzz_gw_zip.c - any bytes as a compressed message: measured and inflated agree, and stay in bounds.
+/* fuzz_gw_zip.c - any bytes as a compressed message: measuring and inflating agree, within bounds.
  *
  * Input: one byte that picks the form and the limit, then the stream. */
 #include <stdlib.h>
