@@ -1,6 +1,7 @@
 /* sl_base64.h - bytes as text (RFC 4648), the form of gRPC's "-bin" metadata. Pure.
  *
- * Of the two alphabets the one that ends in + and /. gRPC says: written without padding, read with or without it.
+ * Of the two alphabets the one that ends in + and /. gRPC says: written without padding, read with
+ * or without it.
  */
 #ifndef SL_BASE64_H
 #define SL_BASE64_H
