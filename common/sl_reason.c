@@ -48,6 +48,29 @@ enum sl_reason sl_reason_from_name(const char *name)
     return SL_REASON_INTERNAL;
 }
 
+int64_t sl_reason_retry_after_ms(enum sl_reason r)
+{
+    switch (r) {
+    case SL_REASON_QUEUE_FULL:
+    case SL_REASON_NO_CAPACITY:
+    case SL_REASON_EXECUTOR_LOST:
+    case SL_REASON_DEVICE_FAULT:
+        return 1000;
+    case SL_REASON_DRAINING: /* another server, or this one once it is started again */
+    case SL_REASON_PREEMPTED:
+        return 2000;
+    case SL_REASON_ALLOCATION_TIMEOUT: /* a whole wait was not enough */
+        return 10000;
+    default:
+        return -1;
+    }
+}
+
+bool sl_reason_forbids_retry(enum sl_reason r)
+{
+    return r == SL_REASON_ALLOCATION_TIMEOUT || r == SL_REASON_DURATION_EXCEEDED;
+}
+
 /* Replaces what is not UTF-8 by '?' in place; a character that was cut off at the end goes. */
 static void make_utf8(char *text, size_t len, bool was_cut)
 {
@@ -64,16 +87,30 @@ static void make_utf8(char *text, size_t len, bool was_cut)
     }
 }
 
+static void format(char *out, size_t out_bytes, const char *fmt, va_list args)
+{
+    int wanted = vsnprintf(out, out_bytes, fmt, args);
+    if (wanted < 0)
+        out[0] = '\0';
+    make_utf8(out, strlen(out), wanted >= (int)out_bytes);
+}
+
 void sl_error_set(struct sl_error *e, enum sl_reason reason, const char *fmt, ...)
 {
     char text[SL_ERROR_TEXT_MAX]; /* apart from e: e->text may be among the arguments */
     va_list args;
     va_start(args, fmt);
-    int wanted = vsnprintf(text, sizeof(text), fmt, args);
+    format(text, sizeof text, fmt, args);
     va_end(args);
-    if (wanted < 0)
-        text[0] = '\0';
-    make_utf8(text, strlen(text), wanted >= (int)sizeof(text));
     e->reason = reason;
-    memcpy(e->text, text, sizeof(text));
+    memcpy(e->text, text, sizeof text);
+    e->field[0] = '\0';
+}
+
+void sl_error_set_field(struct sl_error *e, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    format(e->field, sizeof e->field, fmt, args);
+    va_end(args);
 }

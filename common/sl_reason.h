@@ -4,6 +4,7 @@
 #define SL_REASON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "sl_base.h"
 
@@ -70,19 +71,29 @@ int sl_reason_http(enum sl_reason r);
 /* The reverse of sl_reason_name; SL_REASON_INTERNAL for a name that is not in the table. */
 enum sl_reason sl_reason_from_name(const char *name);
 
-enum { SL_ERROR_TEXT_MAX = 512 };
+/* How long a caller should leave us alone before the same call may go well; -1 for what will not
+ * pass by itself. */
+int64_t sl_reason_retry_after_ms(enum sl_reason r);
+/* Should clients that retry by themselves let it be? The wait, or the time, has been used up. */
+bool sl_reason_forbids_retry(enum sl_reason r);
+
+enum { SL_ERROR_TEXT_MAX = 512, SL_ERROR_FIELD_MAX = 80 };
 
 /* A reason with its sentence. A value: copied, never freed. */
 struct sl_error {
     enum sl_reason reason;
     char text[SL_ERROR_TEXT_MAX]; /* UTF-8, NUL-terminated, cut at a character when too long */
+    char field
+        [SL_ERROR_FIELD_MAX]; /* the part of the request at fault: "inputs.INPUT0"; "" for none */
 };
 
 static inline bool sl_error_is_set(const struct sl_error *e)
 {
     return e->reason != SL_REASON_OK;
 }
-/* Sets both; the sentence names what was wrong, the value and the limit. */
+/* Sets reason and text, clears field; the sentence names what was wrong, the value, the limit. */
 void sl_error_set(struct sl_error *e, enum sl_reason reason, const char *fmt, ...) SL_PRINTF(3, 4);
+/* Names the part of the request at fault: inputs.NAME, outputs.NAME, parameters.NAME, a header. */
+void sl_error_set_field(struct sl_error *e, const char *fmt, ...) SL_PRINTF(2, 3);
 
 #endif

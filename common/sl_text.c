@@ -258,3 +258,26 @@ bool sl_text_is_uuid(struct sl_span s)
     }
     return true;
 }
+
+static struct sl_span trim(struct sl_span s)
+{
+    while (s.len > 0 && s.data[0] == ' ') {
+        s.data++;
+        s.len--;
+    }
+    while (s.len > 0 && s.data[s.len - 1] == ' ')
+        s.len--;
+    return s;
+}
+
+bool sl_text_next_item(struct sl_span *list, struct sl_span *out)
+{
+    if (list->len == 0)
+        return false;
+    const uint8_t *comma = memchr(list->data, ',', list->len);
+    size_t len = comma != NULL ? (size_t)(comma - list->data) : list->len;
+    size_t used = comma != NULL ? len + 1 : len;
+    *out = trim(sl_span_of(list->data, len));
+    *list = sl_span_of(list->data + used, list->len - used);
+    return true;
+}

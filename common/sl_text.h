@@ -17,6 +17,10 @@ bool sl_text_is_utf8(struct sl_span s);
  * well-formed one. out_code, when not NULL, gets the code point (0 for a NUL byte). */
 size_t sl_text_utf8_next(struct sl_span s, uint32_t *out_code);
 
+/* The next item of a comma-separated list, without the spaces around it; *list moves past it.
+ * false: the list has ended. "a,,b" has three items, "" has none, the end of "a," is none. */
+bool sl_text_next_item(struct sl_span *list, struct sl_span *out);
+
 /* A whole decimal integer with optional '-'. Errors: SL_EINVAL (not a number), SL_ERANGE. */
 SL_MUST_CHECK sl_status sl_text_int(struct sl_span s, int64_t *out);
 

@@ -17,6 +17,7 @@
 
 static const char *const client_auths[] = {"none", "optional", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+static const char *const compression_names[] = {"never", "mirror", NULL};
 
 /* clang-format off: one key a line, or one key a paragraph */
 const struct sl_conf_key gw_conf_table[] = {
@@ -111,6 +112,10 @@ const struct sl_conf_key gw_conf_table[] = {
             "Expected work that is sent to a slice ahead of its turn, so that it is never idle."),
     KEY("link.feed_ahead_calls", SL_CONF_INT, link.feed_ahead_calls, "64", .min = 1, .max = 1024,
         .help = "The most calls at one slice, the running one included."),
+    KEY("compression.responses", SL_CONF_CHOICE, compression_responses, "mirror",
+        .choices = compression_names,
+        .help = "Which replies are compressed: none, or those to requests with a grpc-encoding (up "
+                "to 4 MiB, in the same encoding)."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
         .help = "How long SIGTERM lets accepted calls go on before they end with DRAINING."),
     KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = sl_log_level_names,

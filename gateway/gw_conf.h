@@ -6,6 +6,9 @@
 #include "sl_conf.h"
 #include "sl_log.h"
 
+/* Which replies are compressed. */
+enum gw_compression { GW_COMPRESS_NEVER, GW_COMPRESS_MIRROR };
+
 struct gw_conf {
     const char *listen_grpc;
     const char *listen_http;
@@ -27,6 +30,7 @@ struct gw_conf {
         uint64_t bulk_window_bytes, inline_max_bytes, unsent_max_bytes, result_max_bytes;
         int64_t feed_ahead_calls;
     } link;
+    int compression_responses; /* enum gw_compression */
     int64_t drain_timeout_ns;
     int log_level;  /* enum sl_log_level */
     int log_format; /* enum sl_log_format */

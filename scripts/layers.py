@@ -63,6 +63,7 @@ LIBRARIES = {
              "gateway/*", "executor/*", "client/*", "bench/*"],
     "nghttp2/": ["gateway/net/gw_h2*", "client/src/*", "bench/*"],
     "openssl/": ["gateway/net/gw_tls*", "gateway/net/gw_verify*", "gateway/auth/*", "client/src/*"],
+    "zlib.h": ["gateway/net/gw_zip*"],
     "microhttpd.h": ["gateway/http/*"],
     "zmq.h": ["gateway/link/*", "executor/link/*"],
     "sqlite3.h": ["gateway/store/*"],

@@ -336,7 +336,7 @@ static void warm(struct onnx_model *m)
     struct ex_tensor inputs[EX_TENSORS_MAX];
     int64_t dims[EX_TENSORS_MAX][SL_RANK_MAX];
     bool wanted[EX_TENSORS_MAX];
-    struct sl_error err = {SL_REASON_OK, ""};
+    struct sl_error err = {0};
     size_t count = 0;
     for (size_t i = 0; i < m->spec->output_count; i++)
         wanted[i] = true;

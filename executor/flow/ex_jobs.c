@@ -353,7 +353,8 @@ static void disown_posted(struct ex_jobs *j, struct ex_task *t)
 
 void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
 {
-    static const struct sl_error why = {SL_REASON_CANCELLED, "cancelled before its start"};
+    static const struct sl_error why = {.reason = SL_REASON_CANCELLED,
+                                        .text = "cancelled before its start"};
     struct ex_task *t;
     (void)now;
     HASH_FIND(hh, j->by_lease, &lease, sizeof(lease), t);

@@ -12,6 +12,7 @@ bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error 
         sl_error_set(err, SL_REASON_BAD_INPUT,
                      "sluice-duration '%.*s' is not a duration above 0, such as 5, 0.5 or 500ms",
                      (int)text.len, (const char *)text.data);
+        sl_error_set_field(err, "sluice-duration");
         return false;
     }
     asks->duration_us = ns / SL_NS_PER_US;
@@ -29,6 +30,7 @@ bool gw_ask_size(struct gw_asks *asks, struct sl_span text, struct sl_error *err
     else
         sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-size '%.*s' is neither large nor xlarge",
                      (int)text.len, (const char *)text.data);
+    sl_error_set_field(err, "sluice-size");
     return false;
 }
 
@@ -45,6 +47,7 @@ bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_
     sl_error_set(err, SL_REASON_BAD_INPUT,
                  "sluice-max-wait '%.*s' is not a duration above 0 and up to %s", (int)text.len,
                  (const char *)text.data, limit);
+    sl_error_set_field(err, "sluice-max-wait");
     return false;
 }
 
@@ -94,8 +97,10 @@ bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const
         bool ok = sl_span_eq_str(name, "sluice_duration") ? gw_ask_duration(asks, text, err)
                   : sl_span_eq_str(name, "sluice_size")   ? gw_ask_size(asks, text, err)
                                                         : gw_ask_max_wait(asks, text, limits, err);
-        if (!ok)
+        if (!ok) {
+            sl_error_set_field(err, "parameters.%.*s", (int)name.len, (const char *)name.data);
             return false;
+        }
     }
     return true;
 }

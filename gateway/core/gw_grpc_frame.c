@@ -18,13 +18,13 @@ static enum gw_grpc_frame_state failed(struct gw_grpc_frame *f)
 static enum gw_grpc_frame_state check_prefix(struct gw_grpc_frame *f, struct sl_error *error)
 {
     uint8_t flag = f->prefix[0];
-    if (flag == 1) {
-        sl_error_set(error, SL_REASON_UNIMPLEMENTED,
-                     "The message is compressed, which this server does not read: send it with "
-                     "grpc-encoding identity.");
+    if (flag == 1 && !f->may_be_compressed) {
+        sl_error_set(error, SL_REASON_INTERNAL,
+                     "The message says that it is compressed, but no header grpc-encoding says "
+                     "how.");
         return failed(f);
     }
-    if (flag != 0) {
+    if (flag > 1) {
         sl_error_set(error, SL_REASON_BAD_INPUT,
                      "The message's prefix begins with byte %u; only 0 (plain) and 1 (compressed) "
                      "exist.",
@@ -39,6 +39,7 @@ static enum gw_grpc_frame_state check_prefix(struct gw_grpc_frame *f, struct sl_
                      f->message_bytes, f->limit_bytes);
         return failed(f);
     }
+    f->is_compressed = flag == 1;
     f->state = GW_GRPC_FRAME_WAITING;
     return f->state;
 }
@@ -116,9 +117,10 @@ enum gw_grpc_frame_state gw_grpc_frame_end(struct gw_grpc_frame *f, struct sl_er
     return failed(f);
 }
 
-void gw_grpc_frame_prefix(uint32_t message_bytes, uint8_t out[GW_GRPC_PREFIX_BYTES])
+void gw_grpc_frame_prefix(bool is_compressed, uint32_t message_bytes,
+                          uint8_t out[GW_GRPC_PREFIX_BYTES])
 {
-    out[0] = 0;
+    out[0] = is_compressed;
     out[1] = (uint8_t)(message_bytes >> 24);
     out[2] = (uint8_t)(message_bytes >> 16);
     out[3] = (uint8_t)(message_bytes >> 8);

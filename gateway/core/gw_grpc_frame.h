@@ -1,21 +1,23 @@
 /* gw_grpc_frame.h - the one message of a unary gRPC request, out of chunks of any size. Pure.
  *
- * On the wire: one byte "compressed" (0), four bytes of length (big-endian), the message. Between
- * the length and the message the caller may wait: it reserves room, then lends the memory, and each
- * byte of the message is copied there exactly once.
+ * On the wire: one byte "compressed" (0 or 1), four bytes of length (big-endian), the message.
+ * Between the length and the message the caller may wait: it reserves room, then lends the memory,
+ * and each byte of the message is copied there exactly once.
  *
  *   PREFIX --5th byte--> WAITING --gw_grpc_frame_lend--> MESSAGE --last byte--> COMPLETE
  *      `--------------------------------`-- a broken rule --> FAILED
  *
- * Errors   In *error, for the peer: UNIMPLEMENTED (compressed; not exactly one message, as gRPC's
- *          status codes have it), TOO_LARGE (over the limit), BAD_INPUT (a flag that does not
- *          exist, a stream that ends inside the message).
+ * Errors   In *error, for the peer: UNIMPLEMENTED (not exactly one message, as gRPC's status codes
+ *          have it), INTERNAL (compressed, though no header says how: doc/compression.md),
+ *          TOO_LARGE (over the limit), BAD_INPUT (a flag that does not exist, a stream that ends
+ *          inside the message).
  * Memory   Borrowed from gw_grpc_frame_lend on; nothing is owned.
  * Source   grpc/grpc, doc/PROTOCOL-HTTP2.md and doc/statuscodes.md.
  */
 #ifndef GW_GRPC_FRAME_H
 #define GW_GRPC_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +43,8 @@ struct gw_grpc_frame {
     uint32_t filled_bytes;
     uint8_t *memory;
     uint64_t limit_bytes;
+    bool may_be_compressed; /* the caller's: a header says how; false at first */
+    bool is_compressed;     /* from WAITING on */
 };
 
 void gw_grpc_frame_init(struct gw_grpc_frame *f, uint64_t limit_bytes);
@@ -59,7 +63,7 @@ void gw_grpc_frame_lend(struct gw_grpc_frame *f, void *memory);
  * *error. */
 enum gw_grpc_frame_state gw_grpc_frame_end(struct gw_grpc_frame *f, struct sl_error *error);
 
-/* The prefix of an uncompressed message. */
-void gw_grpc_frame_prefix(uint32_t message_bytes, uint8_t out[GW_GRPC_PREFIX_BYTES]);
+void gw_grpc_frame_prefix(bool is_compressed, uint32_t message_bytes,
+                          uint8_t out[GW_GRPC_PREFIX_BYTES]);
 
 #endif

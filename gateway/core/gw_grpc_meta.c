@@ -1,7 +1,11 @@
 /* gw_grpc_meta.c - the headers we know as a table; below it, the header lists of replies. */
 #include "gw_grpc_meta.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "sl_base64.h"
+#include "sl_text.h"
 
 #define LIT_LEN(s) (sizeof(s) - 1)
 
@@ -18,13 +22,26 @@ static void refuse(struct gw_grpc_meta *m, enum sl_reason reason, const char *te
         sl_error_set(&m->refusal->error, reason, "%s", text);
 }
 
-static void refuse_value(struct gw_grpc_meta *m, enum sl_reason reason, const char *fmt,
-                         struct sl_span value)
+static void refuse_value(struct gw_grpc_meta *m, const char *header, enum sl_reason reason,
+                         const char *fmt, struct sl_span value)
 {
     enum { SHOWN_MAX = 80 };
-    if (!sl_error_is_set(&m->refusal->error))
-        sl_error_set(&m->refusal->error, reason, fmt,
-                     (int)(value.len < SHOWN_MAX ? value.len : SHOWN_MAX), value.data);
+    struct sl_error *e = &m->refusal->error;
+    if (sl_error_is_set(e))
+        return;
+    sl_error_set(e, reason, fmt, (int)(value.len < SHOWN_MAX ? value.len : SHOWN_MAX), value.data);
+    sl_error_set_field(e, "%s", header);
+}
+
+/* fmt takes the header's name. */
+static void refuse_header(struct gw_grpc_meta *m, const char *header, const char *fmt)
+{
+    refuse_value(m, header, SL_REASON_BAD_INPUT, fmt, sl_span_str(header));
+}
+
+static void refuse_twice(struct gw_grpc_meta *m, const char *header)
+{
+    refuse_header(m, header, "The header %.*s stands there twice.");
 }
 
 static bool is_printable(struct sl_span s)
@@ -51,7 +68,7 @@ static void on_content_type(struct gw_grpc_meta *m, struct sl_span value)
     static const char plain[] = "application/grpc", proto[] = "application/grpc+proto";
     size_t len = begins_with(value, proto, LIT_LEN(proto)) ? LIT_LEN(proto) : LIT_LEN(plain);
     if (m->has_content_type)
-        refuse(m, SL_REASON_BAD_INPUT, "The header content-type stands there twice.");
+        refuse_twice(m, "content-type");
     m->has_content_type = true;
     m->is_grpc = begins_with(value, plain, LIT_LEN(plain)) &&
                  (value.len == len || value.data[len] == ';' || value.data[len] == ' ');
@@ -60,25 +77,28 @@ static void on_content_type(struct gw_grpc_meta *m, struct sl_span value)
 static void on_timeout(struct gw_grpc_meta *m, struct sl_span value)
 {
     if (m->timeout_ns >= 0)
-        refuse(m, SL_REASON_BAD_INPUT, "The header grpc-timeout stands there twice.");
+        refuse_twice(m, "grpc-timeout");
     else if (gw_grpc_timeout(value, &m->timeout_ns) != SL_OK)
-        refuse_value(m, SL_REASON_BAD_INPUT,
+        refuse_value(m, "grpc-timeout", SL_REASON_BAD_INPUT,
                      "The grpc-timeout \"%.*s\" is not 1 to 8 digits and one of H M S m u n.",
                      value);
 }
 
 static void on_encoding(struct gw_grpc_meta *m, struct sl_span value)
 {
-    struct gw_reply *r = m->refusal;
     if (m->has_encoding)
-        refuse(m, SL_REASON_BAD_INPUT, "The header grpc-encoding stands there twice.");
+        refuse_twice(m, "grpc-encoding");
     m->has_encoding = true;
-    if (sl_span_eq_str(value, "identity") || sl_error_is_set(&r->error))
-        return;
-    refuse_value(m, SL_REASON_UNIMPLEMENTED,
-                 "The grpc-encoding \"%.*s\" is not read by this server: send messages plain.",
-                 value);
-    r->trailers[r->trailer_count++] = (struct gw_trailer){"grpc-accept-encoding", "identity"};
+    if (!gw_encoding_from_name(value, &m->req->encoding))
+        refuse_value(m, "grpc-encoding", SL_REASON_UNIMPLEMENTED,
+                     "The grpc-encoding \"%.*s\" is none of those that this server "
+                     "reads: " GW_ENCODINGS_TEXT ".",
+                     value);
+}
+
+static void on_accept_encoding(struct gw_grpc_meta *m, struct sl_span value)
+{
+    m->req->accepts |= gw_encoding_list(value);
 }
 
 /* A header is handled by a function, or kept as it is at an offset of struct gw_request. */
@@ -105,6 +125,7 @@ static const struct known known[] = {
     KEPT("user-agent", user_agent),
     HANDLED("grpc-timeout", on_timeout),
     HANDLED("grpc-encoding", on_encoding),
+    HANDLED("grpc-accept-encoding", on_accept_encoding),
     KEPT("authorization", authorization),
     KEPT("x-ip-token", x_ip_token),
     KEPT("sluice-call-id", call_id),
@@ -130,9 +151,7 @@ static void keep(struct gw_grpc_meta *m, const struct known *k, struct sl_span v
 {
     struct sl_span *field = (struct sl_span *)((char *)m->req + k->offset);
     if (field->data != NULL) {
-        if (!sl_error_is_set(&m->refusal->error))
-            sl_error_set(&m->refusal->error, SL_REASON_BAD_INPUT,
-                         "The header %s stands there twice.", k->name);
+        refuse_twice(m, k->name);
         return;
     }
     char *copy = sl_arena_str(m->arena, value);
@@ -140,6 +159,28 @@ static void keep(struct gw_grpc_meta *m, const struct known *k, struct sl_span v
         refuse(m, SL_REASON_NO_CAPACITY, "There is no memory for the request's headers.");
     else
         *field = sl_span_of(copy, value.len);
+}
+
+static bool is_binary(struct sl_span name)
+{
+    static const char end[] = "-bin";
+    return name.len > LIT_LEN(end) &&
+           memcmp(name.data + name.len - LIT_LEN(end), end, LIT_LEN(end)) == 0;
+}
+
+/* Values that we do not know are not decoded, but who sends what is no base64 is told so. Proxies
+ * join the values of one name by commas, which base64 does not have. */
+static void check_binary(struct gw_grpc_meta *m, struct sl_span name, struct sl_span value)
+{
+    struct sl_span item;
+    while (sl_text_next_item(&value, &item)) {
+        if (sl_base64_is_valid(item))
+            continue;
+        char text[SL_ERROR_FIELD_MAX];
+        snprintf(text, sizeof text, "%.*s", (int)name.len, (const char *)name.data);
+        refuse_header(m, text, "The header %.*s is not base64, as a name that ends in -bin wants.");
+        return;
+    }
 }
 
 void gw_grpc_meta_begin(struct gw_grpc_meta *m, struct gw_request *req, struct gw_reply *refusal,
@@ -170,12 +211,13 @@ bool gw_grpc_meta_header(struct gw_grpc_meta *m, struct sl_span name, struct sl_
         return false;
     }
     const struct known *k = find_known(name);
-    if (k == NULL)
+    if (k == NULL) {
+        if (is_binary(name))
+            check_binary(m, name, value);
         return true;
+    }
     if (!is_printable(value)) {
-        if (!sl_error_is_set(&m->refusal->error))
-            sl_error_set(&m->refusal->error, SL_REASON_BAD_INPUT,
-                         "The header %s holds a byte that is not printable ASCII.", k->name);
+        refuse_header(m, k->name, "The header %.*s holds a byte that is not printable ASCII.");
     } else if (k->on_value != NULL) {
         k->on_value(m, value);
     } else {
@@ -211,8 +253,8 @@ bool gw_grpc_meta_end(struct gw_grpc_meta *m, sl_mono_ns now)
     r->deadline_at = m->timeout_ns < 0 ? SL_MONO_NEVER : sl_sat_add(now, m->timeout_ns);
     r->method = gw_method_find(r->path);
     if (r->method == GW_METHOD_UNKNOWN)
-        refuse_value(m, SL_REASON_UNIMPLEMENTED, "There is no method \"%.*s\" on this server.",
-                     r->path);
+        refuse_value(m, ":path", SL_REASON_UNIMPLEMENTED,
+                     "There is no method \"%.*s\" on this server.", r->path);
     return r->method != GW_METHOD_UNKNOWN;
 }
 
@@ -314,26 +356,37 @@ static bool is_recurring(const char *name)
     return strcmp(name, "sluice-node") == 0 || strcmp(name, "sluice-visitor") == 0;
 }
 
+static void add_error(struct gw_grpc_fields *f, const struct gw_reply *r)
+{
+    size_t len = gw_grpc_percent_encode(sl_span_str(r->error.text), f->message, sizeof f->message);
+    add_varying(f, "grpc-message", f->message, len, false);
+    add_static(f, "sluice-reason", sl_reason_name(r->error.reason));
+    len = gw_grpc_details(r, f->details);
+    if (len > 0)
+        add_varying(f, "grpc-status-details-bin", f->details, len, false);
+    if (sl_reason_forbids_retry(r->error.reason)) /* grpc/proposal, A6: negative, do not retry */
+        add_static(f, "grpc-retry-pushback-ms", "-1");
+}
+
 static void add_status(struct gw_grpc_fields *f, const struct gw_reply *r)
 {
     add_static(f, "grpc-status", status_texts[sl_reason_grpc(r->error.reason)]);
-    if (sl_error_is_set(&r->error)) {
-        size_t len =
-            gw_grpc_percent_encode(sl_span_str(r->error.text), f->message, sizeof f->message);
-        add_varying(f, "grpc-message", f->message, len, false);
-        add_static(f, "sluice-reason", sl_reason_name(r->error.reason));
-    }
+    if (sl_error_is_set(&r->error))
+        add_error(f, r);
     for (size_t i = 0; i < r->trailer_count && i < GW_TRAILERS_MAX; i++) {
         const struct gw_trailer *t = &r->trailers[i];
         add_varying(f, t->name, t->value, strlen(t->value), is_recurring(t->name));
     }
 }
 
-void gw_grpc_fields_head(struct gw_grpc_fields *f)
+void gw_grpc_fields_head(struct gw_grpc_fields *f, enum gw_encoding encoding)
 {
     f->count = 0;
     add_static(f, ":status", "200");
     add_static(f, "content-type", "application/grpc");
+    add_static(f, "grpc-accept-encoding", GW_ENCODINGS_TEXT);
+    if (encoding != GW_ENCODING_IDENTITY)
+        add_static(f, "grpc-encoding", gw_encoding_name(encoding));
 }
 
 void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r)
@@ -345,7 +398,7 @@ void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r)
 void gw_grpc_fields_trailers_only(struct gw_grpc_fields *f, int http_status,
                                   const struct gw_reply *r)
 {
-    gw_grpc_fields_head(f);
+    gw_grpc_fields_head(f, GW_ENCODING_IDENTITY);
     if (http_status != 200)
         f->at[0].value = http_status == 405 ? "405" : "415";
     add_status(f, r);

@@ -4,6 +4,7 @@
  *          gw_grpc_meta_end. The headers that we know are kept in struct gw_request (at most one of
  *          each, printable); others are only counted. The count is HTTP/2's: name + value + 32 for
  *          each, cookie crumbs included.
+ *          Values of names that end in -bin are base64, padded or not, maybe joined by commas.
  * Reply    struct gw_grpc_fields, filled by one of three functions: head and trailers of a reply
  *          with a message, or trailers-only.
  * Errors   A refused request's answer is ready to be sent: in *refusal a reason, its sentence and
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gw_grpc_details.h"
 #include "gw_request.h"
 #include "sl_arena.h"
 #include "sl_base.h"
@@ -58,7 +60,7 @@ SL_MUST_CHECK sl_status gw_grpc_timeout(struct sl_span text, int64_t *out_ns);
 size_t gw_grpc_percent_encode(struct sl_span text, char *out, size_t out_bytes);
 
 enum {
-    GW_GRPC_FIELDS_MAX = GW_TRAILERS_MAX + 5,
+    GW_GRPC_FIELDS_MAX = GW_TRAILERS_MAX + 8,
     GW_GRPC_MESSAGE_MAX = 3 * SL_ERROR_TEXT_MAX,
 };
 
@@ -75,9 +77,11 @@ struct gw_grpc_fields {
     struct gw_grpc_field at[GW_GRPC_FIELDS_MAX];
     size_t count;
     char message[GW_GRPC_MESSAGE_MAX + 1];
+    char details[GW_GRPC_DETAILS_MAX + 1];
 };
 
-void gw_grpc_fields_head(struct gw_grpc_fields *f);
+/* encoding: of the message that follows; IDENTITY also for one that is not compressed. */
+void gw_grpc_fields_head(struct gw_grpc_fields *f, enum gw_encoding encoding);
 void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r);
 void gw_grpc_fields_trailers_only(struct gw_grpc_fields *f, int http_status,
                                   const struct gw_reply *r);

@@ -127,6 +127,13 @@ static bool plan_typed(struct check *c, struct gw_plan_input *plan,
     return true;
 }
 
+/* An error about this input names it as the part at fault. */
+static bool blame_input(struct check *c, const struct gw_peek_input *in)
+{
+    sl_error_set_field(c->err, "inputs.%.*s", TEXT(c, in->name));
+    return false;
+}
+
 /* Which of the model's inputs is it, and could it be one? */
 static bool identify(struct check *c, const struct gw_model_spec *model,
                      const struct gw_peek_input *in, size_t *out_index, int64_t *out_elements)
@@ -151,7 +158,7 @@ bool gw_plan_check_inputs(const struct gw_peek *peek, const uint8_t *message,
     int64_t elements;
     for (size_t i = 0; i < peek->input_count; i++)
         if (!identify(&c, model, &peek->inputs[i], &index, &elements))
-            return false;
+            return blame_input(&c, &peek->inputs[i]);
     return true;
 }
 
@@ -188,12 +195,13 @@ static bool plan_inputs(struct check *c)
     }
     for (size_t i = 0; i < said; i++)
         if (!plan_input(c, i))
-            return false;
+            return blame_input(c, &c->peek->inputs[i]);
     for (size_t i = 0; i < model->input_count; i++)
         if (c->plan->inputs[i].said == NULL) {
             sl_error_set(c->err, SL_REASON_BAD_INPUT,
                          "model '%s' needs input '%s', which is missing", model->name,
                          model->inputs[i].name);
+            sl_error_set_field(c->err, "inputs.%s", model->inputs[i].name);
             return false;
         }
     return true;
@@ -222,8 +230,10 @@ static bool plan_output(struct check *c, size_t k)
 static bool plan_outputs(struct check *c)
 {
     for (size_t k = 0; k < c->peek->output_count; k++)
-        if (!plan_output(c, k))
+        if (!plan_output(c, k)) {
+            sl_error_set_field(c->err, "outputs.%.*s", TEXT(c, c->peek->outputs[k]));
             return false;
+        }
     if (c->peek->output_count > 0)
         return true;
     while (c->plan->output_count < c->plan->model->output_count) {
@@ -298,8 +308,10 @@ bool gw_plan_convert(const struct gw_plan *plan, const uint8_t *message, uint8_t
             continue;
         uint8_t *place = out + (in->payload_offset - plan->message_part.length);
         if (!gw_contents_write(gw_range_span(message, in->source), in->dtype,
-                               sl_span_str(plan->model->inputs[i].name), place, err))
+                               sl_span_str(plan->model->inputs[i].name), place, err)) {
+            sl_error_set_field(err, "inputs.%s", plan->model->inputs[i].name);
             return false;
+        }
     }
     return true;
 }

@@ -23,7 +23,7 @@
     X(LIST_NODES, GW_ADMIN "ListNodes", false)                                                     \
     X(LIST_MODELS, GW_ADMIN "ListModels", false)
 
-enum { GW_SMALL_MESSAGE_MAX = 64 * 1024 };
+enum { GW_SMALL_MESSAGE_MAX = 32 * 1024 };
 
 enum gw_method {
     GW_METHOD_UNKNOWN,

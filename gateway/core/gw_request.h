@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gw_encoding.h"
 #include "gw_method.h"
 #include "sl_reason.h"
 #include "sl_span.h"
@@ -18,7 +19,9 @@ struct gw_request {
     enum gw_method method;
     struct sl_span path;
     sl_mono_ns arrived_at;
-    sl_mono_ns deadline_at; /* from grpc-timeout; SL_MONO_NEVER without one */
+    sl_mono_ns deadline_at;    /* from grpc-timeout; SL_MONO_NEVER without one */
+    enum gw_encoding encoding; /* of its message, if that says that it is compressed */
+    unsigned accepts;          /* encodings that a reply may have: bits 1 << gw_encoding */
     struct sl_span authorization;
     struct sl_span x_ip_token;
     struct sl_span call_id;

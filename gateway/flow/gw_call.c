@@ -146,6 +146,7 @@ static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *
         sl_error_set(err, SL_REASON_BAD_INPUT,
                      "sluice-call-id '%.*s' is not a UUID in lower case (8-4-4-4-12)",
                      (int)said.len, (const char *)said.data);
+        sl_error_set_field(err, "sluice-call-id");
         return false;
     }
     memcpy(c->call_id, said.data, SL_UUID_TEXT_LEN);
@@ -183,6 +184,7 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
             err, SL_REASON_BAD_INPUT,
             "sluice-on-disconnect '%.*s' is not offered; a lost connection cancels its call",
             (int)req->on_disconnect.len, (const char *)req->on_disconnect.data);
+        sl_error_set_field(err, "sluice-on-disconnect");
         return false;
     }
     return true;
@@ -202,6 +204,11 @@ static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err
 static void refuse_uncalled(struct gw_flow *f, struct gw_exchange *x, sl_status why)
 {
     struct sl_error err;
+    char id[SL_UUID_TEXT_LEN + 1];
+    make_call_id(&f->rng, id);
+    add_trailer(x, "sluice-call-id",
+                sl_text_is_uuid(x->req.call_id) ? (const char *)x->req.call_id.data
+                                                : sl_arena_str(&x->arena, sl_span_str(id)));
     if (why == SL_EFULL)
         sl_error_set(&err, SL_REASON_QUEUE_FULL, "the gateway has %zu calls, which is its limit",
                      f->conf.max_calls);

@@ -68,6 +68,7 @@ void gw_front_conf_defaults(struct gw_front_conf *c)
         .handshake_timeout_ns = 10 * SL_NS_PER_S,
         .idle_timeout_ns = 600 * SL_NS_PER_S,
         .stall_timeout_ns = 30 * SL_NS_PER_S,
+        .mirrors_encoding = true,
     };
 }
 
@@ -315,6 +316,7 @@ static void set_up_host(struct gw_front *f)
         .held_bytes_max = c->held_bytes_max,
         .outbound_max_bytes = c->outbound_max_bytes,
         .stall_timeout_ns = c->stall_timeout_ns,
+        .mirrors_encoding = c->mirrors_encoding,
     };
     f->host.h2_port = (struct gw_h2_port){
         .post = post_to_flow, .ctx = f, .pool = &f->pool, .counts = &f->host.counts};

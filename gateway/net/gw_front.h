@@ -51,6 +51,7 @@ struct gw_front_conf {
     int64_t idle_timeout_ns;      /* no open request */
     int64_t stall_timeout_ns;  /* a body or a reply in the middle of which the peer stands still */
     struct gw_tls_server *tls; /* borrowed, shared by all fronts; NULL: plain TCP */
+    bool mirrors_encoding;     /* a compressed request gets a compressed reply */
     const struct sl_clock *clock;         /* borrowed */
     const struct gw_net_metrics *metrics; /* borrowed, shared by all fronts; NULL: none */
 };

@@ -7,6 +7,9 @@
  * Windows  The connection's window is large and always given back. A stream begins with 64 KiB - 1: a message
  *          that fits is received at once; of a larger one only what fits into that window comes, until
  *          gw_h2_grant opens the window for all of it.
+ * Packing  Compressed messages (gzip, deflate) come in as they are, then are measured; one that is
+ *          larger than GW_SMALL_MESSAGE_MAX asks for room by a second LENGTH (without a head) before
+ *          it is unpacked. The limit on messages is that of the plain one as well.
  * Replies  Headers, prefix and pieces up to GW_H2_COPIED_MAX are gathered, larger pieces leave by reference
  *          from where flow put them. Trailers always.
  * Refusals What this layer refuses (headers, framing, length, no memory) it answers itself; when flow has the
@@ -48,6 +51,7 @@ struct gw_h2_conf {
     size_t held_bytes_max; /* of messages that flow neither has nor granted, in the whole pool */
     size_t outbound_max_bytes; /* unsent ones beyond which there are no new frames and no input */
     int64_t stall_timeout_ns;
+    bool mirrors_encoding; /* a compressed request gets a compressed reply */
 };
 
 /* What a connection works with and tells. All borrowed; shared by the connections of one front. */

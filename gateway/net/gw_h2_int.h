@@ -18,6 +18,9 @@ enum {
     GW_H2_FRAME_BYTES_MAX = 64 * 1024,
     /* Parts of gw_h2_out that one DATA frame may need: header and pieces. */
     GW_H2_PIECES_PER_FRAME = 8,
+    /* Replies that are compressed: below it does not pay, above it would hold up the net thread. */
+    GW_H2_PACKED_MIN = 256,
+    GW_H2_PACKED_MAX = 4 << 20,
     GW_H2_PARTS_PER_FRAME = 2 * GW_H2_PIECES_PER_FRAME + 2,
     GW_H2_FAULT_MAX = 96,
 };
@@ -65,6 +68,12 @@ void gw_h2_set_reply_callbacks(nghttp2_session_callbacks *c);
 void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
                   const struct gw_reply *refusal);
 void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error);
+/* gw_h2_zip.c. A whole compressed message: finds unpacked_bytes; then body becomes the plain one.
+ * false: the request has been refused. */
+bool gw_h2_measure(struct gw_h2 *h, struct gw_stream *s);
+bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s);
+/* Compresses the reply's message if the client wants it and it pays. */
+void gw_h2_pack(struct gw_h2 *h, struct gw_stream *s);
 void gw_h2_post_gone(struct gw_h2 *h, struct gw_stream *s);
 /* The reply has left or never will: s, on no list, goes to flow (SENT) or to the pool. */
 void gw_h2_depart(struct gw_stream *s, const struct gw_h2_port *port);

@@ -2,6 +2,7 @@
 #include <utlist.h>
 
 #include "gw_h2_int.h"
+#include "sl_text.h"
 
 /* ---- header lists ---- */
 
@@ -40,9 +41,19 @@ void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
     submit_trailers_only(h, s, http_status, refusal);
 }
 
+/* A request that this layer refuses never was a call: it has no name but one that it brought. */
+static void tell_call_id(const struct gw_stream *s, struct gw_reply *refusal)
+{
+    struct sl_span id = s->x.req.call_id;
+    if (sl_text_is_uuid(id))
+        refusal->trailers[refusal->trailer_count++] =
+            (struct gw_trailer){"sluice-call-id", (const char *)id.data};
+}
+
 void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error)
 {
     struct gw_reply refusal = {.error = *error};
+    tell_call_id(s, &refusal);
     gw_h2_refuse(h, s, 200, &refusal);
 }
 
@@ -100,7 +111,7 @@ static sl_status put_prefix(struct gw_h2 *h, struct gw_stream *s, size_t *left)
     size_t n = GW_GRPC_PREFIX_BYTES - (size_t)sent;
     if (n > *left)
         n = *left;
-    gw_grpc_frame_prefix((uint32_t)s->x.reply.message_bytes, prefix);
+    gw_grpc_frame_prefix(s->packed != NULL, (uint32_t)s->x.reply.message_bytes, prefix);
     *left -= n;
     return gw_h2_out_copy(&h->out, prefix + sent, n);
 }
@@ -147,8 +158,9 @@ static void submit_message(struct gw_h2 *h, struct gw_stream *s)
     struct gw_grpc_fields fields;
     nghttp2_nv nv[GW_GRPC_FIELDS_MAX];
     nghttp2_data_provider source = {.source.ptr = s, .read_callback = on_read_reply};
+    gw_h2_pack(h, s);
     s->reply_left_bytes = GW_GRPC_PREFIX_BYTES + s->x.reply.message_bytes;
-    gw_grpc_fields_head(&fields);
+    gw_grpc_fields_head(&fields, s->packed != NULL ? s->x.req.encoding : GW_ENCODING_IDENTITY);
     if (nghttp2_submit_response(h->session, s->id, nv, to_nv(&fields, nv), &source) != 0)
         gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
 }

@@ -98,6 +98,7 @@ static void headers_complete(struct gw_h2 *h, struct gw_stream *s)
     }
     bool is_large = gw_method_carries_tensors(s->x.req.method);
     gw_grpc_frame_init(&s->frame, is_large ? h->conf.max_message_bytes : GW_SMALL_MESSAGE_MAX);
+    s->frame.may_be_compressed = s->x.req.encoding != GW_ENCODING_IDENTITY;
     s->progress_at = h->now;
     s->is_opened = true;
     h->port->post(h->port->ctx, &s->x, GW_EV_OPEN);
@@ -160,7 +161,8 @@ static void announce_length(struct gw_h2 *h, struct gw_stream *s)
 {
     s->is_announced = true;
     s->x.message_bytes = s->frame.message_bytes;
-    s->x.head = sl_span_of(s->early, s->early_bytes);
+    if (!s->frame.is_compressed) /* flow could not read it */
+        s->x.head = sl_span_of(s->early, s->early_bytes);
     h->port->post(h->port->ctx, &s->x, GW_EV_LENGTH);
 }
 
@@ -216,6 +218,33 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
     return give_back_windows(h, id, s, len);
 }
 
+static void deliver(struct gw_h2 *h, struct gw_stream *s)
+{
+    s->is_complete = true;
+    s->x.message_bytes = s->body->len;
+    s->x.body = s->body;
+    s->body = NULL;
+    gw_stream_unhold(h->port->pool, s);
+    h->port->post(h->port->ctx, &s->x, GW_EV_MESSAGE);
+}
+
+/* A compressed message is whole. A small one is unpacked at once, a larger one waits for room. */
+static void open_packed(struct gw_h2 *h, struct gw_stream *s)
+{
+    if (!gw_h2_measure(h, s))
+        return;
+    if (s->unpacked_bytes <= GW_SMALL_MESSAGE_MAX) {
+        if (hold(h, s, (size_t)s->unpacked_bytes) && gw_h2_unpack(h, s))
+            deliver(h, s);
+        return;
+    }
+    s->is_packed = true;
+    s->is_announced = true;
+    s->x.message_bytes = s->unpacked_bytes;
+    s->x.head = (struct sl_span){0};
+    h->port->post(h->port->ctx, &s->x, GW_EV_LENGTH);
+}
+
 static void request_complete(struct gw_h2 *h, struct gw_stream *s)
 {
     struct sl_error e;
@@ -227,12 +256,10 @@ static void request_complete(struct gw_h2 *h, struct gw_stream *s)
         gw_h2_refuse_error(h, s, &e);
         return;
     }
-    s->is_complete = true;
-    s->x.message_bytes = s->frame.message_bytes;
-    s->x.body = s->body;
-    s->body = NULL;
-    gw_stream_unhold(h->port->pool, s);
-    h->port->post(h->port->ctx, &s->x, GW_EV_MESSAGE);
+    if (s->frame.is_compressed)
+        open_packed(h, s);
+    else
+        deliver(h, s);
 }
 
 void gw_h2_grant(struct gw_stream *s)
@@ -242,6 +269,11 @@ void gw_h2_grant(struct gw_stream *s)
         return;
     s->is_announced = false;
     s->progress_at = h->now;
+    if (s->is_packed) {
+        if (gw_h2_unpack(h, s))
+            deliver(h, s);
+        return;
+    }
     if (!lend_body(h, s))
         return;
     struct sl_span early = sl_span_of(s->early, s->early_bytes);

@@ -93,6 +93,8 @@ void gw_stream_release_reply(struct gw_stream *s)
 {
     struct gw_reply *r = &s->x.reply;
     void (*release)(void *ctx) = r->release;
+    free(s->packed);
+    s->packed = NULL;
     r->release = NULL;
     if (release != NULL)
         release(r->release_ctx);

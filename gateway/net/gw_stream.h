@@ -60,6 +60,12 @@ struct gw_stream {
     size_t held_bytes;      /* its share of pool.held_bytes */
     sl_mono_ns progress_at; /* last body or reply byte */
 
+    uint64_t unpacked_bytes; /* of a compressed message that is whole; it waits for GRANT */
+    bool is_packed;          /* it does, and body is what was received */
+
+    uint8_t
+        *packed; /* the reply's message, when it was compressed; NULL: the pieces go as they are */
+    struct sl_span packed_piece;
     size_t piece; /* of the reply: where sending stands */
     size_t piece_offset;
     uint64_t reply_left_bytes; /* with the prefix; 0: nothing (more) to send */

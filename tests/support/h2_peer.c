@@ -164,6 +164,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         snprintf(c->grpc_message, sizeof c->grpc_message, "%.*s", (int)value_len, value);
     else if (is_name(name, name_len, "sluice-reason"))
         snprintf(c->reason, sizeof c->reason, "%.*s", (int)value_len, value);
+    else if (is_name(name, name_len, "grpc-encoding"))
+        snprintf(c->encoding, sizeof c->encoding, "%.*s", (int)value_len, value);
     return 0;
 }
 
@@ -272,7 +274,7 @@ static const nghttp2_nv infer_headers[] = {
 struct h2_call *h2_call(struct h2_pair *p, const void *message, size_t len)
 {
     uint8_t prefix[GW_GRPC_PREFIX_BYTES];
-    gw_grpc_frame_prefix((uint32_t)len, prefix);
+    gw_grpc_frame_prefix(false, (uint32_t)len, prefix);
     struct h2_call *c =
         h2_call_headers(p, infer_headers, SL_ARRAY_LEN(infer_headers), prefix, sizeof prefix);
     assert_ok(sl_buf_append(&c->upload, message, len));
@@ -302,7 +304,7 @@ void h2_call_reset(struct h2_pair *p, struct h2_call *c)
 void h2_call_expect_message(const struct h2_call *c, const void *message, size_t len)
 {
     uint8_t prefix[GW_GRPC_PREFIX_BYTES];
-    gw_grpc_frame_prefix((uint32_t)len, prefix);
+    gw_grpc_frame_prefix(false, (uint32_t)len, prefix);
     if (c->grpc_status != 0)
         fail_msg("status %d %s", c->grpc_status, c->grpc_message);
     assert_int_equal(c->http_status, 200);
@@ -410,6 +412,7 @@ bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t init
         .held_bytes_max = 16 << 20,
         .outbound_max_bytes = 64 * 1024,
         .stall_timeout_ns = 30 * SL_NS_PER_S,
+        .mirrors_encoding = true,
     };
     gw_stream_pool_init(&p->pool, alloc != NULL ? alloc : &sl_alloc_malloc, 64, NULL);
     p->port = (struct gw_h2_port){post, p, &p->pool, &p->counts};

@@ -65,7 +65,7 @@ static void unknown_reasons_are_internal(void **state SL_UNUSED)
 
 static void error_holds_reason_and_sentence(void **state SL_UNUSED)
 {
-    struct sl_error e = {SL_REASON_OK, ""};
+    struct sl_error e = {0};
     assert_false(sl_error_is_set(&e));
     sl_error_set(&e, SL_REASON_TOO_LARGE, "message has %d bytes, the limit is %d", 7, 5);
     assert_true(sl_error_is_set(&e));
@@ -132,6 +132,38 @@ static void any_bytes_make_a_valid_sentence(void **state SL_UNUSED)
     }
 }
 
+static void a_new_error_has_no_field(void **state SL_UNUSED)
+{
+    struct sl_error e;
+    memset(&e, 'x', sizeof e);
+    sl_error_set(&e, SL_REASON_BAD_INPUT, "bad");
+    assert_string_equal(e.field, "");
+    sl_error_set_field(&e, "inputs.%s", "A");
+    assert_string_equal(e.field, "inputs.A");
+    assert_string_equal(e.text, "bad");
+    sl_error_set_field(&e, "%0300d", 7);
+    assert_int_equal(strlen(e.field), SL_ERROR_FIELD_MAX - 1);
+    sl_error_set(&e, SL_REASON_BAD_INPUT, "bad again");
+    assert_string_equal(e.field, "");
+}
+
+/* "Not now" may be tried again, and nothing else: never what the caller must change first. */
+static void only_not_now_is_tried_again(void **state SL_UNUSED)
+{
+    for (int r = 0; r < SL_REASON_COUNT; r++) {
+        int64_t ms = sl_reason_retry_after_ms((enum sl_reason)r);
+        enum sl_grpc_code code = sl_reason_grpc((enum sl_reason)r);
+        assert_true(ms == -1 || ms > 0);
+        if (code == SL_GRPC_UNAVAILABLE || r == SL_REASON_QUEUE_FULL)
+            assert_true(ms > 0);
+        else
+            assert_int_equal(ms, -1);
+    }
+    assert_true(sl_reason_forbids_retry(SL_REASON_ALLOCATION_TIMEOUT));
+    assert_true(sl_reason_forbids_retry(SL_REASON_DURATION_EXCEEDED));
+    assert_false(sl_reason_forbids_retry(SL_REASON_QUEUE_FULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +176,8 @@ int main(void)
         cmocka_unit_test(sentence_of_exactly_the_limit_is_whole),
         cmocka_unit_test(bytes_that_are_no_utf8_become_question_marks),
         cmocka_unit_test(any_bytes_make_a_valid_sentence),
+        cmocka_unit_test(a_new_error_has_no_field),
+        cmocka_unit_test(only_not_now_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

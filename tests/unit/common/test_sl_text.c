@@ -379,9 +379,28 @@ static void uuids(void **state SL_UNUSED)
     assert_false(sl_text_is_uuid(sl_span_str("012345678-9ab-cdef-0123-456789abcdef")));
 }
 
+static void items_of_lists(void **state SL_UNUSED)
+{
+    static const struct {
+        const char *list;
+        const char *items; /* each in brackets */
+    } cases[] = {
+        {"", ""},    {"a", "[a]"},  {"a,b", "[a][b]"}, {" a , b ", "[a][b]"}, {"a,,b", "[a][][b]"},
+        {",", "[]"}, {"a,", "[a]"}, {"  ", "[]"}};
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char seen[64] = "";
+        struct sl_span item, list = sl_span_str(cases[i].list);
+        while (sl_text_next_item(&list, &item))
+            snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "[%.*s]", (int)item.len,
+                     (const char *)item.data);
+        assert_string_equal(seen, cases[i].items);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(items_of_lists),
         cmocka_unit_test(well_formed_utf8),
         cmocka_unit_test(ill_formed_utf8),
         cmocka_unit_test(nul_is_refused_in_texts_only),

@@ -10,7 +10,7 @@ enum { LIMIT = 1000, WIRE_MAX = GW_GRPC_PREFIX_BYTES + LIMIT };
 
 static size_t make_wire(uint8_t *out, uint32_t message_bytes)
 {
-    gw_grpc_frame_prefix(message_bytes, out);
+    gw_grpc_frame_prefix(false, message_bytes, out);
     for (uint32_t i = 0; i < message_bytes; i++)
         out[GW_GRPC_PREFIX_BYTES + i] = (uint8_t)(i * 7 + 1);
     return GW_GRPC_PREFIX_BYTES + message_bytes;
@@ -111,7 +111,7 @@ struct lie {
 
 static const struct lie lies[] = {
     {"nothing at all", {0}, 0, SL_REASON_UNIMPLEMENTED, "carries no message"},
-    {"compressed", {1, 0, 0, 0, 0}, 5, SL_REASON_UNIMPLEMENTED, "compressed"},
+    {"compressed without a header", {1, 0, 0, 0, 0}, 5, SL_REASON_INTERNAL, "grpc-encoding"},
     {"flag 2", {2, 0, 0, 0, 0}, 5, SL_REASON_BAD_INPUT, "byte 2"},
     {"flag 255", {255, 0, 0, 0, 0}, 5, SL_REASON_BAD_INPUT, "byte 255"},
     {"half a prefix", {0, 0, 0}, 3, SL_REASON_BAD_INPUT, "3 of the 5 bytes"},
@@ -178,9 +178,27 @@ static void the_largest_message_fits(void **state SL_UNUSED)
     check_whole(&f, wire, memory);
 }
 
+static void a_compressed_message_is_taken_where_it_may_be(void **state SL_UNUSED)
+{
+    struct gw_grpc_frame f;
+    struct sl_error e;
+    uint8_t memory[2], wire[] = {0, 0, 0, 0, 2, 'a', 'b'};
+    for (wire[0] = 0; wire[0] < 2; wire[0]++) {
+        gw_grpc_frame_init(&f, LIMIT);
+        f.may_be_compressed = true;
+        assert_int_equal(put(&f, wire, sizeof wire, memory, &e), GW_GRPC_FRAME_COMPLETE);
+        assert_int_equal(f.is_compressed, wire[0]);
+    }
+    gw_grpc_frame_init(&f, LIMIT);
+    f.may_be_compressed = true;
+    assert_int_equal(put(&f, wire, sizeof wire, memory, &e), GW_GRPC_FRAME_FAILED); /* 2 */
+    assert_int_equal(e.reason, SL_REASON_BAD_INPUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_compressed_message_is_taken_where_it_may_be),
         cmocka_unit_test(all_cuts_of_small_messages),
         cmocka_unit_test(random_cuts_of_larger_messages),
         cmocka_unit_test(the_rest_waits_for_memory),

@@ -81,6 +81,14 @@ static const struct verdict verdicts[] = {
     {{{"grpc-encoding", "identity"}}, 200, SL_REASON_OK, ""},
     {{{"grpc-accept-encoding", "gzip, identity"}}, 200, SL_REASON_OK, ""},
     {{{"unknown", "\xff\x01 is not ours"}}, 200, SL_REASON_OK, ""},
+    {{{"x-bin", ""}}, 200, SL_REASON_OK, ""},
+    {{{"x-bin", "AAEC"}, {"x-bin", "AA"}}, 200, SL_REASON_OK, ""},
+    {{{"grpc-trace-bin", "AA==,AA, AAE= ,AAEC,,//+/"}}, 200, SL_REASON_OK, ""},
+    {{{"-bin", "*"}}, 200, SL_REASON_OK, ""},
+    {{{"x-bin", "AAEC*"}}, 200, SL_REASON_BAD_INPUT, "x-bin is not base64"},
+    {{{"x-bin", "AAEC,A"}}, 200, SL_REASON_BAD_INPUT, "x-bin"},
+    {{{"x-bin", "\xff\xff"}}, 200, SL_REASON_BAD_INPUT, "x-bin"},
+    {{{"x-bin", "A A="}}, 200, SL_REASON_BAD_INPUT, "x-bin"},
     {{{":method", "GET"}}, 405, SL_REASON_BAD_INPUT, "POST"},
     {{{":method", "post"}}, 405, SL_REASON_BAD_INPUT, "POST"},
     {{{"content-type", NULL}}, 415, SL_REASON_BAD_INPUT, "application/grpc"},
@@ -92,7 +100,9 @@ static const struct verdict verdicts[] = {
     {{{":path", "/no.Such/Method"}}, 200, SL_REASON_UNIMPLEMENTED, "\"/no.Such/Method\""},
     {{{":path", ""}}, 200, SL_REASON_UNIMPLEMENTED, "\"\""},
     {{{":path", INFER "x"}}, 200, SL_REASON_UNIMPLEMENTED, "ModelInferx"},
-    {{{"grpc-encoding", "gzip"}}, 200, SL_REASON_UNIMPLEMENTED, "\"gzip\""},
+    {{{"grpc-encoding", "gzip"}}, 200, SL_REASON_OK, ""},
+    {{{"grpc-encoding", "deflate"}}, 200, SL_REASON_OK, ""},
+    {{{"grpc-encoding", "zstd"}}, 200, SL_REASON_UNIMPLEMENTED, "identity,deflate,gzip"},
     {{{"grpc-timeout", "5"}}, 200, SL_REASON_BAD_INPUT, "\"5\""},
     {{{"grpc-timeout", "-5S"}}, 200, SL_REASON_BAD_INPUT, "\"-5S\""},
     {{{"grpc-timeout", "123456789n"}}, 200, SL_REASON_BAD_INPUT, "8 digits"},
@@ -113,7 +123,7 @@ static const struct verdict verdicts[] = {
     {{{"authorization", "Bearer \x80"}}, 200, SL_REASON_BAD_INPUT, "authorization"},
     {{{"sluice-size", "a\tb"}}, 200, SL_REASON_BAD_INPUT, "sluice-size"},
     /* The first broken rule is told, but not being gRPC comes before all. */
-    {{{"grpc-timeout", "x"}, {"grpc-encoding", "gzip"}}, 200, SL_REASON_BAD_INPUT, "grpc-timeout"},
+    {{{"grpc-timeout", "x"}, {"grpc-encoding", "br"}}, 200, SL_REASON_BAD_INPUT, "grpc-timeout"},
     {{{"grpc-timeout", "x"}, {":method", "GET"}}, 405, SL_REASON_BAD_INPUT, "POST"},
 };
 
@@ -215,13 +225,27 @@ static void too_many_bytes_hide_what_was_cut(void **state SL_UNUSED)
     finish(&r);
 }
 
-static void refused_encoding_names_ours(void **state SL_UNUSED)
+static void encodings_are_kept(void **state SL_UNUSED)
 {
     struct request r;
-    read_request(&r, (const struct header[]){{"grpc-encoding", "snappy"}, {NULL, NULL}});
-    assert_int_equal(r.refusal.trailer_count, 1);
-    assert_string_equal(r.refusal.trailers[0].name, "grpc-accept-encoding");
-    assert_string_equal(r.refusal.trailers[0].value, "identity");
+    read_request(&r, (const struct header[]){{"grpc-encoding", "deflate"},
+                                             {"grpc-accept-encoding", "br ,identity,, gzip"},
+                                             {"grpc-accept-encoding", "gzipped"},
+                                             {NULL, NULL}});
+    assert_true(r.is_accepted);
+    assert_int_equal(r.req.encoding, GW_ENCODING_DEFLATE);
+    assert_int_equal(r.req.accepts, 1 << GW_ENCODING_IDENTITY | 1 << GW_ENCODING_GZIP);
+    finish(&r);
+}
+
+static void a_refusal_names_its_header(void **state SL_UNUSED)
+{
+    struct request r;
+    read_request(&r, (const struct header[]){{"grpc-timeout", "x"}, {NULL, NULL}});
+    assert_string_equal(r.refusal.error.field, "grpc-timeout");
+    finish(&r);
+    read_request(&r, (const struct header[]){{"sluice-size", "\x80"}, {NULL, NULL}});
+    assert_string_equal(r.refusal.error.field, "sluice-size");
     finish(&r);
 }
 
@@ -320,8 +344,12 @@ static void a_good_reply(void **state SL_UNUSED)
     struct gw_grpc_fields f;
     struct gw_reply r = {.trailers = {{"sluice-call-id", "abc"}, {"sluice-node", "n1"}},
                          .trailer_count = 2};
-    gw_grpc_fields_head(&f);
-    assert_int_equal(f.count, 2);
+    gw_grpc_fields_head(&f, GW_ENCODING_GZIP);
+    assert_int_equal(f.count, 4);
+    check_field(&f, 2, "grpc-accept-encoding", "identity,deflate,gzip");
+    check_field(&f, 3, "grpc-encoding", "gzip");
+    gw_grpc_fields_head(&f, GW_ENCODING_IDENTITY);
+    assert_int_equal(f.count, 3);
     check_field(&f, 0, ":status", "200");
     check_field(&f, 1, "content-type", "application/grpc");
     gw_grpc_fields_trailers(&f, &r);
@@ -342,11 +370,14 @@ static void every_reason_has_its_status(void **state SL_UNUSED)
         sl_error_set(&r.error, (enum sl_reason)reason, "50%% of it");
         snprintf(status, sizeof status, "%d", (int)sl_reason_grpc((enum sl_reason)reason));
         gw_grpc_fields_trailers_only(&f, 200, &r);
-        assert_int_equal(f.count, 5);
+        assert_int_equal(f.count, sl_reason_forbids_retry((enum sl_reason)reason) ? 8 : 7);
         check_field(&f, 0, ":status", "200");
-        check_field(&f, 2, "grpc-status", status);
-        check_field(&f, 3, "grpc-message", "50%25 of it");
-        check_field(&f, 4, "sluice-reason", sl_reason_name((enum sl_reason)reason));
+        check_field(&f, 3, "grpc-status", status);
+        check_field(&f, 4, "grpc-message", "50%25 of it");
+        check_field(&f, 5, "sluice-reason", sl_reason_name((enum sl_reason)reason));
+        assert_string_equal(f.at[6].name, "grpc-status-details-bin");
+        if (sl_reason_forbids_retry((enum sl_reason)reason))
+            check_field(&f, 7, "grpc-retry-pushback-ms", "-1");
     }
 }
 
@@ -356,12 +387,12 @@ static void the_longest_reply_fits(void **state SL_UNUSED)
     struct gw_reply r = {.trailer_count = GW_TRAILERS_MAX};
     for (size_t i = 0; i < GW_TRAILERS_MAX; i++)
         r.trailers[i] = (struct gw_trailer){"name", "value"};
-    r.error.reason = SL_REASON_INTERNAL;
+    r.error.reason = SL_REASON_ALLOCATION_TIMEOUT;
     memset(r.error.text, 1, sizeof r.error.text - 1);
     gw_grpc_fields_trailers_only(&f, 415, &r);
     assert_int_equal(f.count, GW_GRPC_FIELDS_MAX);
     check_field(&f, 0, ":status", "415");
-    assert_int_equal(f.at[3].value_len, 3 * (SL_ERROR_TEXT_MAX - 1));
+    assert_int_equal(f.at[4].value_len, 3 * (SL_ERROR_TEXT_MAX - 1));
 }
 
 int main(void)
@@ -373,7 +404,8 @@ int main(void)
         cmocka_unit_test(an_empty_header_is_not_absent),
         cmocka_unit_test(decoded_bytes_are_counted),
         cmocka_unit_test(too_many_bytes_hide_what_was_cut),
-        cmocka_unit_test(refused_encoding_names_ours),
+        cmocka_unit_test(encodings_are_kept),
+        cmocka_unit_test(a_refusal_names_its_header),
         cmocka_unit_test(without_memory_the_request_is_refused),
         cmocka_unit_test(timeouts),
         cmocka_unit_test(percent_encoding),

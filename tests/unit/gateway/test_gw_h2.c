@@ -369,7 +369,7 @@ static void broken_messages_are_refused(void **state SL_UNUSED)
 {
     const char *infer = GW_INFERENCE "ModelInfer", *live = GW_INFERENCE "ServerLive";
     check_bad_upload(infer, "", 0, SL_GRPC_UNIMPLEMENTED, "UNIMPLEMENTED");
-    check_bad_upload(infer, "\1\0\0\0\1a", 6, SL_GRPC_UNIMPLEMENTED, "UNIMPLEMENTED");
+    check_bad_upload(infer, "\1\0\0\0\1a", 6, SL_GRPC_INTERNAL, "INTERNAL");
     check_bad_upload(infer, "\0\0\0\0\2a", 6, SL_GRPC_INVALID_ARGUMENT, "BAD_INPUT");
     check_bad_upload(infer, "\0\0\0\0\0x", 6, SL_GRPC_UNIMPLEMENTED, "UNIMPLEMENTED");
     check_bad_upload(infer, "\0\0\1\0\0abc", 8, SL_GRPC_INVALID_ARGUMENT, "BAD_INPUT");

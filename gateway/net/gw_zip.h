@@ -1,0 +1,34 @@
+/* gw_zip.h - messages in and out of gzip and zlib form, never past a bound that is known before. No
+ * socket, no state between calls.
+ *
+ * A message is first measured (inflated into a small scratch buffer and forgotten), then, when there
+ * is memory of exactly that size, inflated. So nobody can make us hold more than was granted, for
+ * the price of inflating twice.
+ *
+ * Memory   zlib's own state, about 40 KiB to inflate and 270 KiB to deflate, during a call.
+ * Errors   SL_EINVAL (no such stream, cut off, checksum, bytes after its end), SL_ETOOBIG,
+ *          SL_ENOMEM.
+ */
+#ifndef GW_ZIP_H
+#define GW_ZIP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gw_encoding.h"
+#include "sl_base.h"
+#include "sl_status.h"
+
+/* e is not IDENTITY in any of these; packed has less than 4 GiB. */
+
+/* How many bytes does the message have? SL_ETOOBIG as soon as it has more than max. */
+SL_MUST_CHECK sl_status gw_zip_measure(enum gw_encoding e, struct sl_span packed, uint64_t max,
+                                       uint64_t *out_bytes);
+/* Exactly so many; SL_EINVAL when it has less, SL_ETOOBIG when more. */
+SL_MUST_CHECK sl_status gw_zip_inflate(enum gw_encoding e, struct sl_span packed, void *out,
+                                       size_t bytes);
+/* The pieces one after the other. SL_ETOOBIG: they do not become less than max bytes. */
+SL_MUST_CHECK sl_status gw_zip_deflate(enum gw_encoding e, const struct sl_span *pieces,
+                                       size_t count, void *out, size_t max, size_t *out_bytes);
+
+#endif
