@@ -1,5 +1,6 @@
 """Gateway and executor as an operator runs them: two daemons, two files, the link over TCP."""
 
+import signal
 import socket
 
 import grpc
@@ -146,3 +147,24 @@ def test_two_nodes_of_one_name_do_not_stop_the_service(pair):
         stub = pair.stub()
         for _ in range(20):
             assert wait_until(lambda: answer(stub), 10 * SLOW, "an answer")
+
+
+@pytest.mark.parametrize("name", ["gateway", "executor"])
+def test_sighup_reads_the_file_again(pair, name):
+    """What can change does, what cannot is said, and a bad file changes nothing."""
+    daemon = pair.start(name)
+    pair.start({"gateway": "executor", "executor": "gateway"}[name])
+    stub = pair.wait_ready()
+    path = pair.folder / f"{name}.yaml"
+    good = path.read_text()
+
+    path.write_text(good + "log: {level: debug}\ndrain: {timeout: 7s}\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log("log.level")
+    daemon.wait_for_log("drain.timeout")
+
+    path.write_text(good + "nonsense: 1\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log("nonsense")
+    assert daemon.is_alive()
+    assert stub.ModelInfer(identity_request(), timeout=10 * SLOW).outputs
