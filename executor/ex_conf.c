@@ -7,6 +7,7 @@
 
 #include "ex_ring.h"
 #include "ex_slice_cpu.h"
+#include "sl_conf_check.h"
 #include "sl_time.h"
 
 #define KEY(name_, type_, field, default_, ...)                                                    \
@@ -18,9 +19,6 @@
 #define MS  SL_NS_PER_MS
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
-
-static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const formats[] = {"text", "json", NULL};
 
 /* clang-format off: one key a paragraph */
 const struct sl_conf_key ex_conf_table[] = {
@@ -71,9 +69,9 @@ const struct sl_conf_key ex_conf_table[] = {
                 "the gateway."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
         .help = "How long SIGTERM lets accepted calls go on before they end with EXECUTOR_LOST."),
-    KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = levels, .reloadable = true,
+    KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = sl_log_level_names, .reloadable = true,
         .help = "The least important lines that are logged."),
-    KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = formats,
+    KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = sl_log_format_names,
         .help = "One line of text, or one JSON object, for each event."),
     {0},
 };
@@ -81,41 +79,9 @@ const struct sl_conf_key ex_conf_table[] = {
 
 /* ---- checks across keys; each adds its sentence */
 
-struct checking {
-    const char *path;
-    const struct sl_conf *owner;
-    struct sl_buf *errors;
-    bool ok;
-};
-
-static void complain(struct checking *c, const char *key, const char *value, const char *why)
-{
-    const sl_status s = sl_buf_printf(c->errors, "%s:%u: %s: '%s' %s\n", c->path,
-                                      sl_conf_line(c->owner, key), key, value, why);
-    (void)s; /* a full error buffer has said enough */
-    c->ok = false;
-}
-
-static bool is_local_endpoint(const char *value)
-{
-    static const char *const local[] = {"ipc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
-    for (size_t i = 0; i < SL_ARRAY_LEN(local); i++) {
-        if (strncmp(value, local[i], strlen(local[i])) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void check_endpoint(struct checking *c, const struct ex_conf *conf, const char *key,
-                           const char *value)
-{
-    if (strncmp(value, "ipc://", 6) != 0 && strncmp(value, "tcp://", 6) != 0)
-        complain(c, key, value, "is neither ipc://PATH nor tcp://HOST:PORT");
-    else if (!is_local_endpoint(value) && !conf->link.trusted_network)
-        complain(c, key, value,
-                 "is on another machine, and the link is not encrypted; use a loopback address, or "
-                 "set link.trusted_network: true for a network of your own");
-}
+static const char remote_link[] =
+    "is on another machine, and the link is not encrypted; use a loopback address, or set "
+    "link.trusted_network: true for a network of your own";
 
 static bool is_node_name(const char *name)
 {
@@ -125,15 +91,15 @@ static bool is_node_name(const char *name)
            name[strspn(name, allowed)] == '\0';
 }
 
-static void check_node(struct checking *c, struct ex_conf *conf)
+static void check_node(struct sl_conf_check *c, struct ex_conf *conf)
 {
     if (conf->node[0] == '\0' && gethostname(conf->own_node, EX_NODE_NAME_MAX) == 0)
         conf->node = conf->own_node;
     if (!is_node_name(conf->node))
-        complain(c, "node", conf->node, "is not 1 to 63 of A-Z a-z 0-9 . _ -");
+        sl_conf_complain(c, "node", conf->node, "is not 1 to 63 of A-Z a-z 0-9 . _ -");
 }
 
-static void check_program(struct checking *c, struct ex_conf *conf)
+static void check_program(struct sl_conf_check *c, struct ex_conf *conf)
 {
     static const char name[] = "sluice-worker";
     if (conf->worker.program[0] == '\0') {
@@ -145,15 +111,16 @@ static void check_program(struct checking *c, struct ex_conf *conf)
         conf->worker.program = conf->own_program;
     }
     if (access(conf->worker.program, X_OK) != 0)
-        complain(c, "worker.program", conf->worker.program, "is not a program that can be run");
+        sl_conf_complain(c, "worker.program", conf->worker.program,
+                         "is not a program that can be run");
 }
 
-static void check_ring(struct checking *c, const struct ex_conf *conf)
+static void check_ring(struct sl_conf_check *c, const struct ex_conf *conf)
 {
     char value[32];
     snprintf(value, sizeof(value), "%llu", (unsigned long long)conf->worker.ring_bytes);
     if (!ex_ring_is_data_bytes(conf->worker.ring_bytes))
-        complain(c, "worker.ring", value, "is not a power of two");
+        sl_conf_complain(c, "worker.ring", value, "is not a power of two");
 }
 
 sl_status ex_conf_load(const char *path, struct ex_conf *out, struct sl_buf *errors,
@@ -163,9 +130,10 @@ sl_status ex_conf_load(const char *path, struct ex_conf *out, struct sl_buf *err
     const sl_status st = sl_conf_load(path, ex_conf_table, out, errors, out_owner);
     if (st != SL_OK)
         return st;
-    struct checking c = {path, *out_owner, errors, true};
-    check_endpoint(&c, out, "link.control", out->link.control);
-    check_endpoint(&c, out, "link.bulk", out->link.bulk);
+    struct sl_conf_check c = {path, *out_owner, errors, true};
+    sl_conf_check_link(&c, "link.control", out->link.control, out->link.trusted_network,
+                       remote_link);
+    sl_conf_check_link(&c, "link.bulk", out->link.bulk, out->link.trusted_network, remote_link);
     check_node(&c, out);
     check_program(&c, out);
     check_ring(&c, out);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sl_conf_check.h"
 #include "sl_text.h"
 
 #define KEY(name_, type_, field, default_, ...)                                                    \
@@ -149,87 +150,58 @@ bool gw_conf_split_address(const char *text, char *host, size_t host_bytes, uint
 
 /* ---- checks across keys; each adds its sentence and answers false */
 
-struct checking {
-    const char *path;
-    const struct sl_conf *owner;
-    struct sl_buf *errors;
-    bool ok;
-};
+static const char remote_link[] =
+    "can be reached from other machines, and executors are not authenticated; use a loopback "
+    "address, or set link.trusted_network: true for a network of your own";
 
-static void complain(struct checking *c, const char *key, const char *value, const char *why)
-{
-    sl_status s = sl_buf_printf(c->errors, "%s:%u: %s: '%s' %s\n", c->path,
-                                sl_conf_line(c->owner, key), key, value, why);
-    (void)s; /* a full error buffer has said enough */
-    c->ok = false;
-}
-
-static void check_address(struct checking *c, const char *key, const char *value)
+static void check_address(struct sl_conf_check *c, const char *key, const char *value)
 {
     char host[256];
     uint16_t port;
     struct in6_addr ignored;
     if (!gw_conf_split_address(value, host, sizeof host, &port))
-        complain(c, key, value, "is not HOST:PORT with a port of 0 to 65535");
+        sl_conf_complain(c, key, value, "is not HOST:PORT with a port of 0 to 65535");
     else if (inet_pton(AF_INET, host, &ignored) != 1 && inet_pton(AF_INET6, host, &ignored) != 1)
-        complain(c, key, value,
-                 "has no IPv4 or IPv6 address before its port; names are not looked up");
+        sl_conf_complain(c, key, value,
+                         "has no IPv4 or IPv6 address before its port; names are not looked up");
 }
 
-static bool is_local_endpoint(const char *value)
-{
-    static const char *const local[] = {"ipc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
-    for (size_t i = 0; i < SL_ARRAY_LEN(local); i++)
-        if (strncmp(value, local[i], strlen(local[i])) == 0)
-            return true;
-    return false;
-}
-
-static void check_endpoint(struct checking *c, const struct gw_conf *conf, const char *key,
-                           const char *value)
-{
-    if (strncmp(value, "ipc://", 6) != 0 && strncmp(value, "tcp://", 6) != 0)
-        complain(c, key, value, "is neither ipc://PATH nor tcp://HOST:PORT");
-    else if (!is_local_endpoint(value) && !conf->link.trusted_network)
-        complain(c, key, value,
-                 "can be reached from other machines, and executors are not authenticated; use a "
-                 "loopback address, or set link.trusted_network: true for a network of your own");
-}
-
-static void check_order(struct checking *c, const char *key, int64_t value_ns, int64_t least_ns,
-                        const char *why)
+static void check_order(struct sl_conf_check *c, const char *key, int64_t value_ns,
+                        int64_t least_ns, const char *why)
 {
     char text[32];
     sl_text_format_duration(value_ns, text);
     if (value_ns < least_ns)
-        complain(c, key, text, why);
+        sl_conf_complain(c, key, text, why);
 }
 
 /* A message must fit into the room of all of them, or it waits for nothing. */
-static void check_room(struct checking *c, uint64_t message_bytes, uint64_t total_bytes)
+static void check_room(struct sl_conf_check *c, uint64_t message_bytes, uint64_t total_bytes)
 {
     char text[32];
     sl_text_format_bytes(message_bytes, text);
     if (message_bytes > total_bytes)
-        complain(c, "limits.message", text, "is more than limits.body_total");
+        sl_conf_complain(c, "limits.message", text, "is more than limits.body_total");
 }
 
-static void check_tls(struct checking *c, const struct gw_tls_conf *t)
+static void check_tls(struct sl_conf_check *c, const struct gw_tls_conf *t)
 {
     bool has_certificate = t->certificate[0] != '\0', has_key = t->key[0] != '\0';
     bool has_ca = t->client_ca[0] != '\0';
     if (has_certificate && !has_key)
-        complain(c, "tls.certificate", t->certificate, "stands without tls.key; give both or none");
+        sl_conf_complain(c, "tls.certificate", t->certificate,
+                         "stands without tls.key; give both or none");
     if (has_key && !has_certificate)
-        complain(c, "tls.key", t->key, "stands without tls.certificate; give both or none");
+        sl_conf_complain(c, "tls.key", t->key, "stands without tls.certificate; give both or none");
     if (has_ca && !has_certificate)
-        complain(c, "tls.client_ca", t->client_ca, "stands without tls.certificate and tls.key");
+        sl_conf_complain(c, "tls.client_ca", t->client_ca,
+                         "stands without tls.certificate and tls.key");
     if (has_ca && t->client_auth == GW_TLS_CLIENT_NONE)
-        complain(c, "tls.client_ca", t->client_ca,
-                 "is of no use while tls.client_auth is none; say optional or required");
+        sl_conf_complain(c, "tls.client_ca", t->client_ca,
+                         "is of no use while tls.client_auth is none; say optional or required");
     if (!has_ca && t->client_auth != GW_TLS_CLIENT_NONE)
-        complain(c, "tls.client_auth", client_auths[t->client_auth],
-                 "needs tls.client_ca: whose certificates are taken");
+        sl_conf_complain(c, "tls.client_auth", client_auths[t->client_auth],
+                         "needs tls.client_ca: whose certificates are taken");
 }
 
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
@@ -239,13 +211,14 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     sl_status s = sl_conf_load(path, gw_conf_table, out, errors, out_owner);
     if (s != SL_OK)
         return s;
-    struct checking c = {path == NULL || path[0] == '\0' ? "defaults" : path, *out_owner, errors,
-                         true};
+    struct sl_conf_check c = {path == NULL || path[0] == '\0' ? "defaults" : path, *out_owner,
+                              errors, true};
     check_address(&c, "listen.grpc", out->listen_grpc);
     check_address(&c, "listen.http", out->listen_http);
     check_tls(&c, &out->tls);
-    check_endpoint(&c, out, "link.control", out->link.control);
-    check_endpoint(&c, out, "link.bulk", out->link.bulk);
+    sl_conf_check_link(&c, "link.control", out->link.control, out->link.trusted_network,
+                       remote_link);
+    sl_conf_check_link(&c, "link.bulk", out->link.bulk, out->link.trusted_network, remote_link);
     check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,
                 "is less than two heartbeats");
     check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,
