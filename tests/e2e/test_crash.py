@@ -12,6 +12,8 @@ from support.paths import SLOW, scaled
 from support.process import open_files
 from support.wait import wait_until
 
+pytestmark = pytest.mark.timeout(1200)  # a soak takes minutes
+
 BACK_WITHIN_S = 2 * SLOW
 TYPED = ("EXECUTOR_LOST:", "DEVICE_FAULT:", "MODEL_ERROR:", "NO_CAPACITY:")
 
