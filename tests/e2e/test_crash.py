@@ -67,8 +67,8 @@ def test_kill_9_of_the_executor_under_load(fresh):
         files_before = len(open_files(gateway))
         for _ in range(scaled(40, at_least=3)):
             old = fresh.one("sluice-executor")
-            # `sluice up` makes growing pauses for a daemon that ends within 5 s of its start. Counted
-            # from here: a process's own start time is known by whole seconds of the wall clock only.
+            # `sluice up` makes growing pauses for a daemon that ends within 5 s of its start.
+            # Counted from here: a process's own start time may be a second off.
             seen = time.monotonic()
             wait_until(lambda since=seen: time.monotonic() - since > 5.5, 10, "it ran a while")
             workers = pids(fresh, "sluice-worker")
