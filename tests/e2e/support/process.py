@@ -107,13 +107,6 @@ def program_of(process):
         return ""
 
 
-def age_of(process):
-    """Seconds since it started, by one clock (create_time of psutil is a wall clock time)."""
-    with open("/proc/uptime") as uptime, open(f"/proc/{process.pid}/stat") as stat:
-        started = int(stat.read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
-        return float(uptime.read().split()[0]) - started
-
-
 def open_files(process):
     """What its file descriptors point to, sorted: for finding leaks."""
     found = []

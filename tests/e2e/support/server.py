@@ -71,8 +71,10 @@ class Up(Process):
                 return error.code, error.headers, error.read()
 
     def one(self, program):
-        """The psutil process that runs the program (exactly one)."""
-        found = self.family(program)
+        """The psutil process that runs the program (exactly one, but for a child about to exec)."""
+        all_of_them = self.family(program)
+        pids = {p.pid for p in all_of_them}
+        found = [p for p in all_of_them if p.ppid() not in pids]
         assert len(found) == 1, f"{program}: {found}"
         return found[0]
 
