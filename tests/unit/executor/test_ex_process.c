@@ -44,6 +44,17 @@ static void expect_success(uint64_t lease, const void *bytes, size_t len)
     assert_memory_equal(e->payload, bytes, len);
 }
 
+/* Until its worker on slice 0 is ready: an idle slice takes the first call whose worker is, so a test
+ * of order must not begin before. */
+static void wait_until_fake_is_ready(void)
+{
+    static const float x[4] = {1, 2, 3, 4};
+    const struct gate_call call = {.lease = 1000, .model = "fake", .bytes = x, .len = 16};
+    gate_dispatch(&gate, &call);
+    gate_expect(&gate, GATE_STARTED, 1000);
+    expect_success(1000, x, 16);
+}
+
 static size_t open_descriptors(void)
 {
     char path[64];
@@ -367,6 +378,7 @@ static void test_cancel_before_and_after_the_start(void **state)
         {.lease = 4, .model = "fake", .bytes = x, .len = 16}};
     (void)state;
     start("");
+    wait_until_fake_is_ready();
     gate_dispatch_many(&gate, calls, 4);
     gate_expect(&gate, GATE_STARTED, 1);
     for (uint64_t lease = 2; lease <= 3; lease++) { /* one lies in the ring, one in the line */
@@ -539,6 +551,7 @@ static void test_sigterm_finishes_what_was_accepted(void **state)
         {.lease = 3, .model = "echo", .bytes = x, .len = 16}};
     (void)state;
     start("");
+    wait_until_fake_is_ready();
     gate_dispatch_many(&gate, calls, 3);
     gate_expect(&gate, GATE_STARTED, 1);
     kill(gate.pid, SIGTERM);
@@ -565,6 +578,7 @@ static void test_a_second_sigterm_ends_at_once(void **state)
         {.lease = 2, .model = "echo", .bytes = x, .len = 16}};
     (void)state;
     start("");
+    wait_until_fake_is_ready();
     gate_dispatch_many(&gate, calls, 2);
     gate_expect(&gate, GATE_STARTED, 1);
     kill(gate.pid, SIGTERM);
