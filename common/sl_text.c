@@ -259,6 +259,21 @@ bool sl_text_is_uuid(struct sl_span s)
     return true;
 }
 
+void sl_text_make_uuid(uint64_t high, uint64_t low, char out[SL_UUID_TEXT_LEN + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    char *p = out;
+    high = (high & ~UINT64_C(0xf000)) | UINT64_C(0x4000);     /* version 4 */
+    low = (low & ~(UINT64_C(3) << 62)) | (UINT64_C(1) << 63); /* variant 10 */
+    for (int digit = 0; digit < 32; digit++) {
+        uint64_t half = digit < 16 ? high : low;
+        if (digit == 8 || digit == 12 || digit == 16 || digit == 20)
+            *p++ = '-';
+        *p++ = hex[half >> (4 * (15 - digit % 16)) & 15];
+    }
+    *p = '\0';
+}
+
 static struct sl_span trim(struct sl_span s)
 {
     while (s.len > 0 && s.data[0] == ' ') {

@@ -41,5 +41,7 @@ void sl_text_format_bytes(uint64_t bytes, char out[32]);
 /* Canonical lower-case UUID text (8-4-4-4-12). */
 enum { SL_UUID_TEXT_LEN = 36 };
 bool sl_text_is_uuid(struct sl_span s);
+/* A UUID of version 4 by form (RFC 9562) out of 128 random bits, of which 122 are used. */
+void sl_text_make_uuid(uint64_t high, uint64_t low, char out[SL_UUID_TEXT_LEN + 1]);
 
 #endif

@@ -364,6 +364,7 @@ static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c)
     c->stall_timeout_ns = s->conf.limits.stall_ns;
     c->tls = s->certs.server;
     c->mirrors_encoding = s->conf.compression_responses == GW_COMPRESS_MIRROR;
+    c->seed = random_seed();
     c->clock = s->clock;
     c->metrics = &s->metrics.net;
 }

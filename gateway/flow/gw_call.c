@@ -127,29 +127,39 @@ static void fail(struct gw_flow *f, struct gw_call *c, enum sl_reason reason, co
 
 /* ---- open: the headers are in */
 
-/* Version 4 by form (RFC 9562): 122 random bits. */
-static void make_call_id(struct sl_rng *rng, char out[SL_UUID_TEXT_LEN + 1])
+/* The name that the request brought or that the net side gave it, else a new one. */
+static bool name_exchange(struct gw_flow *f, const struct gw_exchange *x,
+                          char out[SL_UUID_TEXT_LEN + 1])
 {
-    uint64_t a = sl_rng_u64(rng), b = sl_rng_u64(rng);
-    snprintf(out, SL_UUID_TEXT_LEN + 1, "%08x-%04x-4%03x-%04x-%012" PRIx64, (unsigned)(a >> 32),
-             (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
-             (unsigned)(0x8000 | (b >> 48 & 0x3fff)), b & UINT64_C(0xffffffffffff));
+    struct sl_span said = x->req.call_id;
+    bool is_named = sl_text_is_uuid(said);
+    if (is_named) {
+        memcpy(out, said.data, SL_UUID_TEXT_LEN);
+        out[SL_UUID_TEXT_LEN] = '\0';
+    } else {
+        uint64_t high = sl_rng_u64(&f->rng);
+        sl_text_make_uuid(high, sl_rng_u64(&f->rng), out);
+    }
+    return is_named || said.data == NULL;
+}
+
+void gw_exchange_tell_name(struct gw_flow *f, struct gw_exchange *x)
+{
+    char id[SL_UUID_TEXT_LEN + 1];
+    (void)name_exchange(f, x, id);
+    add_trailer(x, "sluice-call-id", sl_arena_str(&x->arena, sl_span_str(id)));
 }
 
 static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     struct sl_span said = c->exchange->req.call_id;
-    make_call_id(&f->rng, c->call_id);
-    if (said.data == NULL)
-        return true;
-    if (!sl_text_is_uuid(said)) {
+    if (!name_exchange(f, c->exchange, c->call_id)) {
         sl_error_set(err, SL_REASON_BAD_INPUT,
                      "sluice-call-id '%.*s' is not a UUID in lower case (8-4-4-4-12)",
                      (int)said.len, (const char *)said.data);
         sl_error_set_field(err, "sluice-call-id");
         return false;
     }
-    memcpy(c->call_id, said.data, SL_UUID_TEXT_LEN);
     return true;
 }
 
@@ -192,23 +202,18 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
 
 static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
-    if (f->is_draining) {
+    bool is_named = take_call_id(f, c, err); /* first: every refusal tells it */
+    if (is_named && f->is_draining) {
         sl_error_set(err, SL_REASON_DRAINING, "the gateway is stopping and takes no new calls");
         return false;
     }
-    return check_principal(&c->exchange->req, err) && take_call_id(f, c, err) &&
-           take_asks(f, c, err);
+    return is_named && check_principal(&c->exchange->req, err) && take_asks(f, c, err);
 }
 
 /* There is no place for the call, so it ends before it is one; it is counted all the same. */
 static void refuse_uncalled(struct gw_flow *f, struct gw_exchange *x, sl_status why)
 {
     struct sl_error err;
-    char id[SL_UUID_TEXT_LEN + 1];
-    make_call_id(&f->rng, id);
-    add_trailer(x, "sluice-call-id",
-                sl_text_is_uuid(x->req.call_id) ? (const char *)x->req.call_id.data
-                                                : sl_arena_str(&x->arena, sl_span_str(id)));
     if (why == SL_EFULL)
         sl_error_set(&err, SL_REASON_QUEUE_FULL, "the gateway has %zu calls, which is its limit",
                      f->conf.max_calls);

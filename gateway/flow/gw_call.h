@@ -83,5 +83,7 @@ struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 /* ---- gw_methods.c: all methods but ModelInfer */
 void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err);
+/* Adds sluice-call-id to the reply of an exchange that is no call. */
+void gw_exchange_tell_name(struct gw_flow *f, struct gw_exchange *x);
 
 #endif

@@ -123,6 +123,7 @@ void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned even
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err)
 {
     x->reply.error = *err;
+    gw_exchange_tell_name(f, x);
     x->flow_replied = true;
     f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
 }

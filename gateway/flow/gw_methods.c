@@ -14,6 +14,7 @@ static void answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span mess
     x->reply.pieces = piece;
     x->reply.piece_count = message.len > 0;
     x->reply.message_bytes = message.len;
+    gw_exchange_tell_name(f, x);
     x->flow_replied = true;
     f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
 }

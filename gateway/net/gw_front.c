@@ -307,6 +307,7 @@ static void set_up_host(struct gw_front *f)
 {
     const struct gw_front_conf *c = &f->conf;
     gw_stream_pool_init(&f->pool, &sl_alloc_malloc, c->exchanges_kept, f);
+    sl_rng_seed(&f->pool.rng, c->seed);
     f->host.loop = f->loop;
     f->host.tls = c->tls;
     f->host.h2_conf = (struct gw_h2_conf){

@@ -52,10 +52,11 @@ struct gw_front_conf {
     int64_t stall_timeout_ns;  /* a body or a reply in the middle of which the peer stands still */
     struct gw_tls_server *tls; /* borrowed, shared by all fronts; NULL: plain TCP */
     bool mirrors_encoding;     /* a compressed request gets a compressed reply */
+    uint64_t seed; /* of call ids; unpredictable in a real server, another for each front */
     const struct sl_clock *clock;         /* borrowed */
     const struct gw_net_metrics *metrics; /* borrowed, shared by all fronts; NULL: none */
 };
-/* All but address, port, index, tls, clock and metrics. */
+/* All but address, port, index, tls, seed, clock and metrics. */
 void gw_front_conf_defaults(struct gw_front_conf *c);
 
 /* What the front asks of its owner. Called on the front's thread; none may be NULL. */

@@ -65,8 +65,7 @@ void gw_h2_set_request_callbacks(nghttp2_session_callbacks *c);
 void gw_h2_set_reply_callbacks(nghttp2_session_callbacks *c);
 
 /* Answers a request without flow (or over flow's head, which gets GONE then). */
-void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
-                  const struct gw_reply *refusal);
+void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status, struct gw_reply *refusal);
 void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error);
 /* gw_h2_zip.c. A whole compressed message: finds unpacked_bytes; then body becomes the plain one.
  * false: the request has been refused. */

@@ -31,9 +31,20 @@ static void submit_trailers_only(struct gw_h2 *h, struct gw_stream *s, int http_
 
 /* ---- refusals ---- */
 
-void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
-                  const struct gw_reply *refusal)
+/* Every reply names its request: what a caller complains of can be found. Flow may be reading the request. */
+static void tell_call_id(struct gw_h2 *h, struct gw_stream *s, struct gw_reply *refusal)
 {
+    const char *id = (const char *)s->x.req.call_id.data;
+    if (!sl_text_is_uuid(s->x.req.call_id)) {
+        gw_stream_name(h->port->pool, s);
+        id = s->call_id;
+    }
+    refusal->trailers[refusal->trailer_count++] = (struct gw_trailer){"sluice-call-id", id};
+}
+
+void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status, struct gw_reply *refusal)
+{
+    tell_call_id(h, s, refusal);
     h->port->counts->refused_early++;
     s->is_refused = true;
     gw_stream_drop_body(h->port->pool, s);
@@ -41,19 +52,9 @@ void gw_h2_refuse(struct gw_h2 *h, struct gw_stream *s, int http_status,
     submit_trailers_only(h, s, http_status, refusal);
 }
 
-/* A request that this layer refuses never was a call: it has no name but one that it brought. */
-static void tell_call_id(const struct gw_stream *s, struct gw_reply *refusal)
-{
-    struct sl_span id = s->x.req.call_id;
-    if (sl_text_is_uuid(id))
-        refusal->trailers[refusal->trailer_count++] =
-            (struct gw_trailer){"sluice-call-id", (const char *)id.data};
-}
-
 void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_error *error)
 {
     struct gw_reply refusal = {.error = *error};
-    tell_call_id(s, &refusal);
     gw_h2_refuse(h, s, 200, &refusal);
 }
 

@@ -90,6 +90,10 @@ static void headers_complete(struct gw_h2 *h, struct gw_stream *s)
         gw_h2_refuse(h, s, s->meta.http_status, &s->x.reply);
         return;
     }
+    if (s->x.req.call_id.data == NULL) {
+        gw_stream_name(h->port->pool, s);
+        s->x.req.call_id = sl_span_of(s->call_id, SL_UUID_TEXT_LEN);
+    }
     if (!keep_peer(h, s)) {
         struct sl_error e;
         sl_error_set(&e, SL_REASON_NO_CAPACITY, "There is no memory for the request.");

@@ -9,6 +9,7 @@ void gw_stream_pool_init(struct gw_stream_pool *p, const struct sl_alloc *alloc,
                          void *front)
 {
     *p = (struct gw_stream_pool){.alloc = alloc, .idle_max = idle_max, .front = front};
+    sl_rng_seed(&p->rng, 1);
 }
 
 static struct gw_stream *create(struct gw_stream_pool *p)
@@ -53,6 +54,12 @@ struct gw_stream *gw_stream_take(struct gw_stream_pool *p)
     }
     p->taken_count++;
     return s;
+}
+
+void gw_stream_name(struct gw_stream_pool *p, struct gw_stream *s)
+{
+    uint64_t high = sl_rng_u64(&p->rng);
+    sl_text_make_uuid(high, sl_rng_u64(&p->rng), s->call_id);
 }
 
 /* Field by field where that is cheaper: an exchange has much text that need not be cleared. */

@@ -28,7 +28,9 @@
 #include "gw_grpc_meta.h"
 #include "sl_alloc.h"
 #include "sl_base.h"
+#include "sl_rng.h"
 #include "sl_status.h"
+#include "sl_text.h"
 #include "sl_time.h"
 
 struct gw_h2;
@@ -38,7 +40,8 @@ enum { GW_STREAM_ARENA_MAX = 1 << 20 };
 
 struct gw_stream {
     struct gw_exchange x;
-    struct gw_stream *prev, *next;         /* of the one list it is on; utlist's DL */
+    char call_id[SL_UUID_TEXT_LEN + 1]; /* made here, when the request brought none that is fit */
+    struct gw_stream *prev, *next;      /* of the one list it is on; utlist's DL */
     struct gw_stream *all_prev, *all_next; /* the pool's list of all */
 
     struct gw_h2 *h2; /* NULL: the connection is gone, or the stream was never given to one */
@@ -86,6 +89,7 @@ struct gw_stream_pool {
     size_t idle_max;
     size_t taken_count;
     size_t held_bytes; /* of bodies and early bytes that nobody has granted */
+    struct sl_rng rng; /* of call ids; its owner seeds it */
 };
 
 void gw_stream_pool_init(struct gw_stream_pool *p, const struct sl_alloc *alloc, size_t idle_max,
@@ -96,6 +100,8 @@ void gw_stream_pool_finish(struct gw_stream_pool *p);
 
 /* A blank stream; NULL: no memory. */
 struct gw_stream *gw_stream_take(struct gw_stream_pool *p);
+/* Makes s->call_id. */
+void gw_stream_name(struct gw_stream_pool *p, struct gw_stream *s);
 /* Lets go of body and early bytes, forgets everything. s is on no list. */
 void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s);
 

@@ -77,6 +77,14 @@ def test_trailers_of_a_refusal(stub):
     assert outcome.trailers["sluice-reason"] == "MODEL_NOT_FOUND"
 
 
+def test_every_method_names_its_request(server, stub):
+    _, live = stub.ServerLive.with_call(pb().ServerLiveRequest(), timeout=10)
+    no_method = refusal(server.channel().unary_unary("/a.B/C"), b"")
+    no_model = refusal(stub.ModelReady, pb().ModelReadyRequest(name="nosuch"))
+    names = [dict(live.trailing_metadata()), no_method.trailers, no_model.trailers]
+    assert len({uuid.UUID(trailers["sluice-call-id"]) for trailers in names}) == 3
+
+
 def test_the_callers_call_id_is_kept(stub):
     mine = str(uuid.uuid4())
     _, call = stub.ModelInfer.with_call(

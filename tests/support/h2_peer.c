@@ -164,6 +164,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         snprintf(c->grpc_message, sizeof c->grpc_message, "%.*s", (int)value_len, value);
     else if (is_name(name, name_len, "sluice-reason"))
         snprintf(c->reason, sizeof c->reason, "%.*s", (int)value_len, value);
+    else if (is_name(name, name_len, "sluice-call-id"))
+        snprintf(c->call_id, sizeof c->call_id, "%.*s", (int)value_len, value);
     else if (is_name(name, name_len, "grpc-encoding"))
         snprintf(c->encoding, sizeof c->encoding, "%.*s", (int)value_len, value);
     return 0;

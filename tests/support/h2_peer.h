@@ -31,6 +31,7 @@ struct h2_call {
     int grpc_status; /* -1: none came */
     char grpc_message[600];
     char reason[64];
+    char call_id[64];
     char encoding[16]; /* grpc-encoding of the reply */
     size_t header_blocks;
     bool is_closed;

@@ -376,6 +376,14 @@ static void uuids(void **state SL_UNUSED)
     assert_false(sl_text_is_uuid(sl_span_str("0123456789ab-cdef-0123-456789abcdef-")));
     assert_false(sl_text_is_uuid(sl_span_str("01234567-89ab-cdef-0123-456789abcdeg")));
     assert_false(sl_text_is_uuid(sl_span_str("{1234567-89ab-cdef-0123-456789abcde}")));
+    char made[SL_UUID_TEXT_LEN + 1];
+    sl_text_make_uuid(UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210), made);
+    assert_string_equal(made, "01234567-89ab-4def-bedc-ba9876543210");
+    sl_text_make_uuid(0, 0, made);
+    assert_string_equal(made, "00000000-0000-4000-8000-000000000000");
+    sl_text_make_uuid(UINT64_MAX, UINT64_MAX, made);
+    assert_string_equal(made, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    assert_true(sl_text_is_uuid(sl_span_str(made)));
     assert_false(sl_text_is_uuid(sl_span_str("012345678-9ab-cdef-0123-456789abcdef")));
 }
 

@@ -352,6 +352,33 @@ static void an_unknown_method_is_unimplemented(void **state SL_UNUSED)
 }
 
 /* What is wrong with the message is told by the net side; flow hears GONE. */
+static void refusals_tell_a_call_id(void **state SL_UNUSED)
+{
+    static const char mine[] = "123e4567-e89b-42d3-a456-426614174000";
+    static const char *const said[] = {mine, "not-a-uuid", NULL};
+    open_pair(FLOW_ECHO);
+    for (size_t i = 0; i < SL_ARRAY_LEN(said); i++) {
+        nghttp2_nv nv[] = {H2_NV(":method", "POST"), H2_NV(":path", "/a.B/C"), GRPC_HEADERS,
+                           H2_NV("content-type", "application/grpc"), H2_NV("sluice-call-id", "")};
+        nghttp2_nv *id = &nv[SL_ARRAY_LEN(nv) - 1];
+        id->value = (uint8_t *)(uintptr_t)said[i];
+        id->valuelen = said[i] != NULL ? strlen(said[i]) : 0;
+        size_t count = SL_ARRAY_LEN(nv) - (said[i] == NULL);
+        struct h2_call *by_headers = h2_call_headers(&pair, nv, count, NULL, 0);
+        nv[1].value = (uint8_t *)(uintptr_t) "/inference.GRPCInferenceService/ModelInfer";
+        nv[1].valuelen = strlen((const char *)nv[1].value);
+        struct h2_call *by_body = h2_call_headers(&pair, nv, count, "\1\0\0\0\0", 5);
+        h2_pair_run(&pair);
+        for (int k = 0; k < 2; k++) {
+            const struct h2_call *c = k == 0 ? by_headers : by_body;
+            assert_true(sl_text_is_uuid(sl_span_str(c->call_id)));
+            assert_true((strcmp(c->call_id, mine) == 0) == (said[i] == mine));
+        }
+        assert_true(said[i] == mine || strcmp(by_headers->call_id, by_body->call_id) != 0);
+    }
+    h2_pair_close(&pair);
+}
+
 static void check_bad_upload(const char *path, const void *up, size_t len, int status,
                              const char *reason)
 {
@@ -597,6 +624,7 @@ int main(void)
         cmocka_unit_test(a_refusal_after_the_body_needs_no_reset),
         cmocka_unit_test(what_is_not_grpc_is_told_in_http),
         cmocka_unit_test(an_unknown_method_is_unimplemented),
+        cmocka_unit_test(refusals_tell_a_call_id),
         cmocka_unit_test(broken_messages_are_refused),
         cmocka_unit_test(headers_without_a_body_carry_no_message),
         cmocka_unit_test(gone_is_told_once),
