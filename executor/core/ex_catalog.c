@@ -3,9 +3,12 @@
 
 #include <string.h>
 
-/* A table that cannot grow must be an error, not the end of the process. */
-#define HASH_NONFATAL_OOM          1
-#define uthash_nonfatal_oom(entry) ((entry)->is_hashed = false)
+/* The table has its memory from the catalogue's allocator (every function that changes it has the catalogue as
+ * c), and one that cannot grow must be an error, not the end of the process. */
+#define HASH_NONFATAL_OOM           1
+#define uthash_nonfatal_oom(entry)  ((entry)->is_hashed = false)
+#define uthash_malloc(bytes)        sl_alloc_get(c->alloc, bytes)
+#define uthash_free(pointer, bytes) sl_alloc_free(c->alloc, pointer)
 #include <uthash.h>
 
 struct entry {

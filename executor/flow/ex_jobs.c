@@ -1,7 +1,10 @@
 /* ex_jobs.c - the story of a job, told in the order in which it happens. */
-/* A table that cannot grow must be an answer to the gateway, not the end of the process. */
-#define HASH_NONFATAL_OOM         1
-#define uthash_nonfatal_oom(task) ((task)->is_orphan = true)
+/* The table has its memory from the jobs' allocator (every function that changes it has the jobs as j), and one
+ * that cannot grow must be an answer to the gateway, not the end of the process. */
+#define HASH_NONFATAL_OOM           1
+#define uthash_nonfatal_oom(task)   ((task)->is_orphan = true)
+#define uthash_malloc(bytes)        sl_alloc_get(j->alloc, bytes)
+#define uthash_free(pointer, bytes) sl_alloc_free(j->alloc, pointer)
 
 #include "ex_jobs.h"
 

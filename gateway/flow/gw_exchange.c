@@ -1,15 +1,14 @@
 #include "gw_exchange.h"
 
-#include <stdlib.h>
-
-struct gw_body *gw_body_create(size_t len)
+struct gw_body *gw_body_create(const struct sl_alloc *alloc, size_t len)
 {
     if (len > SIZE_MAX - sizeof(struct gw_body))
         return NULL;
-    struct gw_body *b = malloc(sizeof *b + len);
+    struct gw_body *b = sl_alloc_get(alloc, sizeof *b + len);
     if (b == NULL)
         return NULL;
     atomic_init(&b->references, 1);
+    b->alloc = alloc;
     b->len = len;
     return b;
 }
@@ -24,5 +23,5 @@ void gw_body_release(struct gw_body *b)
 {
     if (b == NULL || atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) != 1)
         return;
-    free(b);
+    sl_alloc_free(b->alloc, b);
 }

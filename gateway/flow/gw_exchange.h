@@ -40,11 +40,13 @@ enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
 /* A received message, counted by reference: received once, handed on without a copy, freed on
  * whichever thread lets it go last. */
 struct gw_body {
+    const struct sl_alloc *alloc;
     atomic_uint references;
     size_t len;
     uint8_t data[];
 };
-struct gw_body *gw_body_create(size_t len); /* one reference; NULL: no memory */
+/* One reference; NULL: no memory. alloc is borrowed, and used on any thread. */
+struct gw_body *gw_body_create(const struct sl_alloc *alloc, size_t len);
 struct gw_body *gw_body_share(struct gw_body *b);
 void gw_body_release(struct gw_body *b); /* NULL is fine */
 

@@ -479,9 +479,9 @@ static void drop_to_flow(void *ctx, struct gw_exchange *x, unsigned events)
 
 static void drop_to_net(void *ctx, struct gw_exchange *x, unsigned events)
 {
-    (void)ctx;
+    struct gw_front *f = ctx;
     if ((events & GW_TO_NET_REPLY) != 0)
-        gw_stream_release_reply(gw_stream_of(x));
+        gw_stream_release_reply(&f->pool, gw_stream_of(x));
 }
 
 static void drop_mail(struct gw_front *f)

@@ -21,10 +21,9 @@ enum { GATHERED_SLACK_BYTES = 64 * 1024 };
 
 /* ---- making a session ---- */
 
-/* nghttp2 has its memory from malloc, not from our allocator: when session_attach_stream_item of 1.52 finds no
- * memory, the item is freed but stays attached, and a test that lets it fail only finds that. */
 static int create_session(struct gw_h2 *h, nghttp2_session_callbacks *c, nghttp2_option *o)
 {
+    nghttp2_mem mem = gw_h2_mem_functions(&h->mem);
     gw_h2_set_request_callbacks(c);
     gw_h2_set_reply_callbacks(c);
     nghttp2_option_set_no_auto_window_update(o, 1);
@@ -33,7 +32,7 @@ static int create_session(struct gw_h2 *h, nghttp2_session_callbacks *c, nghttp2
     nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX);
     nghttp2_option_set_max_settings(o, SETTINGS_MAX);
     nghttp2_option_set_max_outbound_ack(o, UNSENT_ACKS_MAX);
-    return nghttp2_session_server_new2(&h->session, c, h, o);
+    return nghttp2_session_server_new3(&h->session, c, h, o, &mem);
 }
 
 static int submit_settings(struct gw_h2 *h)
@@ -83,17 +82,25 @@ static void append_goaway(struct gw_h2 *h)
     h->last_words = NULL;
 }
 
+/* Is it dead? Of what nghttp2 lacked memory for, this is the first to speak. */
+static bool is_lost(struct gw_h2 *h)
+{
+    if (h->mem.is_starved)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+    return h->is_dead;
+}
+
 static void make_frames(struct gw_h2 *h)
 {
-    while (!h->is_dead && gw_h2_has_room(h)) {
+    while (!is_lost(h) && gw_h2_has_room(h)) {
         const uint8_t *frame;
         ssize_t len = nghttp2_session_mem_send(h->session, &frame);
         if (len == 0)
-            return;
+            break;
         if (len < 0 || gw_h2_out_copy(&h->out, frame, (size_t)len) != SL_OK)
             gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory for output");
     }
-    if (h->last_words != NULL)
+    if (is_lost(h) && h->last_words != NULL)
         append_goaway(h);
 }
 
@@ -110,6 +117,7 @@ sl_status gw_h2_create(const struct gw_h2_conf *conf, const struct gw_h2_port *p
     h->user = user;
     h->now = now;
     h->block_began_at = SL_MONO_NEVER;
+    gw_h2_mem_init(&h->mem, alloc);
     gw_h2_guard_init(&h->guard, now);
     gw_h2_out_init(&h->out, alloc, conf->outbound_max_bytes + GATHERED_SLACK_BYTES);
     if (open_session(h) != 0) {
@@ -130,7 +138,7 @@ void *gw_h2_user(const struct gw_h2 *h)
 
 void gw_h2_depart(struct gw_stream *s, const struct gw_h2_port *port)
 {
-    gw_stream_release_reply(s);
+    gw_stream_release_reply(port->pool, s);
     s->h2 = NULL;
     if (s->is_opened)
         port->post(port->ctx, &s->x, GW_EV_SENT);
@@ -188,7 +196,9 @@ void gw_h2_destroy(struct gw_h2 *h)
         DL_DELETE(h->orphans, s);
         s->h2 = NULL;
     }
-    nghttp2_session_del(h->session);
+    if (!h->mem.is_starved)
+        nghttp2_session_del(h->session);
+    gw_h2_mem_finish(&h->mem);
     gw_h2_out_finish(&h->out);
     sl_alloc_free(h->port->pool->alloc, h);
 }
@@ -236,12 +246,12 @@ static void close_all(struct gw_h2 *h)
 sl_status gw_h2_input(struct gw_h2 *h, struct sl_span bytes, sl_mono_ns now)
 {
     h->now = now;
-    if (!h->is_dead) {
+    if (!is_lost(h)) {
         ssize_t rv = nghttp2_session_mem_recv(h->session, bytes.data, bytes.len);
         if (rv < 0)
             kill_for(h, (int)rv);
     }
-    if (!h->is_dead)
+    if (!is_lost(h))
         return SL_OK;
     close_all(h);
     return SL_EPROTO;
@@ -254,8 +264,8 @@ bool gw_h2_wants_input(const struct gw_h2 *h)
 
 bool gw_h2_is_over(const struct gw_h2 *h)
 {
-    return h->is_dead || (nghttp2_session_want_read(h->session) == 0 &&
-                          nghttp2_session_want_write(h->session) == 0);
+    return gw_h2_is_dead(h) || (nghttp2_session_want_read(h->session) == 0 &&
+                                nghttp2_session_want_write(h->session) == 0);
 }
 
 size_t gw_h2_output(struct gw_h2 *h, struct iovec *out, size_t max, sl_mono_ns now)
@@ -282,13 +292,13 @@ void gw_h2_sent(struct gw_h2 *h, size_t bytes)
 
 void gw_h2_announce_end(struct gw_h2 *h)
 {
-    if (!h->is_dead && nghttp2_submit_shutdown_notice(h->session) != 0)
+    if (!gw_h2_is_dead(h) && nghttp2_submit_shutdown_notice(h->session) != 0)
         gw_h2_kill(h, NGHTTP2_NO_ERROR, "shutting down");
 }
 
 void gw_h2_begin_end(struct gw_h2 *h)
 {
-    if (h->is_dead)
+    if (gw_h2_is_dead(h))
         return;
     int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
     if (nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
@@ -327,7 +337,7 @@ bool gw_h2_tick(struct gw_h2 *h, sl_mono_ns now)
     struct gw_stream *s, *next;
     bool has_output = false;
     h->now = now;
-    if (h->is_dead)
+    if (gw_h2_is_dead(h))
         return false;
     if (h->block_began_at != SL_MONO_NEVER && now - h->block_began_at > h->conf.stall_timeout_ns) {
         gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "a header block stood still");
@@ -335,7 +345,7 @@ bool gw_h2_tick(struct gw_h2 *h, sl_mono_ns now)
         return true;
     }
     DL_FOREACH_SAFE (h->live, s, next)
-        has_output |= tick_stream(h, s);
+        has_output |= !gw_h2_is_dead(h) && tick_stream(h, s);
     return has_output;
 }
 

@@ -7,6 +7,7 @@
 
 #include "gw_h2.h"
 #include "gw_h2_guard.h"
+#include "gw_h2_mem.h"
 #include "gw_h2_out.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
 };
 
 struct gw_h2 {
+    struct gw_h2_mem mem; /* the session's */
     nghttp2_session *session;
     struct gw_h2_conf conf;
     const struct gw_h2_port *port;
@@ -44,7 +46,7 @@ struct gw_h2 {
     sl_mono_ns block_began_at;    /* SL_MONO_NEVER: none is under way */
 
     bool is_ready;
-    bool is_dead; /* nghttp2 is not called any more, but for its end */
+    bool is_dead; /* gw_h2_kill was called; ask gw_h2_is_dead */
     /* Of the dead: the GOAWAY that is still to be made; NULL: none. Only gw_h2_output makes it, because
      * a write under way looks at what is pending. */
     const char *last_words;
@@ -76,6 +78,12 @@ void gw_h2_pack(struct gw_h2 *h, struct gw_stream *s);
 void gw_h2_post_gone(struct gw_h2 *h, struct gw_stream *s);
 /* The reply has left or never will: s, on no list, goes to flow (SENT) or to the pool. */
 void gw_h2_depart(struct gw_stream *s, const struct gw_h2_port *port);
+
+/* nghttp2 is not called any more. */
+static inline bool gw_h2_is_dead(const struct gw_h2 *h)
+{
+    return h->is_dead || h->mem.is_starved;
+}
 
 static inline bool gw_h2_has_room(const struct gw_h2 *h)
 {

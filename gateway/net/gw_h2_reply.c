@@ -100,7 +100,7 @@ static ssize_t on_read_reply(nghttp2_session *session, int32_t id, uint8_t *buf,
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         submit_trailers(h, s);
     }
-    return h->is_dead ? NGHTTP2_ERR_CALLBACK_FAILURE : (ssize_t)n;
+    return gw_h2_is_dead(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : (ssize_t)n;
 }
 
 static sl_status put_prefix(struct gw_h2 *h, struct gw_stream *s, size_t *left)
@@ -190,7 +190,7 @@ void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port)
     gw_stream_drop_body(port->pool, s); /* the reply may be earlier than the request's end */
     if (s->is_closed)
         end_orphan(s, port);
-    else if (!s->is_refused && !s->h2->is_dead)
+    else if (!s->is_refused && !gw_h2_is_dead(s->h2))
         submit_reply(s->h2, s);
 }
 

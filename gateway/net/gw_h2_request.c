@@ -1,5 +1,4 @@
 /* gw_h2_request.c - what comes: header blocks and DATA become exchanges and their events. */
-#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -134,7 +133,7 @@ static bool hold(struct gw_h2 *h, struct gw_stream *s, size_t bytes)
 
 static bool lend_body(struct gw_h2 *h, struct gw_stream *s)
 {
-    s->body = gw_body_create(s->frame.message_bytes);
+    s->body = gw_body_create(h->port->pool->alloc, s->frame.message_bytes);
     if (s->body == NULL) {
         refuse_no_memory(h, s);
         return false;
@@ -151,7 +150,9 @@ static void keep_early(struct gw_h2 *h, struct gw_stream *s, struct sl_span chun
         return;
     if (s->early == NULL && !hold(h, s, GW_H2_FIRST_WINDOW_BYTES))
         return;
-    if (s->early == NULL && (s->early = malloc(GW_H2_FIRST_WINDOW_BYTES)) == NULL) {
+    if (s->early == NULL)
+        s->early = sl_alloc_get(h->port->pool->alloc, GW_H2_FIRST_WINDOW_BYTES);
+    if (s->early == NULL) {
         refuse_no_memory(h, s);
         return;
     }
@@ -269,7 +270,7 @@ static void request_complete(struct gw_h2 *h, struct gw_stream *s)
 void gw_h2_grant(struct gw_stream *s)
 {
     struct gw_h2 *h = s->h2;
-    if (h == NULL || h->is_dead || !takes_bytes(s) || !s->is_announced)
+    if (h == NULL || gw_h2_is_dead(h) || !takes_bytes(s) || !s->is_announced)
         return;
     s->is_announced = false;
     s->progress_at = h->now;
@@ -343,7 +344,7 @@ static int on_frame_received(nghttp2_session *session, const nghttp2_frame *fram
         on_headers_received(h, frame, s);
     if (s != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
         request_complete(h, s);
-    return h->is_dead ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return gw_h2_is_dead(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data)

@@ -1,7 +1,6 @@
 /* gw_h2_zip.c - compressed messages: a request's is unpacked once it is whole, a reply's is packed
  * before it leaves. */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "gw_h2_int.h"
 #include "gw_zip.h"
@@ -35,10 +34,12 @@ static void refuse_packed(struct gw_h2 *h, struct gw_stream *s, sl_status why)
 
 bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s)
 {
-    struct gw_body *plain = gw_body_create((size_t)s->unpacked_bytes);
+    const struct sl_alloc *alloc = h->port->pool->alloc;
+    struct gw_body *plain = gw_body_create(alloc, (size_t)s->unpacked_bytes);
     sl_status status = SL_ENOMEM;
     if (plain != NULL)
-        status = gw_zip_inflate(s->x.req.encoding, packed_message(s), plain->data, plain->len);
+        status =
+            gw_zip_inflate(alloc, s->x.req.encoding, packed_message(s), plain->data, plain->len);
     if (status != SL_OK) {
         gw_body_release(plain);
         refuse_packed(h, s, status);
@@ -51,8 +52,8 @@ bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s)
 
 bool gw_h2_measure(struct gw_h2 *h, struct gw_stream *s)
 {
-    sl_status status = gw_zip_measure(s->x.req.encoding, packed_message(s), s->frame.limit_bytes,
-                                      &s->unpacked_bytes);
+    sl_status status = gw_zip_measure(h->port->pool->alloc, s->x.req.encoding, packed_message(s),
+                                      s->frame.limit_bytes, &s->unpacked_bytes);
     if (status != SL_OK)
         refuse_packed(h, s, status);
     return status == SL_OK;
@@ -83,13 +84,14 @@ void gw_h2_pack(struct gw_h2 *h, struct gw_stream *s)
     size_t len;
     if (!is_to_be_packed(h, s) || sum_of(r) != r->message_bytes)
         return;
-    uint8_t *room = malloc((size_t)r->message_bytes);
-    if (room == NULL || gw_zip_deflate(s->x.req.encoding, r->pieces, r->piece_count, room,
+    const struct sl_alloc *alloc = h->port->pool->alloc;
+    uint8_t *room = sl_alloc_get(alloc, (size_t)r->message_bytes);
+    if (room == NULL || gw_zip_deflate(alloc, s->x.req.encoding, r->pieces, r->piece_count, room,
                                        (size_t)r->message_bytes - 1, &len) != SL_OK) {
-        free(room); /* it goes plain, which every client reads */
+        sl_alloc_free(alloc, room); /* it goes plain, which every client reads */
         return;
     }
-    uint8_t *fitting = realloc(room, len);
+    uint8_t *fitting = alloc->resize(alloc->ctx, room, len);
     s->packed = fitting != NULL ? fitting : room;
     s->packed_piece = sl_span_of(s->packed, len);
     r->pieces = &s->packed_piece;

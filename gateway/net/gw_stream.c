@@ -1,7 +1,6 @@
 /* gw_stream.c - streams and their pool. */
 #include "gw_stream.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -36,7 +35,7 @@ void gw_stream_pool_finish(struct gw_stream_pool *p)
     while (p->all != NULL) {
         struct gw_stream *s = p->all;
         if (s->is_replied)
-            gw_stream_release_reply(s);
+            gw_stream_release_reply(p, s);
         gw_stream_drop_body(p, s);
         gw_stream_drop_early(p, s);
         destroy(p, s);
@@ -96,11 +95,11 @@ void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s)
     p->idle_count++;
 }
 
-void gw_stream_release_reply(struct gw_stream *s)
+void gw_stream_release_reply(struct gw_stream_pool *p, struct gw_stream *s)
 {
     struct gw_reply *r = &s->x.reply;
     void (*release)(void *ctx) = r->release;
-    free(s->packed);
+    sl_alloc_free(p->alloc, s->packed);
     s->packed = NULL;
     r->release = NULL;
     if (release != NULL)
@@ -125,7 +124,7 @@ void gw_stream_unhold(struct gw_stream_pool *p, struct gw_stream *s)
 void gw_stream_drop_early(struct gw_stream_pool *p, struct gw_stream *s)
 {
     gw_stream_unhold(p, s);
-    free(s->early);
+    sl_alloc_free(p->alloc, s->early);
     s->early = NULL;
     s->early_bytes = 0;
 }

@@ -106,7 +106,7 @@ void gw_stream_name(struct gw_stream_pool *p, struct gw_stream *s);
 void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s);
 
 /* Gives back what the reply lies in; once. */
-void gw_stream_release_reply(struct gw_stream *s);
+void gw_stream_release_reply(struct gw_stream_pool *p, struct gw_stream *s);
 /* Lets go of a request's bytes that nobody will read: the body at once, the early ones when flow cannot be
  * reading them either (it may between LENGTH and GRANT or REPLY, also after the stream has closed). */
 void gw_stream_drop_body(struct gw_stream_pool *p, struct gw_stream *s);

@@ -16,11 +16,29 @@ static uInt at_most(uint64_t n)
     return n < UINT_MAX ? (uInt)n : UINT_MAX;
 }
 
+/* ---- zlib's memory ---- */
+
+static voidpf get(voidpf alloc, uInt count, uInt bytes)
+{
+    return sl_alloc_get(alloc, (size_t)count * bytes);
+}
+
+static void release(voidpf alloc, voidpf p)
+{
+    sl_alloc_free(alloc, p);
+}
+
+static z_stream stream_with(const struct sl_alloc *alloc)
+{
+    return (z_stream){.zalloc = get, .zfree = release, .opaque = (voidpf)(uintptr_t)alloc};
+}
+
 /* ---- inflating ---- */
 
-static sl_status begin_inflate(z_stream *z, enum gw_encoding e, struct sl_span packed)
+static sl_status begin_inflate(z_stream *z, const struct sl_alloc *alloc, enum gw_encoding e,
+                               struct sl_span packed)
 {
-    *z = (z_stream){0};
+    *z = stream_with(alloc);
     z->next_in = (Bytef *)(uintptr_t)packed.data;
     z->avail_in = at_most(packed.len);
     return inflateInit2(z, window_bits(e)) == Z_OK ? SL_OK : SL_ENOMEM;
@@ -43,13 +61,13 @@ static sl_status step_inflate(z_stream *z, void *out, size_t room)
     }
 }
 
-sl_status gw_zip_measure(enum gw_encoding e, struct sl_span packed, uint64_t max,
-                         uint64_t *out_bytes)
+sl_status gw_zip_measure(const struct sl_alloc *alloc, enum gw_encoding e, struct sl_span packed,
+                         uint64_t max, uint64_t *out_bytes)
 {
     uint8_t scratch[SCRATCH_BYTES];
     uint64_t total = 0;
     z_stream z;
-    sl_status s = begin_inflate(&z, e, packed);
+    sl_status s = begin_inflate(&z, alloc, e, packed);
     if (s != SL_OK)
         return s;
     do {
@@ -63,12 +81,13 @@ sl_status gw_zip_measure(enum gw_encoding e, struct sl_span packed, uint64_t max
     return s;
 }
 
-sl_status gw_zip_inflate(enum gw_encoding e, struct sl_span packed, void *out, size_t bytes)
+sl_status gw_zip_inflate(const struct sl_alloc *alloc, enum gw_encoding e, struct sl_span packed,
+                         void *out, size_t bytes)
 {
     uint8_t beyond; /* shows the end of a full message, or that it is not the end */
     size_t total = 0;
     z_stream z;
-    sl_status s = begin_inflate(&z, e, packed);
+    sl_status s = begin_inflate(&z, alloc, e, packed);
     if (s != SL_OK)
         return s;
     do {
@@ -94,12 +113,15 @@ static bool put_piece(z_stream *z, struct sl_span piece, int flush)
     return flush == Z_FINISH ? rv == Z_STREAM_END : rv != Z_STREAM_ERROR && z->avail_in == 0;
 }
 
-sl_status gw_zip_deflate(enum gw_encoding e, const struct sl_span *pieces, size_t count, void *out,
-                         size_t max, size_t *out_bytes)
+sl_status gw_zip_deflate(const struct sl_alloc *alloc, enum gw_encoding e,
+                         const struct sl_span *pieces, size_t count, void *out, size_t max,
+                         size_t *out_bytes)
 {
-    z_stream z = {.next_out = out, .avail_out = at_most(max)};
+    z_stream z = stream_with(alloc);
     if (max == 0)
         return SL_ETOOBIG;
+    z.next_out = out;
+    z.avail_out = at_most(max);
     if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, window_bits(e), MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK)
         return SL_ENOMEM;

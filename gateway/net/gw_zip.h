@@ -5,7 +5,7 @@
  * is memory of exactly that size, inflated. So nobody can make us hold more than was granted, for
  * the price of inflating twice.
  *
- * Memory   zlib's own state, about 40 KiB to inflate and 270 KiB to deflate, during a call.
+ * Memory   zlib's own state, about 40 KiB to inflate and 270 KiB to deflate, from alloc during a call.
  * Errors   SL_EINVAL (no such stream, cut off, checksum, bytes after its end), SL_ETOOBIG,
  *          SL_ENOMEM.
  */
@@ -16,19 +16,21 @@
 #include <stdint.h>
 
 #include "gw_encoding.h"
+#include "sl_alloc.h"
 #include "sl_base.h"
 #include "sl_status.h"
 
 /* e is not IDENTITY in any of these; packed has less than 4 GiB. */
 
 /* How many bytes does the message have? SL_ETOOBIG as soon as it has more than max. */
-SL_MUST_CHECK sl_status gw_zip_measure(enum gw_encoding e, struct sl_span packed, uint64_t max,
-                                       uint64_t *out_bytes);
+SL_MUST_CHECK sl_status gw_zip_measure(const struct sl_alloc *alloc, enum gw_encoding e,
+                                       struct sl_span packed, uint64_t max, uint64_t *out_bytes);
 /* Exactly so many; SL_EINVAL when it has less, SL_ETOOBIG when more. */
-SL_MUST_CHECK sl_status gw_zip_inflate(enum gw_encoding e, struct sl_span packed, void *out,
-                                       size_t bytes);
+SL_MUST_CHECK sl_status gw_zip_inflate(const struct sl_alloc *alloc, enum gw_encoding e,
+                                       struct sl_span packed, void *out, size_t bytes);
 /* The pieces one after the other. SL_ETOOBIG: they do not become less than max bytes. */
-SL_MUST_CHECK sl_status gw_zip_deflate(enum gw_encoding e, const struct sl_span *pieces,
-                                       size_t count, void *out, size_t max, size_t *out_bytes);
+SL_MUST_CHECK sl_status gw_zip_deflate(const struct sl_alloc *alloc, enum gw_encoding e,
+                                       const struct sl_span *pieces, size_t count, void *out,
+                                       size_t max, size_t *out_bytes);
 
 #endif

@@ -17,7 +17,7 @@ static struct gw_body *make_message(unsigned model, size_t tensor_bytes, bool is
     p = gw_pb_put_bytes(p, 1, sl_span_str("IN"));
     p = gw_pb_put_bytes(p, 2, sl_span_str("FP32"));
     p = gw_pb_put_bytes(p, 3, sl_span_of(shape, shape_len));
-    struct gw_body *b = gw_body_create(128 + tensor_bytes);
+    struct gw_body *b = gw_body_create(&sl_alloc_malloc, 128 + tensor_bytes);
     if (b == NULL)
         abort();
     uint8_t *q = gw_pb_put_bytes(b->data, 1, sl_span_str(name));

@@ -125,7 +125,7 @@ struct sl_span infer_bytes(struct infer_builder *b)
 
 struct gw_body *body_of(struct sl_span bytes)
 {
-    struct gw_body *body = need(gw_body_create(bytes.len));
+    struct gw_body *body = need(gw_body_create(&sl_alloc_malloc, bytes.len));
     if (bytes.len > 0)
         memcpy(body->data, bytes.data, bytes.len);
     return body;

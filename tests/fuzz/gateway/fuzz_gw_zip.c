@@ -16,14 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint64_t max = UINT64_C(1) << (data[0] >> 1 & 15);
     struct sl_span packed = {data + 1, size - 1};
     uint64_t bytes = 0;
-    if (gw_zip_measure(e, packed, max, &bytes) != SL_OK)
+    if (gw_zip_measure(&sl_alloc_malloc, e, packed, max, &bytes) != SL_OK)
         return 0;
     if (bytes > max)
         abort();
     uint8_t *out = malloc(bytes > 0 ? bytes : 1);
-    if (gw_zip_inflate(e, packed, out, bytes) != SL_OK)
+    if (gw_zip_inflate(&sl_alloc_malloc, e, packed, out, bytes) != SL_OK)
         abort();
-    if (bytes > 0 && gw_zip_inflate(e, packed, out, bytes - 1) != SL_ETOOBIG)
+    if (bytes > 0 && gw_zip_inflate(&sl_alloc_malloc, e, packed, out, bytes - 1) != SL_ETOOBIG)
         abort();
     free(out);
     return 0;

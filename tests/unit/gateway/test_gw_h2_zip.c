@@ -27,7 +27,7 @@ static size_t pack(const char *encoding, const uint8_t *from, size_t len)
     size_t n;
     struct sl_span piece = sl_span_of(from, len);
     assert_true(gw_encoding_from_name(sl_span_str(encoding), &e));
-    assert_ok(gw_zip_deflate(e, &piece, 1, packed, sizeof packed, &n));
+    assert_ok(gw_zip_deflate(&sl_alloc_malloc, e, &piece, 1, packed, sizeof packed, &n));
     return n;
 }
 
@@ -64,7 +64,8 @@ static void expect_packed(const struct h2_call *c, const char *encoding, size_t 
     assert_string_equal(c->encoding, encoding);
     assert_int_equal(c->download.data[0], 1);
     assert_true(gw_encoding_from_name(sl_span_str(encoding), &e));
-    assert_ok(gw_zip_inflate(e, sl_span_of(c->download.data + 5, c->download.len - 5), back, len));
+    assert_ok(gw_zip_inflate(&sl_alloc_malloc, e,
+                             sl_span_of(c->download.data + 5, c->download.len - 5), back, len));
     assert_memory_equal(back, plain, len);
     free(back);
 }

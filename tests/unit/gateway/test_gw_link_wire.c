@@ -346,7 +346,7 @@ static void plan_sending(struct sending *s)
     assert_true(gw_peek_feed(&s->peek, s->message->data, s->message->len, s->message->len, &err));
     assert_true(gw_plan_make(&s->plan, &s->peek, s->message->data, &model, ROOM, &s->arena, &err));
     if (s->plan.converted_bytes > 0) {
-        s->converted = gw_body_create((size_t)s->plan.converted_bytes);
+        s->converted = gw_body_create(&sl_alloc_malloc, (size_t)s->plan.converted_bytes);
         assert_true(gw_plan_convert(&s->plan, s->message->data, s->converted->data, &err));
     }
     s->slice.id = 5;

@@ -24,7 +24,7 @@ static struct sl_span pack(enum gw_encoding e, size_t len)
 {
     struct sl_span piece = sl_span_of(plain, len);
     size_t n;
-    assert_ok(gw_zip_deflate(e, &piece, 1, packed, sizeof packed, &n));
+    assert_ok(gw_zip_deflate(&sl_alloc_malloc, e, &piece, 1, packed, sizeof packed, &n));
     return sl_span_of(packed, n);
 }
 
@@ -37,10 +37,10 @@ static void there_and_back(void **state SL_UNUSED)
         uint64_t bytes = 1;
         fill(len, k);
         struct sl_span p = pack(e, len);
-        assert_ok(gw_zip_measure(e, p, len, &bytes));
+        assert_ok(gw_zip_measure(&sl_alloc_malloc, e, p, len, &bytes));
         assert_int_equal(bytes, len);
         uint8_t *exact = malloc(len > 0 ? len : 1); /* so that writing past it is seen */
-        assert_ok(gw_zip_inflate(e, p, exact, len));
+        assert_ok(gw_zip_inflate(&sl_alloc_malloc, e, p, exact, len));
         assert_memory_equal(exact, plain, len);
         free(exact);
     }
@@ -59,8 +59,10 @@ static void pieces_of_any_size_make_one_stream(void **state SL_UNUSED)
             pieces[i] = sl_span_of(plain + at, len);
             at += len;
         }
-        assert_ok(gw_zip_deflate(GW_ENCODING_GZIP, pieces, 64, packed, sizeof packed, &n));
-        assert_ok(gw_zip_inflate(GW_ENCODING_GZIP, sl_span_of(packed, n), back, 50000));
+        assert_ok(gw_zip_deflate(&sl_alloc_malloc, GW_ENCODING_GZIP, pieces, 64, packed,
+                                 sizeof packed, &n));
+        assert_ok(
+            gw_zip_inflate(&sl_alloc_malloc, GW_ENCODING_GZIP, sl_span_of(packed, n), back, 50000));
         assert_memory_equal(back, plain, 50000);
     }
 }
@@ -72,10 +74,10 @@ static void a_bomb_ends_at_the_limit(void **state SL_UNUSED)
         struct sl_span p = pack(both[k], ROOM);
         uint64_t bytes = 0;
         assert_true(p.len < ROOM / 200);
-        assert_status(gw_zip_measure(both[k], p, ROOM - 1, &bytes), SL_ETOOBIG);
-        assert_status(gw_zip_measure(both[k], p, 0, &bytes), SL_ETOOBIG);
-        assert_status(gw_zip_inflate(both[k], p, back, ROOM - 1), SL_ETOOBIG);
-        assert_status(gw_zip_inflate(both[k], p, back, 0), SL_ETOOBIG);
+        assert_status(gw_zip_measure(&sl_alloc_malloc, both[k], p, ROOM - 1, &bytes), SL_ETOOBIG);
+        assert_status(gw_zip_measure(&sl_alloc_malloc, both[k], p, 0, &bytes), SL_ETOOBIG);
+        assert_status(gw_zip_inflate(&sl_alloc_malloc, both[k], p, back, ROOM - 1), SL_ETOOBIG);
+        assert_status(gw_zip_inflate(&sl_alloc_malloc, both[k], p, back, 0), SL_ETOOBIG);
     }
 }
 
@@ -83,7 +85,7 @@ static void less_than_promised_is_refused(void **state SL_UNUSED)
 {
     fill(1000, 4);
     struct sl_span p = pack(GW_ENCODING_DEFLATE, 1000);
-    assert_status(gw_zip_inflate(GW_ENCODING_DEFLATE, p, back, 1001), SL_EINVAL);
+    assert_status(gw_zip_inflate(&sl_alloc_malloc, GW_ENCODING_DEFLATE, p, back, 1001), SL_EINVAL);
 }
 
 static void every_cut_is_refused(void **state SL_UNUSED)
@@ -95,8 +97,12 @@ static void every_cut_is_refused(void **state SL_UNUSED)
         for (size_t len = 0; len < p.len; len++) {
             uint8_t *own = malloc(len > 0 ? len : 1);
             memcpy(own, p.data, len);
-            assert_status(gw_zip_measure(both[k], sl_span_of(own, len), ROOM, &bytes), SL_EINVAL);
-            assert_status(gw_zip_inflate(both[k], sl_span_of(own, len), back, 3000), SL_EINVAL);
+            assert_status(
+                gw_zip_measure(&sl_alloc_malloc, both[k], sl_span_of(own, len), ROOM, &bytes),
+                SL_EINVAL);
+            assert_status(
+                gw_zip_inflate(&sl_alloc_malloc, both[k], sl_span_of(own, len), back, 3000),
+                SL_EINVAL);
             free(own);
         }
     }
@@ -107,14 +113,17 @@ static void what_is_not_a_stream_is_refused(void **state SL_UNUSED)
     uint64_t bytes;
     fill(3000, 6);
     struct sl_span p = pack(GW_ENCODING_GZIP, 3000);
-    assert_status(gw_zip_measure(GW_ENCODING_DEFLATE, p, ROOM, &bytes), SL_EINVAL);
+    assert_status(gw_zip_measure(&sl_alloc_malloc, GW_ENCODING_DEFLATE, p, ROOM, &bytes),
+                  SL_EINVAL);
     packed[p.len] = 0; /* a byte after the end */
-    assert_status(gw_zip_measure(GW_ENCODING_GZIP, sl_span_of(packed, p.len + 1), ROOM, &bytes),
+    assert_status(gw_zip_measure(&sl_alloc_malloc, GW_ENCODING_GZIP, sl_span_of(packed, p.len + 1),
+                                 ROOM, &bytes),
                   SL_EINVAL);
     packed[p.len - 5] ^= 1; /* the checksum */
-    assert_status(gw_zip_measure(GW_ENCODING_GZIP, p, ROOM, &bytes), SL_EINVAL);
-    assert_status(gw_zip_measure(GW_ENCODING_GZIP, sl_span_of(plain, 3000), ROOM, &bytes),
-                  SL_EINVAL);
+    assert_status(gw_zip_measure(&sl_alloc_malloc, GW_ENCODING_GZIP, p, ROOM, &bytes), SL_EINVAL);
+    assert_status(
+        gw_zip_measure(&sl_alloc_malloc, GW_ENCODING_GZIP, sl_span_of(plain, 3000), ROOM, &bytes),
+        SL_EINVAL);
 }
 
 static void what_does_not_shrink_is_left_alone(void **state SL_UNUSED)
@@ -127,7 +136,8 @@ static void what_does_not_shrink_is_left_alone(void **state SL_UNUSED)
     for (size_t max = 0; max < 10000; max += 1111) {
         struct sl_span piece = sl_span_of(plain, 10000);
         uint8_t *own = malloc(max > 0 ? max : 1);
-        assert_status(gw_zip_deflate(GW_ENCODING_GZIP, &piece, 1, own, max, &n), SL_ETOOBIG);
+        assert_status(gw_zip_deflate(&sl_alloc_malloc, GW_ENCODING_GZIP, &piece, 1, own, max, &n),
+                      SL_ETOOBIG);
         free(own);
     }
 }

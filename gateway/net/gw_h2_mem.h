@@ -1,0 +1,33 @@
+/* gw_h2_mem.h - nghttp2's memory for one connection, from our allocator, and a way out when there is none.
+ *
+ * nghttp2 cannot be trusted after an allocation of its own has failed: 1.52 frees an item that stays attached
+ * to its stream, and ends it once more with the session. So from the first failure on nothing is
+ * given back block by block (is_starved): the connection is ended, nghttp2 is not called any more, not even
+ * to end its session, and gw_h2_mem_finish gives all of it back.
+ *
+ * Memory   Two pointers before each block; the blocks are on a list.
+ * Threads  The connection's.
+ */
+#ifndef GW_H2_MEM_H
+#define GW_H2_MEM_H
+
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+
+#include "sl_alloc.h"
+
+struct gw_h2_block;
+
+struct gw_h2_mem {
+    const struct sl_alloc *alloc; /* borrowed */
+    struct gw_h2_block *blocks;
+    bool is_starved; /* an allocation has failed */
+};
+
+void gw_h2_mem_init(struct gw_h2_mem *m, const struct sl_alloc *alloc);
+/* Gives back what is left, which is nothing after the end of a session that was not starved. */
+void gw_h2_mem_finish(struct gw_h2_mem *m);
+/* What nghttp2_session_server_new3 takes; m stays where it is as long as the session lives. */
+nghttp2_mem gw_h2_mem_functions(struct gw_h2_mem *m);
+
+#endif
