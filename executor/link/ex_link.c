@@ -9,6 +9,7 @@
 
 #include "ex_link_bulk.h"
 #include "ex_link_socket.h"
+#include "ex_starts.h"
 #include "sl_log.h"
 
 enum state { DOWN, GREETING, UP };
@@ -32,6 +33,7 @@ static const int64_t refused_pause_ns = 3 * SL_NS_PER_S;
 static const int64_t reopen_pause_ns = 100 * SL_NS_PER_MS;
 static const int64_t early_patience_ns = 5 * SL_NS_PER_S;
 static const int64_t log_pause_ns = 10 * SL_NS_PER_S;
+static const int64_t start_patience_ns = 1 * SL_NS_PER_MS;
 static const uint64_t ack_step_bytes = 4 << 20;
 
 struct ex_link {
@@ -42,11 +44,12 @@ struct ex_link {
     int epoll;
     struct ex_link_socket control;
     struct ex_link_socket bulk;
-    unsigned touched;       /* sockets that were used since their events were last read */
-    unsigned readable;      /* those that had something then */
-    struct sl_arena arena;  /* of one message */
-    struct sl_buf batch;    /* NodeBatch under construction; empty: nothing to say */
-    struct sl_buf gathered; /* payload of a result with several outputs */
+    unsigned touched;        /* sockets that were used since their events were last read */
+    unsigned readable;       /* those that had something then */
+    struct sl_arena arena;   /* of one message */
+    struct sl_buf batch;     /* NodeBatch under construction; empty: nothing to say */
+    struct ex_starts starts; /* not in a batch yet */
+    struct sl_buf gathered;  /* payload of a result with several outputs */
     struct ex_link_stats stats;
     sl_mono_ns log_at; /* when the next broken message may be logged */
     bool is_draining;
@@ -75,6 +78,7 @@ static bool make_parts(struct ex_link *l)
     sl_arena_init(&l->arena, l->alloc, ARENA_MAX_BYTES);
     sl_buf_init(&l->batch, l->alloc, EX_LINK_MESSAGE_MAX);
     sl_buf_init(&l->gathered, l->alloc, INLINE_MAX);
+    ex_starts_init(&l->starts);
     l->control = l->bulk = (struct ex_link_socket){.fd = -1, .monitor_fd = -1};
     l->context = zmq_ctx_new();
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -106,6 +110,7 @@ static void close_session(struct ex_link *l, int linger_ms)
     ex_bulk_out_clear(&l->out);
     ex_bulk_early_clear(&l->early);
     sl_buf_clear(&l->batch);
+    ex_starts_init(&l->starts);
     l->taken_bytes = l->told_bytes = 0;
     l->heartbeat_count = 0;
     l->broken = NULL;
@@ -177,11 +182,27 @@ static bool may_report(struct ex_link *l)
     return l->state == UP && open_batch(l);
 }
 
+static void put_started(struct ex_link *l, uint64_t lease)
+{
+    if (may_report(l) && may_try_again(l, ex_link_put_started(&l->batch, lease)))
+        give_up_if(l, ex_link_put_started(&l->batch, lease));
+}
+
 static void report_started(void *ctx, uint64_t lease)
 {
     struct ex_link *l = ctx;
-    if (may_report(l) && may_try_again(l, ex_link_put_started(&l->batch, lease)))
-        give_up_if(l, ex_link_put_started(&l->batch, lease));
+    if (l->state == UP && !ex_starts_add(&l->starts, lease))
+        put_started(l, lease);
+}
+
+/* With whatever leaves anyway, and without it when they have waited long enough. */
+static void put_starts(struct ex_link *l, sl_mono_ns now)
+{
+    if (!ex_starts_are_due(&l->starts, now, start_patience_ns) && l->batch.len == 0)
+        return;
+    for (size_t i = 0; i < l->starts.count; i++)
+        put_started(l, l->starts.leases[i]);
+    ex_starts_init(&l->starts);
 }
 
 static void remember_ended(struct ex_link *l, uint64_t lease)
@@ -192,6 +213,7 @@ static void remember_ended(struct ex_link *l, uint64_t lease)
 static void report_returned(void *ctx, uint64_t lease, enum sl_reason reason, const char *text)
 {
     struct ex_link *l = ctx;
+    ex_starts_drop(&l->starts, lease);
     remember_ended(l, lease);
     if (may_report(l) && may_try_again(l, ex_link_put_returned(&l->batch, lease, reason, text)))
         give_up_if(l, ex_link_put_returned(&l->batch, lease, reason, text));
@@ -228,6 +250,7 @@ static void report_result(void *ctx, uint64_t lease, const struct ex_outcome *ou
     struct ex_link *l = ctx;
     struct sl_span payload = {NULL, 0};
     uint64_t bulk_bytes = 0;
+    ex_starts_drop(&l->starts, lease);
     if (!outcome->started)
         remember_ended(l, lease);
     if (!may_report(l))
@@ -668,6 +691,7 @@ bool ex_link_flush(struct ex_link *l, sl_mono_ns now)
         if (now >= l->wake_at)
             put_heartbeat(l, now);
         put_taken(l);
+        put_starts(l, now);
         send_batch(l);
         send_bulk(l);
     }
@@ -684,7 +708,7 @@ static sl_mono_ns earlier(sl_mono_ns a, sl_mono_ns b)
 
 sl_mono_ns ex_link_next_at(const struct ex_link *l)
 {
-    sl_mono_ns next = l->wake_at;
+    sl_mono_ns next = earlier(l->wake_at, l->starts.due_at);
     if (l->state == UP)
         next = earlier(next, l->heard_at + (int64_t)l->welcome.lost_after_ms * SL_NS_PER_MS + 1);
     if (l->early.pieces)

@@ -517,13 +517,21 @@ static bool fill_reply(struct gw_call *c, const struct gw_result *result, struct
     return true;
 }
 
+/* Of a call that was over before its node had said that it began. */
+static sl_mono_ns started_at(const struct gw_call *c, const struct gw_result *result,
+                             sl_mono_ns now)
+{
+    sl_mono_ns at = now - sl_sat_mul(result->held_us, SL_NS_PER_US);
+    return at > c->queued_at ? at : c->queued_at;
+}
+
 void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
                        sl_mono_ns now)
 {
     struct sl_error err = {0};
     c->lease = 0;
     if (result->was_started && c->state == GW_CALL_DISPATCHED)
-        gw_call_on_started(f, c, now);
+        gw_call_on_started(f, c, started_at(c, result, now));
     if (result->reason != SL_REASON_OK)
         sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
                      (const char *)result->text.data);

@@ -410,6 +410,21 @@ static void deliver_if_complete(struct gate *g, size_t i)
     g->gathering[i].bytes = NULL;
 }
 
+static bool was_told(const struct gate *g, uint64_t lease)
+{
+    for (size_t i = 0; i < g->told_count && i < GATE_TOLD_MAX; i++) {
+        if (g->told[i] == lease)
+            return true;
+    }
+    return false;
+}
+
+static void push_started(struct gate *g, uint64_t lease)
+{
+    g->told[g->told_count++ % GATE_TOLD_MAX] = lease;
+    push(g, GATE_STARTED, lease);
+}
+
 static void on_result(struct gate *g, const pb_result *r)
 {
     struct gate_event e = {.kind = GATE_RESULT,
@@ -421,6 +436,8 @@ static void on_result(struct gate *g, const pb_result *r)
     snprintf(e.text, sizeof(e.text), "%s", r->text);
     if (r->n_outputs > 0 && r->outputs[0]->n_shape > 0)
         e.first_dim = r->outputs[0]->shape[0];
+    if (r->started && !was_told(g, r->lease)) /* a short call says it here alone */
+        push_started(g, r->lease);
     if (r->payload_bytes > 0) {
         const size_t i = gathering_of(g, r->lease);
         begin_gathering(g, i, r->lease, r->payload_bytes);
@@ -464,7 +481,7 @@ static void on_batch(struct gate *g, const pb_up *b)
     if (b->bulk_taken_bytes > 0)
         g->bulk_acked = b->bulk_taken_bytes;
     for (size_t i = 0; i < b->n_started; i++)
-        push(g, GATE_STARTED, b->started[i]->lease);
+        push_started(g, b->started[i]->lease);
     for (size_t i = 0; i < b->n_results; i++)
         on_result(g, b->results[i]);
     for (size_t i = 0; i < b->n_returned; i++) {

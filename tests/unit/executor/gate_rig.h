@@ -14,7 +14,12 @@
 
 #include "sluice/node/v1/node.pb-c.h"
 
-enum { GATE_WAIT_MS = 20000, GATE_INLINE_MAX = 32 << 10, GATE_WINDOW = 8 << 20 };
+enum {
+    GATE_WAIT_MS = 20000,
+    GATE_INLINE_MAX = 32 << 10,
+    GATE_WINDOW = 8 << 20,
+    GATE_TOLD_MAX = 4096
+};
 
 struct gate_identity {
     uint8_t bytes[256];
@@ -61,6 +66,8 @@ struct gate {
     struct gate_event last;
     uint64_t started[1024]; /* leases, the newest ones */
     size_t started_count;
+    uint64_t told[GATE_TOLD_MAX]; /* the same, handed out or not */
+    size_t told_count;
     struct {
         uint64_t lease;
         uint64_t total;
@@ -105,7 +112,8 @@ int gate_wait_end(struct gate *g);
 /* The next event; GATE_NOTHING after wait_ms without one (< 0: GATE_WAIT_MS, then the test fails). */
 const struct gate_event *gate_next(struct gate *g, int wait_ms);
 /* The next event must be this one of this lease. Started goes by itself: a batch does not say what of
- * it came before a result, so it is remembered and may be expected later. */
+ * it came before a result, so it is remembered and may be expected later. A result that says that its
+ * lease had started counts as that, too: the executor may leave the message out. */
 const struct gate_event *gate_expect(struct gate *g, enum gate_kind kind, uint64_t lease);
 /* Hello, then Welcome; and it says its bulk name. */
 void gate_greet(struct gate *g);
