@@ -4,7 +4,8 @@ Makes the request of each size, sends it to each server, checks the answer, and 
 reply as h2load and nghttpd want them.
 
     peer.py JOB      a JSON file:
-                     {"proto": DIR, "out": DIR, "sizes": [N], "servers": {NAME: ADDRESS}}
+                     {"proto": DIR, "out": DIR, "sizes": [N],
+                      "servers": {NAME: {"address": HOST:PORT, "authority": PEM file or null}}}
 
 Writes OUT/request-N and OUT/reply-N (gRPC frame: 5-byte head and message). Ends with 1 and a
 sentence when an answer is wrong or when two servers' answers differ in any byte."""
@@ -42,10 +43,21 @@ def make_request(pb, size):
     )
 
 
-def send(address, message):
-    """The reply's bytes; a status other than OK is raised by grpcio."""
-    with grpc.insecure_channel(address, options=OPTIONS) as channel:
-        return channel.unary_unary(METHOD)(message, timeout=60, wait_for_ready=True)
+def dial(address, authority):
+    if authority is None:
+        return grpc.insecure_channel(address, options=OPTIONS)
+    trusted = grpc.ssl_channel_credentials(Path(authority).read_bytes())
+    return grpc.secure_channel(address, trusted, options=OPTIONS)
+
+
+def answer_of(name, server, message):
+    """The reply's bytes; a status other than OK ends the program."""
+    with dial(**server) as channel:
+        try:
+            return channel.unary_unary(METHOD)(message, timeout=60, wait_for_ready=True)
+        except grpc.RpcError as error:
+            what = f"{error.code().name}: {error.details()}"
+            sys.exit(f"{name} does not answer {len(message)} bytes: {what}")
 
 
 def find_fault(pb, request, reply_bytes):
@@ -69,8 +81,8 @@ def check_size(pb, size, servers, out):
     request = make_request(pb, size)
     message = request.SerializeToString()
     first_name = first_reply = None
-    for name, address in servers.items():
-        reply = send(address, message)
+    for name, server in servers.items():
+        reply = answer_of(name, server, message)
         fault = find_fault(pb, request, reply)
         if fault:
             sys.exit(f"{name} answers {size} bytes wrongly: {fault}")
@@ -88,10 +100,7 @@ def main():
     job = json.loads(Path(sys.argv[1]).read_text())
     pb = import_messages(job["proto"])
     for size in job["sizes"]:
-        try:
-            check_size(pb, size, job["servers"], Path(job["out"]))
-        except grpc.RpcError as error:
-            sys.exit(f"{size} bytes: {error.code().name}: {error.details()}")
+        check_size(pb, size, job["servers"], Path(job["out"]))
 
 
 main()

@@ -13,7 +13,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config python3 python3-venv
 packages_check=(binutils openssl git clang-format-14 clang-tidy-14)
 packages_fuzz=(clang-14 libclang-rt-14-dev llvm-14)
 packages_soak=(valgrind)
-packages_bench=(g++ nghttp2-client nghttp2-server libgrpc++-dev libprotobuf-dev protobuf-compiler
+packages_bench=(g++ nghttp2-client nghttp2-server nginx haproxy libgrpc++-dev libprotobuf-dev protobuf-compiler
     protobuf-compiler-grpc)
 
 fail() {

@@ -5,8 +5,8 @@
 // and one thread for each of --threads; slots that wait for calls are made once and used again, with
 // their messages, so that a call costs what gRPC and protobuf cost.
 //
-// Prints "ready PORT" when it serves, "calls N" (answered with OK so far) at SIGUSR1 and before it ends
-// at SIGTERM.
+// With --certificate and --key (PEM files) it speaks TLS. Prints "ready PORT" when it serves, "calls N"
+// (answered with OK so far) at SIGUSR1 and before it ends at SIGTERM.
 #include <grpcpp/grpcpp.h>
 
 #include <pthread.h>
@@ -16,6 +16,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,7 +40,20 @@ struct Options {
     int threads = 1;
     int slots = 1024;  // calls that one queue serves at a time
     std::string version = "1";
+    std::string certificate, key;  // PEM files; without them no TLS
 };
+
+std::string read_file(const std::string &path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::shared_ptr<grpc::ServerCredentials> credentials(const Options &options) {
+    if (options.certificate.empty()) return grpc::InsecureServerCredentials();
+    grpc::SslServerCredentialsOptions tls;
+    tls.pem_key_cert_pairs.push_back({read_file(options.key), read_file(options.certificate)});
+    return grpc::SslServerCredentials(tls);
+}
 
 // What one queue's thread answered; only that thread writes, the signal's reader reads.
 struct alignas(64) Counter {
@@ -143,7 +158,7 @@ class Echo {
 
     bool start() {
         grpc::ServerBuilder builder;
-        builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
+        builder.AddListeningPort(options_.address, credentials(options_), &port_);
         builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
         builder.SetMaxSendMessageSize(kMaxMessageBytes);
         builder.RegisterService(&service_);
@@ -191,7 +206,8 @@ void obey_signals(const sigset_t &signals, const Echo &echo) {
 }
 
 [[noreturn]] void usage() {
-    std::fputs("Usage: grpc_echo [--address HOST:PORT] [--threads N] [--slots N] [--version TEXT]\n",
+    std::fputs("Usage: grpc_echo [--address HOST:PORT] [--threads N] [--slots N] [--version TEXT]\n"
+               "                 [--certificate FILE --key FILE]\n",
                stderr);
     std::exit(2);
 }
@@ -211,8 +227,11 @@ Options parse(int argc, char **argv) {
         else if (name == "--threads") o.threads = positive(argv[i + 1]);
         else if (name == "--slots") o.slots = positive(argv[i + 1]);
         else if (name == "--version") o.version = argv[i + 1];
+        else if (name == "--certificate") o.certificate = argv[i + 1];
+        else if (name == "--key") o.key = argv[i + 1];
         else usage();
     }
+    if (o.certificate.empty() != o.key.empty()) usage();
     return o;
 }
 

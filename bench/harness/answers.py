@@ -3,20 +3,11 @@
 import json
 import subprocess
 
+from . import build
 from .errors import BenchError
 from .paths import PROTOS, ROOT
 
 LIMIT_S = 300
-
-
-def environment_python():
-    """The interpreter of tests/requirements-bench.txt; made at the first call."""
-    done = subprocess.run(
-        [ROOT / "scripts" / "venv.sh", "bench"], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise BenchError("scripts/venv.sh bench could not make the environment; see above")
-    return f"{done.stdout.strip()}/bin/python"
 
 
 def verify(servers, sizes, folder):
@@ -25,13 +16,21 @@ def verify(servers, sizes, folder):
         "proto": str(PROTOS),
         "out": str(folder),
         "sizes": sizes,
-        "servers": {s.name: f"127.0.0.1:{s.port}" for s in servers if s.is_real},
+        "servers": {s.label: address_of(s) for s in servers if s.is_real},
     }
     (folder / "peer.json").write_text(json.dumps(job))
-    words = [environment_python(), ROOT / "bench" / "peer.py", folder / "peer.json"]
+    python = build.environment("bench") / "bin" / "python"
+    words = [python, ROOT / "bench" / "peer.py", folder / "peer.json"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
         raise BenchError(f"the check of the answers did not end within {LIMIT_S} s") from None
     if done.returncode != 0:
         raise BenchError(f"the answers are not alike: {done.stderr.strip()[-600:]}")
+
+
+def address_of(server):
+    return {
+        "address": f"127.0.0.1:{server.port}",
+        "authority": str(server.tls.authority) if server.tls else None,
+    }

@@ -8,23 +8,12 @@ BEGIN = "<!-- bench/run --write-docs: begin -->"
 END = "<!-- bench/run --write-docs: end -->"
 
 
-def render(plan, facts, pairs):
-    parts = [machine.as_markdown(facts), _headline(plan)]
-    parts.append(report.markdown(list(report.HEADINGS), report.main_table(plan)))
-    for ours, theirs in pairs:
-        lines = report.ratio_table(plan, ours, theirs)
-        parts.append(f"Ratios {ours} : {theirs}, {spread_text(plan.rounds)}:")
-        parts.append(report.markdown(list(report.RATIO_HEADINGS), lines))
+def render(facts, tables):
+    """tables: title -> headings and lines."""
+    parts = [machine.as_markdown(facts)]
+    for title, (headings, lines) in tables.items():
+        parts += [f"{title}:", report.markdown(headings, lines)]
     return "\n\n".join(parts)
-
-
-def spread_text(rounds):
-    spread = "95 % interval" if rounds >= 6 else "smallest..largest"
-    return f"median of {rounds} round{'s' if rounds > 1 else ''} ({spread})"
-
-
-def _headline(plan):
-    return f"Medians of {plan.rounds} interleaved rounds of about {plan.seconds:g} s each:"
 
 
 def write(path, text):

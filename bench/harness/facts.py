@@ -46,8 +46,14 @@ def _system():
 
 def _packages():
     names = ("nghttp2-client", "nghttp2-server", "libgrpc++1.51", "libzmq5", "libnghttp2-14")
+    names += ("libssl3", "nginx", "haproxy")
     text = _output("dpkg-query", "-W", "-f=${Package} ${Version}\\n", *names)
-    return [line for line in text.splitlines() if " " in line]
+    return [line for line in text.splitlines() if " " in line] + _triton()
+
+
+def _triton():
+    pins = (ROOT / "tests" / "requirements-bench-triton.txt").read_text().splitlines()
+    return [pin.replace("==", " ") for pin in pins if pin.startswith("nvidia-pytriton==")]
 
 
 def as_markdown(facts):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from . import cpu
 from .errors import BenchError
 
+TLS_CIPHER = "TLS_AES_128_GCM_SHA256"
+TLS_FLAGS = (f"--tls13-ciphers={TLS_CIPHER}",)
 FLAGS = ("-t1", "-w30", "-W30", "-H", "content-type: application/grpc", "-H", "te: trailers")
 
 
@@ -32,6 +34,7 @@ def command(row, url, body, requests, log):
         f"-c{row.connections}",
         f"-m{row.streams}",
         *FLAGS,
+        *(TLS_FLAGS if row.tls else ()),
         f"--log-file={log}",
         f"-d{body}",
         url,
@@ -45,6 +48,8 @@ def run(row, url, body, requests, log, limit_s):
     machine_cpu_s = cpu.machine_cpu_s()
     text, client_cpu_s = _output_and_cpu(words, limit_s)
     machine_cpu_s = cpu.machine_cpu_s() - machine_cpu_s
+    if row.tls:
+        _expect_tls(text)
     seconds, rate = _finished(text)
     _expect_all_good(text, requests)
     times_us = _times_us(log)
@@ -101,6 +106,13 @@ def _expect_all_good(text, requests):
     if good != requests or succeeded != requests:
         said = _search(r"requests: .*\nstatus codes: .*", text)[0].replace("\n", "; ")
         raise BenchError(f"{requests} requests were sent, but h2load says {said}")
+
+
+def _expect_tls(text):
+    """All servers with the same version and cipher, or the row compares nothing."""
+    version, cipher = _search(r"TLS Protocol: (\S+)\nCipher: (\S+)", text).groups()
+    if (version, cipher) != ("TLSv1.3", TLS_CIPHER):
+        raise BenchError(f"the server chose {version} with {cipher}, not TLSv1.3 with {TLS_CIPHER}")
 
 
 def _reply_bytes(text, requests):

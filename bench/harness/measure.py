@@ -29,19 +29,35 @@ class Result:
 class Plan:
     """What is run how often, and where its files are."""
 
-    def __init__(self, rows, servers, rounds, seconds, folder, say):
-        self.rows, self.servers, self.rounds, self.seconds = rows, servers, rounds, seconds
-        self.folder, self.say = folder, say
+    def __init__(self, cells, rounds, seconds, folder, say, is_quick=False):
+        """cells: row -> the servers that it is sent to. is_quick: as few requests as can be."""
+        self._cells, self.rounds, self.seconds = cells, rounds, seconds
+        self.folder, self.say, self.is_quick = folder, say, is_quick
         self.results = {}  # (row name, server name) -> [Result], or BenchError
         self._requests = {}
 
+    @property
+    def rows(self):
+        return list(self._cells)
+
+    def servers_of(self, row):
+        return self._cells[row]
+
+    def servers(self):
+        return list(dict.fromkeys(server for row in self.rows for server in self._cells[row]))
+
+    def rounds_of(self, row_name, server_name):
+        """Its results, round by round; none where a round has failed."""
+        found = self.results.get((row_name, server_name))
+        return found if isinstance(found, list) else []
+
     def run(self):
         for row in self.rows:
-            for server in self.servers:
+            for server in self._cells[row]:
                 self._guard(row, server, self._size_runs)
         for number in range(self.rounds):
             for row in self.rows:
-                for server in rotated(self.servers, number):
+                for server in rotated(self._cells[row], number):
                     self._guard(row, server, self._measure)
             self.say(f"round {number + 1} of {self.rounds} done")
 
@@ -62,14 +78,15 @@ class Plan:
 
     def _size_runs(self, row, server):
         """Warms the server up and finds out how many requests fill the seconds of a run."""
-        requests, seconds = 2 * row.in_flight, 0
-        while True:
+        requests = 2 * row.in_flight
+        while not self.is_quick:
             found = self._send(row, server, requests).load
             seconds = requests / found.rate
             if seconds >= PROBE_S or requests >= PROBE_REQUESTS_MAX:
                 break
             requests *= 4
-        self._requests[row, server.name] = whole_runs(found.rate * self.seconds, row)
+        wanted = 0 if self.is_quick else found.rate * self.seconds
+        self._requests[row, server.name] = whole_runs(wanted, row)
 
     def _measure(self, row, server):
         result = self._send(row, server, self._requests[row, server.name])

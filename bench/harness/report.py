@@ -5,12 +5,14 @@ from math import comb
 from statistics import median
 
 HEADINGS = ("size, load", "server", "requests/s", "p50", "p99", "CPU per call", "of it", "others")
-RATIO_HEADINGS = ("size, load", "requests/s", "p50", "CPU per call")
+RATIO_FIGURES = ("rate", "p50_us", "p99_us", "cpu_us", "front_cpu_us")
+ROUNDS_MIN = 6  # fewer have no 95 % interval
+WORKER = "worker"  # the role that a bare echo has no counterpart of
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """Of one figure of two servers, taken round by round."""
+class Spread:
+    """Median and interval of one figure's rounds, or of its ratio to another server's."""
 
     middle: float
     low: float
@@ -20,14 +22,13 @@ class Ratio:
         return f"{self.middle:.2f} ({self.low:.2f}..{self.high:.2f})"
 
 
-def ratio(ours, theirs):
-    pairs = [a / b for a, b in zip(ours, theirs, strict=True) if b > 0]
-    return Ratio(median(pairs), *interval(pairs)) if pairs else None
+def spread(values):
+    return Spread(median(values), *interval(values)) if values else None
 
 
 def interval(values):
-    """The 95 % interval of the median by order statistics; the whole range when there are too few
-    values for one (fewer than 6)."""
+    """The 95 % interval of the median by order statistics; the whole range of fewer than
+    ROUNDS_MIN values."""
     ordered, cut, count = sorted(values), 0, len(values)
     outside = 0.0
     for k in range(count // 2):
@@ -42,12 +43,25 @@ def total_cpu_us(result):
     return sum(result.cpu_us.values())
 
 
+def front_cpu_us(result):
+    """Without the worker: gateway and executor. All of a server that has no worker."""
+    return total_cpu_us(result) - result.cpu_us.get(WORKER, 0)
+
+
 FIGURES = {
     "rate": lambda result: result.load.rate,
     "p50_us": lambda result: result.load.p50_us,
     "p99_us": lambda result: result.load.p99_us,
     "cpu_us": total_cpu_us,
+    "front_cpu_us": front_cpu_us,
     "others_share": lambda result: result.others_share,
+}
+FIGURE_NAMES = {
+    "rate": "requests/s",
+    "p50_us": "p50",
+    "p99_us": "p99",
+    "cpu_us": "CPU per call",
+    "front_cpu_us": "CPU without the worker",
 }
 
 
@@ -59,21 +73,30 @@ def medians(results):
     return figures
 
 
-def ratios(ours, theirs):
-    return {
-        name: ratio(list(map(FIGURES[name], ours)), list(map(FIGURES[name], theirs)))
-        for name in ("rate", "p50_us", "cpu_us")
-    }
+def ratio(figure, ours, theirs):
+    """Taken round by round; None where their figure is too small to be measured."""
+    get = FIGURES[figure]
+    return spread([get(a) / get(b) for a, b in zip(ours, theirs, strict=True) if get(b) > 0])
 
 
 def main_table(plan):
     """Lists of words: a line for each row and server."""
-    lines = []
-    for row in plan.rows:
-        for server in plan.servers:
-            found = plan.results.get((row.name, server.name))
-            lines.append([row.name, server.name, *_cell(found)])
-    return lines
+    return [
+        [row.name, server.name, *_cell(plan.results.get((row.name, server.name)))]
+        for row in plan.rows
+        for server in plan.servers_of(row)
+    ]
+
+
+def answered_table(plan):
+    """A line for each row: who has answered all its requests."""
+    return [
+        [
+            row.name,
+            ", ".join(s.name for s in plan.servers_of(row) if plan.rounds_of(row.name, s.name)),
+        ]
+        for row in plan.rows
+    ]
 
 
 def _cell(found):
@@ -92,14 +115,19 @@ def _cell(found):
     ]
 
 
-def ratio_table(plan, ours, theirs):
-    """A line for each row that both servers have figures of."""
+def ratio_headings():
+    return ["size, load", "ratio", *(FIGURE_NAMES[name] for name in RATIO_FIGURES)]
+
+
+def ratio_table(plan, pairs):
+    """A line for each row and pair that has figures of both."""
     lines = []
     for row in plan.rows:
-        a, b = (plan.results.get((row.name, name)) for name in (ours, theirs))
-        if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-            found = ratios(a, b)
-            lines.append([row.name, *(str(found[k] or "-") for k in ("rate", "p50_us", "cpu_us"))])
+        for ours, theirs in pairs:
+            a, b = plan.rounds_of(row.name, ours), plan.rounds_of(row.name, theirs)
+            if a and len(a) == len(b):
+                found = (str(ratio(name, a, b) or "-") for name in RATIO_FIGURES)
+                lines.append([row.name, f"{ours} : {theirs}", *found])
     return lines
 
 
@@ -127,7 +155,8 @@ def markdown(headings, lines):
     return "\n".join("| " + " | ".join(line) + " |" for line in ruled)
 
 
-def as_json(plan, facts, pairs):
+def as_json(plan, facts, tables):
+    """tables: name -> headings and lines."""
     cells = [
         {
             "row": row,
@@ -140,9 +169,4 @@ def as_json(plan, facts, pairs):
         }
         for (row, server), found in plan.results.items()
     ]
-    return {"facts": facts, "cells": cells, "ratios": [_pair_json(plan, *pair) for pair in pairs]}
-
-
-def _pair_json(plan, ours, theirs):
-    lines = ratio_table(plan, ours, theirs)
-    return {"of": ours, "to": theirs, "rows": {line[0]: line[1:] for line in lines}}
+    return {"facts": facts, "cells": cells, **{k: [h, *v] for k, (h, v) in tables.items()}}

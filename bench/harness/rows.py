@@ -1,4 +1,4 @@
-"""The rows of the table: how large a tensor, how many connections, how many streams on each."""
+"""The rows of the table: a tensor's size, connections, streams on each, with TLS or without."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,12 @@ class Row:
     tensor_bytes: int  # of INPUT0, UINT8 [N]
     connections: int
     streams: int  # of each connection
+    tls: bool = False
 
     @property
     def name(self):
-        return f"{size_text(self.tensor_bytes)} c{self.connections} m{self.streams}"
+        tls = "TLS " if self.tls else ""
+        return f"{tls}{size_text(self.tensor_bytes)} c{self.connections} m{self.streams}"
 
     @property
     def in_flight(self):
@@ -37,4 +39,7 @@ ROWS = (
     Row(1 * MIB, 1, 1),
     Row(16 * MIB, 1, 1),
     Row(16 * MIB, 4, 2),
+    Row(SMALL, 1, 1, tls=True),
+    Row(SMALL, 8, 32, tls=True),
+    Row(SMALL, 1000, 1, tls=True),
 )

@@ -7,10 +7,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from harness import load, report  # noqa: E402
+from harness import aims, lineup, load, options, process, proxies, report, sluice  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
-from harness.measure import rotated, whole_runs  # noqa: E402
+from harness.measure import Plan, Result, rotated, whole_runs  # noqa: E402
 from harness.rows import ROWS, Row  # noqa: E402
+from harness.server import Server, Tls  # noqa: E402
 
 REPORT = """finished in 802.11ms, 124.67 req/s, 1.20MB/s
 requests: 100 total, 100 started, 100 done, {good} succeeded, {bad} failed, {bad} errored, 0 timeout
@@ -66,14 +67,212 @@ def test_interval_of_the_median():
     assert report.interval(list(range(1, 16))) == (4, 12)
 
 
+def result(rate, cpu_us=None):
+    found = load.Load(100, 1.0, rate, 10, 20, 12.0, 255, 0.1, 0.2)
+    return Result(found, cpu_us or {"echo": 10.0}, 0.0)
+
+
 def test_ratios_are_taken_round_by_round():
-    found = report.ratio([10, 40, 30], [10, 20, 10])
+    found = report.ratio("rate", list(map(result, [10, 40, 30])), list(map(result, [10, 20, 10])))
     assert (found.middle, found.low, found.high) == (2, 1, 3)
     assert str(found) == "2.00 (1.00..3.00)"
 
 
+def test_a_figure_of_nothing_has_no_ratio():
+    idle = [result(10, {"echo": 0.0})]
+    assert report.ratio("cpu_us", [result(10)], idle) is None
+
+
+def test_the_worker_is_told_apart():
+    ours = result(10, {"gateway": 4.0, "executor": 2.0, "worker": 1.0})
+    assert (report.total_cpu_us(ours), report.front_cpu_us(ours)) == (7, 6)
+    assert report.front_cpu_us(result(10)) == report.total_cpu_us(result(10))
+
+
+def test_another_cipher_or_version_is_no_figure():
+    said = "TLS Protocol: {}\nCipher: {}\nServer Temp Key: X25519 253 bits\n"
+    load._expect_tls(said.format("TLSv1.3", load.TLS_CIPHER))
+    for pair in [("TLSv1.3", "TLS_AES_256_GCM_SHA384"), ("TLSv1.2", load.TLS_CIPHER)]:
+        with pytest.raises(BenchError, match="the server chose"):
+            load._expect_tls(said.format(*pair))
+
+
+# --- aims -----------------------------------------------------------------------------------------
+
+
+def judge(aim, low, high, rounds=15):
+    return aims.verdict(aim, report.Spread((low + high) / 2, low, high), rounds)
+
+
+def test_an_aim_is_decided_by_the_whole_interval():
+    floor, ceiling = aims.faster("then", "r", "echo", 2), aims.sooner("first", "r", "nginx")
+    assert judge(floor, 2.01, 3) == "reached"
+    assert judge(floor, 1, 1.99) == "missed"
+    assert judge(floor, 1.9, 2.1) == "undecided"
+    assert judge(ceiling, 0.5, 0.99) == "reached"
+    assert judge(ceiling, 1.01, 2) == "missed"
+    assert judge(ceiling, 0.9, 1.1) == "undecided"
+    assert judge(floor, 3, 4, rounds=5) == "fewer than 6 rounds"
+
+
+def test_every_aim_is_of_a_row_a_figure_and_a_server_that_there_are():
+    rows = {row.name for row in ROWS}
+    for aim in aims.AIMS:
+        assert aim.row in rows
+        assert aim.figure in report.FIGURE_NAMES
+        assert aim.peer in {None, *lineup.PEERS}
+    assert {aim.stage for aim in aims.AIMS} == {"first", "then"}
+
+
+class Fake(Server):
+    def __init__(self, name, folder=None, tls=None):
+        super().__init__(name, folder, tls)
+
+
+ROW = Row(205, 8, 32)
+
+
+def plan_of(rates):
+    plan = Plan({ROW: [Fake(name) for name in rates]}, 6, 1, None, print)
+    plan.results = {(ROW.name, name): [result(r) for r in found] for name, found in rates.items()}
+    return plan
+
+
+def test_aims_are_judged_from_the_rounds():
+    plan = plan_of({"sluice": [30] * 6, "echo": [20] * 6})
+    verdicts = {(line[1], line[2]): line[-1] for line in aims.table(plan, "sluice")}
+    assert verdicts["first", "requests/s at least 1 x echo"] == "reached"
+    assert verdicts["then", "requests/s at least 2 x echo"] == "missed"
+    assert verdicts["then", "CPU without the worker at most 16.0 us"] == "reached"
+
+
+def test_a_failed_cell_judges_nothing():
+    plan = plan_of({"sluice": [30] * 6, "echo": [20] * 6})
+    plan.results[ROW.name, "sluice"] = BenchError("it failed")
+    assert aims.table(plan, "sluice") == []
+    assert report.ratio_table(plan, [("sluice", "echo")]) == []
+    assert plan.failures()[0][:2] == (ROW.name, "sluice")
+    assert report.answered_table(plan) == [[ROW.name, "echo"]]
+
+
+# --- who takes part -------------------------------------------------------------------------------
+
+
+def makers():
+    return {name: lambda folder, tls, name=name: Fake(name, folder, tls) for name in lineup.KNOWN}
+
+
+@pytest.fixture
+def no_certificate(monkeypatch):
+    tls = Tls("cert", "key", "ca")
+    monkeypatch.setattr(lineup.build, "certificate", lambda folder: tls)
+    return tls
+
+
+def test_one_server_for_all_plain_rows_and_one_for_tls(tmp_path, no_certificate):
+    cells = lineup.line_up(makers(), ROWS, False, tmp_path)
+    assert [row.name for row in cells] == [row.name for row in ROWS]
+    servers = {server for found in cells.values() for server in found}
+    assert len(servers) == 2 * len(lineup.KNOWN)
+    for row, found in cells.items():
+        assert {server.tls for server in found} == {no_certificate if row.tls else None}
+
+
+def test_only_aims_leaves_out_whom_no_aim_names(tmp_path, no_certificate):
+    cells = lineup.line_up(makers(), ROWS, True, tmp_path)
+    names = [server.name for server in cells[Row(205, 1000, 1)]]
+    assert names == ["sluice", "echo", "triton", "haproxy"]
+
+
+def missing(_options):
+    raise BenchError("it is not there")
+
+
+def test_who_is_missing_is_left_out_by_name(monkeypatch):
+    monkeypatch.setattr(lineup, "PEERS", {"echo": lambda _: "made", "triton": missing})
+    said = []
+    assert list(lineup.makers(options.parse([]), said.append)) == ["sluice", "echo"]
+    assert said == ["without triton: it is not there"]
+
+
+def test_who_is_missing_but_asked_for_is_an_error(monkeypatch):
+    monkeypatch.setattr(lineup, "PEERS", {"triton": missing})
+    with pytest.raises(BenchError, match="not there"):
+        lineup.makers(options.parse(["--servers", "triton"]), print)
+
+
+def test_a_variant_can_do_without_the_first_sluice():
+    words = ["--servers", "sluice", "--variant", "two=build/dev,two.yaml"]
+    assert [name for name, *_ in lineup.sluices(options.parse(words))] == ["sluice", "two"]
+    words[1] = "echo"
+    assert [name for name, *_ in lineup.sluices(options.parse(words))] == ["two"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--rows", "nowhere"],
+        ["--servers", "apache"],
+        ["--rounds", "0"],
+        ["--seconds", "nan"],
+        ["--variant", "sluice=build"],
+        ["--quick", "--write-docs"],
+        ["--aims", "--rows", "4 KiB"],
+    ],
+)
+def test_wrong_usage(words):
+    with pytest.raises(SystemExit) as ended:
+        options.parse(words)
+    assert ended.value.code == 2
+
+
+# --- servers --------------------------------------------------------------------------------------
+
+
+def test_the_gateways_file_gets_a_certificate():
+    text = sluice.with_certificate('tls:\n  certificate: ""\nlink: {}\n', Tls("C", "K", "A"))
+    assert text == "tls:\n  certificate: C\n  key: K\nlink: {}\n"
+    with pytest.raises(BenchError, match="not one"):
+        sluice.with_certificate("tls: {}\n", Tls("C", "K", "A"))
+
+
+def test_proxies_have_settings_with_and_without_tls(tmp_path):
+    for name in ["server.pem", "server.key"]:
+        (tmp_path / name).write_text(f"{name}\n")
+    tls = Tls(tmp_path / "server.pem", tmp_path / "server.key", None)
+    for made in [proxies.Nginx, proxies.Haproxy]:
+        plain = made("proxy", "program", "echo", tmp_path)._settings()
+        secure = made("proxy", "program", "echo", tmp_path, tls)._settings()
+        assert "ssl" not in plain
+        assert "ssl" in secure
+        assert "{" not in plain.replace("{\n", "").replace("{ ", "")  # nothing was left to fill in
+    assert (tmp_path / "haproxy.pem").read_text() == "server.pem\nserver.key\n"
+
+
+def test_a_server_that_ends_says_so_with_its_log(tmp_path):
+    server = process.Process("bad", ["/bin/sh", "-c", "echo no >&2; exit 3"], tmp_path)
+    server.start()
+    with pytest.raises(BenchError, match="bad ended with 3: no"):
+        process.wait_until(lambda: False, server, "readiness")
+    server.stop()
+
+
+def test_a_server_that_ignores_sigterm_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "STOP_LIMIT_S", 0.1)
+    server = process.Process(
+        "deaf", ["/bin/sh", "-c", "trap '' TERM; echo up; exec sleep 60"], tmp_path
+    )
+    server.start()
+    assert server.read_line(5) == "up"
+    server.stop()
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
 def test_names_and_times_for_people():
     assert Row(205, 8, 32).name == "0.2 KiB c8 m32"
+    assert Row(205, 8, 32, tls=True).name == "TLS 0.2 KiB c8 m32"
     assert Row(16 << 20, 4, 2).name == "16 MiB c4 m2"
     texts = [report.time_text(us) for us in (1, 16.84, 785.4, 999.6, 4810, 22_000, 3.2e6)]
     assert texts == ["1.00 us", "16.8 us", "785 us", "1.00 ms", "4.81 ms", "22.0 ms", "3.20 s"]
