@@ -647,7 +647,7 @@ const struct gate_event *gate_expect(struct gate *g, enum gate_kind kind, uint64
         e = gate_next(g, -1);
         if (e->kind == GATE_STARTED)
             g->started[g->started_count++ % room] = e->lease;
-    } while (e->kind == GATE_STARTED && kind != GATE_STARTED);
+    } while (e->kind == GATE_STARTED && (kind != GATE_STARTED || e->lease != lease));
     if (e->kind != kind || e->lease != lease)
         fail_msg("event %d of lease %llu (%s: %s), wanted: %d of %llu", (int)e->kind,
                  (unsigned long long)e->lease, e->reason, e->text, (int)kind,
