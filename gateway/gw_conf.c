@@ -46,6 +46,10 @@ const struct sl_conf_key gw_conf_table[] = {
                 "is best on few cores."),
     KEY("limits.connections", SL_CONF_INT, limits.connections, "4096", .min = 1, .max = 1000000,
         .help = "Open connections in all; further ones wait in the listen queue."),
+    KEY("limits.handshakes", SL_CONF_INT, limits.handshakes, "512", .min = 1, .max = 1000000,
+        .help = "Connections that are not past their handshakes (TLS, HTTP/2 preface); further "
+                "ones wait in the listen queue, and handshakes then have a tenth of "
+                "limits.handshake."),
     KEY("limits.streams", SL_CONF_INT, limits.streams, "256", .min = 1, .max = 65536,
         .help = "Open requests of one connection."),
     KEY("limits.calls", SL_CONF_INT, limits.calls, "16384", .min = 1, .max = 1000000,
@@ -62,6 +66,10 @@ const struct sl_conf_key gw_conf_table[] = {
         .max = INT64_MAX,
         .help =
             "All requests in memory together; a large one waits for room before it is received."),
+    KEY("limits.body_early", SL_CONF_BYTES, limits.body_early_bytes, "256MiB", .min = 1 * MIB,
+        .max = INT64_MAX,
+        .help = "All requests or beginnings of requests that came before room was reserved for "
+                "them, at most 64 KiB each."),
     KEY("limits.headers", SL_CONF_BYTES, limits.header_bytes, "16KiB", .min = 1024, .max = 1 * MIB,
         .help = "Decoded headers of one request, 32 bytes an entry included."),
     KEY("limits.outbound", SL_CONF_BYTES, limits.outbound_bytes, "4MiB", .min = 65536,
@@ -75,8 +83,32 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "A connection without an open request is closed after this time."),
     KEY("limits.stall", SL_CONF_DURATION, limits.stall_ns, "30s", .min = 1 * MS, .max = 86400 * S,
         .help = "A request or a reply in whose middle the peer stands still ends after this time."),
+    KEY("limits.min_rate", SL_CONF_BYTES, limits.min_rate_bytes, "1KiB", .min = 0,
+        .max = 1024 * MIB,
+        .help = "Bytes per second, on average over each limits.stall, that a request's message and "
+                "a reply must move; slower ones end. 0B: any byte will do."),
+    KEY("limits.connection_age", SL_CONF_DURATION, limits.connection_age_ns, "0s", .min = 0,
+        .max = 365 * 86400 * S,
+        .help = "A connection of this age (give or take a tenth) takes no more requests, so that "
+                "its client connects anew, maybe elsewhere; 0s: never."),
+    KEY("limits.connection_age_grace", SL_CONF_DURATION, limits.connection_age_grace_ns, "0s",
+        .min = 0, .max = 365 * 86400 * S,
+        .help = "How long the open requests of such a connection may go on; 0s: as long as they "
+                "need."),
     KEY("limits.body_wait", SL_CONF_DURATION, limits.body_wait_ns, "5s", .min = 1 * MS,
         .max = 3600 * S, .help = "How long a large request waits for room in limits.body_total."),
+    KEY("keepalive.time", SL_CONF_DURATION, keepalive.time_ns, "120s", .min = 0, .max = 86400 * S,
+        .help = "A connection that has sent nothing for this time is pinged; 0s: never."),
+    KEY("keepalive.timeout", SL_CONF_DURATION, keepalive.timeout_ns, "20s", .min = 1 * MS,
+        .max = 3600 * S,
+        .help = "A connection that does not answer a ping in this time is closed."),
+    KEY("keepalive.min_time", SL_CONF_DURATION, keepalive.min_time_ns, "10s", .min = 0,
+        .max = 86400 * S,
+        .help = "How far apart a client's pings must be while it is sent nothing; the third that "
+                "is too soon ends its connection with too_many_pings. 0s: no rule."),
+    KEY("keepalive.without_calls", SL_CONF_BOOL, keepalive.without_calls, "true",
+        .help = "Whether the same holds while the client has no open request; if not, pings must "
+                "be two hours apart then."),
     KEY("calls.max_duration", SL_CONF_DURATION, calls.max_duration_ns, "300s", .min = 1 * MS,
         .max = 86400 * S, .help = "The longest duration a call may declare."),
     KEY("calls.max_wait", SL_CONF_DURATION, calls.max_wait_ns, "60s", .min = 1 * MS,

@@ -15,10 +15,17 @@ struct gw_conf {
     struct gw_tls_conf tls; /* certificate "": no TLS */
     int64_t net_threads;
     struct {
-        int64_t connections, streams, calls, queue, nodes, models;
-        uint64_t message_bytes, body_total_bytes, header_bytes, outbound_bytes;
+        int64_t connections, handshakes, streams, calls, queue, nodes, models;
+        uint64_t message_bytes, body_total_bytes, body_early_bytes, header_bytes, outbound_bytes;
+        uint64_t min_rate_bytes; /* per second */
         int64_t handshake_ns, idle_ns, stall_ns, body_wait_ns;
+        int64_t connection_age_ns, connection_age_grace_ns; /* 0: without end */
     } limits;
+    struct {
+        int64_t time_ns, timeout_ns; /* of our pings; time_ns 0: none */
+        int64_t min_time_ns;         /* of those of clients */
+        bool without_calls;
+    } keepalive;
     struct {
         int64_t max_duration_ns, max_wait_ns, max_wait_limit_ns;
     } calls;

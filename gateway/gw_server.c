@@ -348,20 +348,38 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
     return true;
 }
 
+/* One front's part of what the gateway may have. */
+static size_t share(const struct gw_server *s, int64_t of_all)
+{
+    size_t part = (size_t)of_all / s->front_count;
+    return part > 0 ? part : 1;
+}
+
 static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c)
 {
     gw_front_conf_defaults(c);
-    c->max_connections = (size_t)s->conf.limits.connections / s->front_count;
-    if (c->max_connections == 0)
-        c->max_connections = 1;
+    c->max_connections = share(s, s->conf.limits.connections);
     c->max_streams = (uint32_t)s->conf.limits.streams;
     c->max_message_bytes = s->conf.limits.message_bytes;
     c->header_bytes_max = s->conf.limits.header_bytes;
     c->outbound_max_bytes = s->conf.limits.outbound_bytes;
     c->exchanges_kept = EXCHANGES_KEPT;
-    c->handshake_timeout_ns = s->conf.limits.handshake_ns;
-    c->idle_timeout_ns = s->conf.limits.idle_ns;
+    c->held_bytes_max = share(s, (int64_t)s->conf.limits.body_early_bytes);
+    c->times = (struct gw_conn_times){
+        .handshakes_max = share(s, s->conf.limits.handshakes),
+        .handshake_ns = s->conf.limits.handshake_ns,
+        .idle_ns = s->conf.limits.idle_ns,
+        .keepalive_ns = s->conf.keepalive.time_ns,
+        .keepalive_timeout_ns = s->conf.keepalive.timeout_ns,
+        .age_ns = s->conf.limits.connection_age_ns,
+        .age_grace_ns = s->conf.limits.connection_age_grace_ns,
+    };
     c->stall_timeout_ns = s->conf.limits.stall_ns;
+    c->min_rate_bytes = s->conf.limits.min_rate_bytes;
+    c->pings = (struct gw_h2_ping_rule){
+        .min_time_ns = s->conf.keepalive.min_time_ns,
+        .is_without_calls = s->conf.keepalive.without_calls,
+    };
     c->tls = s->certs.server;
     c->mirrors_encoding = s->conf.compression_responses == GW_COMPRESS_MIRROR;
     c->seed = random_seed();

@@ -1,42 +1,16 @@
 /* gw_conn.c - libuv's side of a connection. */
-#include "gw_conn.h"
+#include "gw_conn_int.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "gw_tls.h"
 #include "sl_log.h"
 
 enum {
     VECTORS_MAX = 64,
     TURN_BYTES_MAX = 4 << 20, /* one connection's share of a turn */
-    PEER_TEXT_BYTES = 64,
-};
-#define LINGER_NS (2 * SL_NS_PER_S)
-
-enum conn_state { OPEN, LINGERING, CLOSING };
-
-struct gw_conn {
-    uv_tcp_t tcp;
-    uv_write_t write;
-    uv_shutdown_t shutdown;
-    struct gw_conn_host *host;
-    struct gw_tls *tls; /* NULL: plain TCP */
-    struct gw_h2 *h2;
-    struct gw_conn *prev, *next; /* host.conns */
-    struct gw_conn *dirty_next;  /* host.dirty */
-    enum conn_state state;
-    bool is_dirty;
-    bool is_reading;
-    bool is_writing; /* libuv has write_bytes of ours */
-    size_t write_bytes;
-    sl_mono_ns opened_at;
-    sl_mono_ns input_at;  /* last bytes read */
-    sl_mono_ns output_at; /* last bytes written, or left to libuv */
-    sl_mono_ns lingers_since;
-    char peer[PEER_TEXT_BYTES];
 };
 
 static sl_mono_ns now_of(const struct gw_conn *c)
@@ -55,13 +29,15 @@ static void on_close(uv_handle_t *handle)
     DL_DELETE(host->conns, c);
     if (c->is_dirty)
         LL_DELETE2(host->dirty, c, dirty_next);
+    if (!c->is_ready)
+        host->unready_count--;
     host->conn_count--;
     host->counts.connections--;
     free(c);
-    host->on_closed(host->ctx);
+    host->on_room(host->ctx);
 }
 
-static void close_conn(struct gw_conn *c)
+void gw_conn_close(struct gw_conn *c)
 {
     if (c->state == CLOSING)
         return;
@@ -94,16 +70,26 @@ static void take_input(struct gw_conn *c, struct sl_span bytes)
                SL_S("why", gw_tls_problem(c->tls)));
 }
 
+static void note_ready(struct gw_conn *c)
+{
+    if (c->is_ready || !gw_h2_is_ready(c->h2))
+        return;
+    c->is_ready = true;
+    c->host->unready_count--;
+    c->host->on_room(c->host->ctx);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct gw_conn *c = stream->data;
     if (n < 0)
-        close_conn(c);
+        gw_conn_close(c);
     if (n <= 0 || c->state != OPEN)
         return;
     c->host->counts.received_bytes += n;
     c->input_at = now_of(c);
     take_input(c, sl_span_of(buf->base, (size_t)n));
+    note_ready(c);
     gw_conn_mark(c);
 }
 
@@ -116,14 +102,14 @@ static void set_reading(struct gw_conn *c, bool wanted)
         c->host->counts.read_pauses++;
         uv_read_stop((uv_stream_t *)&c->tcp);
     } else if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0) {
-        close_conn(c);
+        gw_conn_close(c);
     }
 }
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     if (status != 0 && status != UV_ECANCELED)
-        close_conn(req->data);
+        gw_conn_close(req->data);
 }
 
 static void linger(struct gw_conn *c)
@@ -137,7 +123,7 @@ static void linger(struct gw_conn *c)
     set_reading(c, true);
     if (c->state == LINGERING &&
         uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0)
-        close_conn(c);
+        gw_conn_close(c);
 }
 
 /* ---- writing ---- */
@@ -179,7 +165,6 @@ static size_t pending_output(struct gw_conn *c, struct iovec *v)
 static void on_left(struct gw_conn *c, size_t bytes)
 {
     c->host->counts.sent_bytes += (int64_t)bytes;
-    c->output_at = now_of(c);
     if (c->tls == NULL)
         gw_h2_sent(c->h2, bytes);
     else
@@ -191,7 +176,7 @@ static void on_written(uv_write_t *req, int status)
     struct gw_conn *c = req->data;
     c->is_writing = false;
     if (status != 0) {
-        close_conn(c);
+        gw_conn_close(c);
         return;
     }
     on_left(c, c->write_bytes);
@@ -217,10 +202,11 @@ static void leave_to_libuv(struct gw_conn *c)
     c->write_bytes = to_bufs(v, count, bufs);
     c->write.data = c;
     c->is_writing = true;
-    c->output_at = now_of(c);
+    c->write_left_bytes = c->write_bytes;
+    gw_pace_begin(&c->write_pace, now_of(c));
     if (uv_write(&c->write, (uv_stream_t *)&c->tcp, bufs, (unsigned)count, on_written) != 0) {
         c->is_writing = false;
-        close_conn(c);
+        gw_conn_close(c);
     }
 }
 
@@ -235,7 +221,7 @@ static size_t write_some(struct gw_conn *c)
     size_t offered = to_bufs(v, count, bufs);
     int rv = uv_try_write((uv_stream_t *)&c->tcp, bufs, (unsigned)count);
     if (rv < 0 && rv != UV_EAGAIN) {
-        close_conn(c);
+        gw_conn_close(c);
         return 0;
     }
     size_t sent = rv > 0 ? (size_t)rv : 0;
@@ -323,7 +309,8 @@ static sl_status open_conn(struct gw_conn *c, struct gw_listener *l)
     if (s != SL_OK)
         return s;
     name_peer(c);
-    c->opened_at = c->input_at = c->output_at = now_of(c);
+    c->opened_at = c->input_at = now_of(c);
+    c->ends_at = gw_conn_end_time(c);
     s = gw_h2_create(&host->h2_conf, &host->h2_port, sl_span_str(c->peer), c, c->opened_at, &c->h2);
     if (s == SL_OK && host->tls != NULL)
         s = gw_tls_create(host->tls, host->h2_port.pool->alloc, &host->counts, &c->tls);
@@ -353,54 +340,14 @@ sl_status gw_conn_accept(struct gw_conn_host *host, struct gw_listener *l)
     }
     DL_APPEND(host->conns, c);
     host->conn_count++;
+    host->unready_count++;
     host->counts.accepted++;
     host->counts.connections++;
     gw_conn_mark(c); /* SETTINGS */
     return SL_OK;
 }
 
-/* ---- time and drain ---- */
-
-static void time_out(struct gw_conn *c, const char *kind, int64_t *count)
-{
-    ++*count;
-    sl_log(SL_LOG_DEBUG, "connection timed out", SL_S("peer", c->peer), SL_S("timer", kind));
-    close_conn(c);
-}
-
-/* Politely: a request may be on its way, and its sender should learn that it was not taken. */
-static void end_idle(struct gw_conn *c)
-{
-    c->host->counts.timeouts_idle++;
-    gw_h2_begin_end(c->h2);
-    gw_conn_mark(c);
-}
-
-static void tick_conn(struct gw_conn *c, sl_mono_ns now)
-{
-    struct gw_conn_host *host = c->host;
-    if (c->state == LINGERING && now - c->lingers_since > LINGER_NS)
-        close_conn(c);
-    if (c->state != OPEN)
-        return;
-    if (gw_h2_tick(c->h2, now))
-        gw_conn_mark(c);
-    if (!gw_h2_is_ready(c->h2) && now - c->opened_at > host->handshake_timeout_ns)
-        time_out(c, "handshake", &host->counts.timeouts_handshake);
-    else if (c->is_writing && now - c->output_at > host->stall_timeout_ns)
-        time_out(c, "stall", &host->counts.timeouts_stall);
-    else if (gw_h2_is_idle(c->h2) && now - c->input_at > host->idle_timeout_ns &&
-             now - c->output_at > host->idle_timeout_ns)
-        end_idle(c);
-}
-
-void gw_conn_tick_all(struct gw_conn_host *host)
-{
-    struct gw_conn *c, *next;
-    sl_mono_ns now = host->now(host->ctx);
-    DL_FOREACH_SAFE (host->conns, c, next)
-        tick_conn(c, now);
-}
+/* ---- drain ---- */
 
 void gw_conn_announce_end_all(struct gw_conn_host *host)
 {
@@ -424,5 +371,5 @@ void gw_conn_close_all(struct gw_conn_host *host)
 {
     struct gw_conn *c;
     DL_FOREACH (host->conns, c)
-        close_conn(c);
+        gw_conn_close(c);
 }

@@ -7,7 +7,7 @@
  * Pauses   Reading stops while more than outbound_max_bytes are unsent (counts.read_pauses).
  * Close    Asynchronous. A connection that ends by our word lingers: write side shut, input thrown away, until
  *          the peer closes or LINGER passes, so that a GOAWAY is not lost to a reset. gw_h2 is destroyed in
- *          libuv's close callback, when no write looks at its bytes any more; then host.on_closed.
+ *          libuv's close callback, when no write looks at its bytes any more; then host.on_room.
  *
  *   OPEN --over--> LINGERING --peer closed, time--> CLOSING --uv--> freed
  *     `--error, peer closed, gw_conn_close----------->'
@@ -31,6 +31,16 @@
 
 struct gw_conn;
 
+struct gw_conn_times {
+    size_t handshakes_max; /* connections that are not past theirs; further ones are not accepted */
+    int64_t handshake_ns;  /* accept to the client's preface and SETTINGS */
+    int64_t idle_ns;       /* without an open request; pings do not count */
+    int64_t keepalive_ns;  /* after so long without input the peer is pinged; 0: never */
+    int64_t keepalive_timeout_ns; /* no input for so long after that: it is closed */
+    int64_t age_ns;               /* a connection of this age is ended politely; 0: never */
+    int64_t age_grace_ns;         /* and closed so much later; 0: never */
+};
+
 /* What the connections of one front share. */
 struct gw_conn_host {
     uv_loop_t *loop;
@@ -38,24 +48,23 @@ struct gw_conn_host {
     struct gw_h2_conf h2_conf;
     struct gw_h2_port h2_port;
     struct gw_net_counts counts;
-    int64_t handshake_timeout_ns;
-    int64_t idle_timeout_ns;
-    int64_t stall_timeout_ns;
+    struct gw_conn_times times;
 
     uint8_t *read_buffer;
     size_t read_buffer_bytes;
 
     sl_mono_ns (*now)(void *ctx); /* the turn's time */
-    void (*on_closed)(void *ctx); /* one connection less: counts, list and memory are in order */
+    void (*on_room)(void *ctx); /* one connection or one handshake less; all counts are in order */
     void *ctx;
 
     struct gw_conn *conns; /* all that are not freed */
     size_t conn_count;
+    size_t unready_count;  /* of them, those that are not past their handshake */
     struct gw_conn *dirty; /* those that gw_conn_write_dirty should look at */
 };
 
 /* Takes a waiting connection. Errors: SL_EAGAIN (nobody waits), SL_ENOMEM, SL_EIO: try again later. The
- * waiting one may be lost by that; on_closed is not called for it. */
+ * waiting one may be lost by that; on_room is not called for it. */
 SL_MUST_CHECK sl_status gw_conn_accept(struct gw_conn_host *host, struct gw_listener *l);
 
 /* The connection has something to say; a connection is written at the turn's end. */
@@ -63,7 +72,7 @@ void gw_conn_mark(struct gw_conn *c);
 /* true: some have more to send than one turn's share, call again soon. */
 bool gw_conn_write_dirty(struct gw_conn_host *host);
 
-/* Handshake, idle, stall and linger timers of all connections. */
+/* The timers of all connections (gw_conn_time.c): handshake, stall, keepalive, idle, age, linger. */
 void gw_conn_tick_all(struct gw_conn_host *host);
 void gw_conn_announce_end_all(struct gw_conn_host *host);
 void gw_conn_begin_end_all(struct gw_conn_host *host);

@@ -65,9 +65,14 @@ void gw_front_conf_defaults(struct gw_front_conf *c)
         .held_bytes_max = 256 << 20,
         .outbound_max_bytes = 512 * 1024,
         .exchanges_kept = 4096,
-        .handshake_timeout_ns = 10 * SL_NS_PER_S,
-        .idle_timeout_ns = 600 * SL_NS_PER_S,
+        .times = {.handshakes_max = 512,
+                  .handshake_ns = 10 * SL_NS_PER_S,
+                  .idle_ns = 600 * SL_NS_PER_S,
+                  .keepalive_ns = 120 * SL_NS_PER_S,
+                  .keepalive_timeout_ns = 20 * SL_NS_PER_S},
         .stall_timeout_ns = 30 * SL_NS_PER_S,
+        .min_rate_bytes = 1024,
+        .pings = {.min_time_ns = 10 * SL_NS_PER_S, .is_without_calls = true},
         .mirrors_encoding = true,
     };
 }
@@ -124,12 +129,27 @@ static void on_mail_from_flow(void *ctx, struct gw_exchange *x, unsigned events)
 
 /* ---- accepting ---- */
 
+static bool has_places(const struct gw_front *f)
+{
+    return f->host.conn_count < f->conf.max_connections &&
+           f->host.unready_count < f->conf.times.handshakes_max;
+}
+
+static void pause_accepting(struct gw_front *f)
+{
+    struct gw_net_counts *counts = &f->host.counts;
+    f->is_accept_paused = true;
+    if (f->host.conn_count >= f->conf.max_connections)
+        counts->accept_pauses++;
+    else
+        counts->handshake_pauses++;
+}
+
 static void on_ready_to_accept(void *ctx)
 {
     struct gw_front *f = ctx;
-    if (f->host.conn_count >= f->conf.max_connections) {
-        f->is_accept_paused = true;
-        f->host.counts.accept_pauses++;
+    if (!has_places(f)) {
+        pause_accepting(f);
         return;
     }
     f->is_accept_paused = false;
@@ -143,7 +163,7 @@ static void on_ready_to_accept(void *ctx)
 static void resume_accepting(void *ctx)
 {
     struct gw_front *f = ctx;
-    if (f->is_accept_paused && f->listener.is_open && f->host.conn_count < f->conf.max_connections)
+    if (f->is_accept_paused && f->listener.is_open && has_places(f))
         on_ready_to_accept(f);
 }
 
@@ -293,14 +313,21 @@ static void on_async(uv_async_t *async)
 
 static sl_status check_conf(const struct gw_front_conf *c, struct sl_error *error)
 {
-    if (c->max_connections > 0 && c->held_bytes_max > 0 && c->max_streams > 0 &&
-        c->header_bytes_max > 0 && c->outbound_max_bytes > 0 && c->max_message_bytes > 0 &&
-        c->max_message_bytes <= GW_H2_MESSAGE_MAX)
+    if (c->max_connections > 0 && c->times.handshakes_max > 0 && c->held_bytes_max > 0 &&
+        c->max_streams > 0 && c->header_bytes_max > 0 && c->outbound_max_bytes > 0 &&
+        c->max_message_bytes > 0 && c->max_message_bytes <= GW_H2_MESSAGE_MAX)
         return SL_OK;
     sl_error_set(error, SL_REASON_BAD_INPUT,
                  "A limit of the listener is 0, or the message limit of %llu bytes is over %llu.",
                  (unsigned long long)c->max_message_bytes, (unsigned long long)GW_H2_MESSAGE_MAX);
     return SL_EINVAL;
+}
+
+/* What min_rate_bytes makes of one interval. */
+static uint64_t least_bytes(const struct gw_front_conf *c)
+{
+    double bytes = (double)c->min_rate_bytes * ((double)c->stall_timeout_ns / (double)SL_NS_PER_S);
+    return (uint64_t)bytes;
 }
 
 static void set_up_host(struct gw_front *f)
@@ -316,17 +343,16 @@ static void set_up_host(struct gw_front *f)
         .header_bytes_max = c->header_bytes_max,
         .held_bytes_max = c->held_bytes_max,
         .outbound_max_bytes = c->outbound_max_bytes,
-        .stall_timeout_ns = c->stall_timeout_ns,
+        .pace = {c->stall_timeout_ns, least_bytes(c)},
+        .pings = c->pings,
         .mirrors_encoding = c->mirrors_encoding,
     };
     f->host.h2_port = (struct gw_h2_port){
         .post = post_to_flow, .ctx = f, .pool = &f->pool, .counts = &f->host.counts};
-    f->host.handshake_timeout_ns = c->handshake_timeout_ns;
-    f->host.idle_timeout_ns = c->idle_timeout_ns;
-    f->host.stall_timeout_ns = c->stall_timeout_ns;
+    f->host.times = c->times;
     f->host.read_buffer_bytes = READ_BUFFER_BYTES;
     f->host.now = front_now;
-    f->host.on_closed = resume_accepting;
+    f->host.on_room = resume_accepting;
     f->host.ctx = f;
 }
 

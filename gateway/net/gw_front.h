@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "gw_conn.h"
 #include "gw_exchange.h"
 #include "gw_net_metrics.h"
 #include "gw_tls_server.h"
@@ -47,11 +48,12 @@ struct gw_front_conf {
     size_t held_bytes_max;      /* of messages that flow neither has nor granted, of this front */
     size_t outbound_max_bytes;  /* unsent bytes of one connection, beyond which it is not read */
     size_t exchanges_kept;      /* idle exchanges kept for reuse */
-    int64_t handshake_timeout_ns; /* accept to the client's preface and SETTINGS */
-    int64_t idle_timeout_ns;      /* no open request */
-    int64_t stall_timeout_ns;  /* a body or a reply in the middle of which the peer stands still */
-    struct gw_tls_server *tls; /* borrowed, shared by all fronts; NULL: plain TCP */
-    bool mirrors_encoding;     /* a compressed request gets a compressed reply */
+    struct gw_conn_times times; /* of connections */
+    int64_t stall_timeout_ns;   /* a body or a reply in the middle of which the peer stands still */
+    uint64_t min_rate_bytes;    /* per second, on average over each such time; 0: no rate */
+    struct gw_h2_ping_rule pings; /* of clients */
+    struct gw_tls_server *tls;    /* borrowed, shared by all fronts; NULL: plain TCP */
+    bool mirrors_encoding;        /* a compressed request gets a compressed reply */
     uint64_t seed; /* of call ids; unpredictable in a real server, another for each front */
     const struct sl_clock *clock;         /* borrowed */
     const struct gw_net_metrics *metrics; /* borrowed, shared by all fronts; NULL: none */

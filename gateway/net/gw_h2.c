@@ -1,11 +1,13 @@
 /* gw_h2.c - the connection: its session, its bytes, its end. */
 #include "gw_h2.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "gw_h2_int.h"
+#include "sl_text.h"
 
 /* Bounds that nghttp2 keeps for us. */
 enum {
@@ -115,7 +117,7 @@ sl_status gw_h2_create(const struct gw_h2_conf *conf, const struct gw_h2_port *p
     h->port = port;
     h->peer = peer;
     h->user = user;
-    h->now = now;
+    h->now = h->idle_since = now;
     h->block_began_at = SL_MONO_NEVER;
     gw_h2_mem_init(&h->mem, alloc);
     gw_h2_guard_init(&h->guard, now);
@@ -175,7 +177,7 @@ void gw_h2_close_stream(struct gw_h2 *h, struct gw_stream *s)
         DL_APPEND(h->orphans, s);
         return;
     }
-    h->open_count--;
+    gw_h2_close_one(h);
     s->leaves_at = h->out.in_bytes;
     DL_APPEND(h->leaving, s);
     let_depart(h);
@@ -305,30 +307,54 @@ void gw_h2_begin_end(struct gw_h2 *h)
         gw_h2_kill(h, NGHTTP2_NO_ERROR, "shutting down");
 }
 
+void gw_h2_ping(struct gw_h2 *h)
+{
+    if (!gw_h2_is_dead(h) && nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL) != 0)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
 static bool awaits_body(const struct gw_stream *s)
 {
     return !s->is_complete && !s->is_announced && !s->is_refused && !s->is_replied;
 }
 
+static void refuse_pace(struct gw_h2 *h, struct gw_stream *s, enum gw_pace_verdict verdict)
+{
+    const struct gw_pace_rule *rule = &h->conf.pace;
+    struct sl_error e;
+    char interval[32];
+    sl_text_format_duration(rule->interval_ns, interval);
+    if (verdict == GW_PACE_STILL)
+        sl_error_set(&e, SL_REASON_DEADLINE_EXCEEDED,
+                     "The request's message stood still for %lld s; the limit is %s.",
+                     (long long)((h->now - s->pace.moved_at) / SL_NS_PER_S), interval);
+    else
+        sl_error_set(&e, SL_REASON_DEADLINE_EXCEEDED,
+                     "The request's message came too slowly: at least %" PRIu64
+                     " bytes in %s are expected.",
+                     rule->least_bytes, interval);
+    gw_h2_refuse_error(h, s, &e);
+}
+
 static bool tick_stream(struct gw_h2 *h, struct gw_stream *s)
 {
-    if (h->now - s->progress_at <= h->conf.stall_timeout_ns)
+    bool is_in = awaits_body(s), is_out = !is_in && s->reply_left_bytes > 0;
+    enum gw_pace_verdict verdict = GW_PACE_FINE;
+    if (is_in || is_out)
+        verdict = gw_pace_judge(&s->pace, &h->conf.pace, h->now);
+    if (verdict == GW_PACE_FINE)
         return false;
-    if (awaits_body(s)) {
-        struct sl_error e;
-        sl_error_set(&e, SL_REASON_DEADLINE_EXCEEDED,
-                     "The request's message stood still for %lld s; the limit is %lld s.",
-                     (long long)((h->now - s->progress_at) / SL_NS_PER_S),
-                     (long long)(h->conf.stall_timeout_ns / SL_NS_PER_S));
-        gw_h2_refuse_error(h, s, &e);
-    } else if (s->reply_left_bytes > 0) {
-        s->progress_at = h->now; /* once is enough */
-        if (nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL) != 0)
-            gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
-    } else {
-        return false;
+    if (verdict == GW_PACE_STILL)
+        h->port->counts->stalled_requests++;
+    else
+        h->port->counts->slow_requests++;
+    if (is_in) {
+        refuse_pace(h, s, verdict);
+        return true;
     }
-    h->port->counts->stalled_requests++;
+    gw_pace_begin(&s->pace, h->now); /* once is enough */
+    if (nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL) != 0)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
     return true;
 }
 
@@ -339,7 +365,7 @@ bool gw_h2_tick(struct gw_h2 *h, sl_mono_ns now)
     h->now = now;
     if (gw_h2_is_dead(h))
         return false;
-    if (h->block_began_at != SL_MONO_NEVER && now - h->block_began_at > h->conf.stall_timeout_ns) {
+    if (h->block_began_at != SL_MONO_NEVER && now - h->block_began_at > h->conf.pace.interval_ns) {
         gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "a header block stood still");
         close_all(h);
         return true;
@@ -357,4 +383,9 @@ bool gw_h2_is_ready(const struct gw_h2 *h)
 bool gw_h2_is_idle(const struct gw_h2 *h)
 {
     return h->open_count == 0;
+}
+
+sl_mono_ns gw_h2_idle_since(const struct gw_h2 *h)
+{
+    return h->idle_since;
 }

@@ -14,6 +14,7 @@
  *          from where flow put them. Trailers always.
  * Refusals What this layer refuses (headers, framing, length, no memory) it answers itself; when flow has the
  *          exchange already, flow gets GW_EV_GONE.
+ * Pings    Answered. gRPC's rules for clients that ping too often (too_many_pings) are in gw_h2_guard.h.
  * Abuse    Every limit has a name in gw_h2_guard.h or in the configuration; passing one ends the connection
  *          by GOAWAY with a reason. A reset stream counts against twice max_streams until flow has let go
  *          of its exchange.
@@ -32,7 +33,9 @@
 #include <sys/uio.h>
 
 #include "gw_exchange.h"
+#include "gw_h2_guard.h"
 #include "gw_net_metrics.h"
+#include "gw_pace.h"
 #include "gw_stream.h"
 #include "sl_base.h"
 #include "sl_span.h"
@@ -50,7 +53,8 @@ struct gw_h2_conf {
     size_t header_bytes_max;
     size_t held_bytes_max; /* of messages that flow neither has nor granted, in the whole pool */
     size_t outbound_max_bytes; /* unsent ones beyond which there are no new frames and no input */
-    int64_t stall_timeout_ns;
+    struct gw_pace_rule pace;  /* of requests' messages and of replies */
+    struct gw_h2_ping_rule pings;
     bool mirrors_encoding; /* a compressed request gets a compressed reply */
 };
 
@@ -97,9 +101,13 @@ void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port);
 void gw_h2_announce_end(struct gw_h2 *h);
 void gw_h2_begin_end(struct gw_h2 *h);
 
-/* Once a second or so: refuses bodies and resets replies that stand still. true: there is output. */
+/* Asks the peer for a sign of life: any input is one. */
+void gw_h2_ping(struct gw_h2 *h);
+
+/* Once a second or so: refuses bodies and resets replies that stand still or are slow. true: there is output. */
 SL_MUST_CHECK bool gw_h2_tick(struct gw_h2 *h, sl_mono_ns now);
 bool gw_h2_is_ready(const struct gw_h2 *h); /* preface and SETTINGS have come */
 bool gw_h2_is_idle(const struct gw_h2 *h);  /* no request is open, none is orphaned */
+sl_mono_ns gw_h2_idle_since(const struct gw_h2 *h);
 
 #endif

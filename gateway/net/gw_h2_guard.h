@@ -18,14 +18,28 @@ enum gw_h2_abuse {
     GW_H2_ABUSE_COUNT,
 };
 
+/* gRPC's rules for PINGs of clients: so far apart while we send nothing, else a strike. */
+struct gw_h2_ping_rule {
+    int64_t min_time_ns;   /* 0: no rule */
+    bool is_without_calls; /* the same while no request is open; false: two hours then */
+};
+
 struct gw_h2_guard {
     double tokens[GW_H2_ABUSE_COUNT];
     sl_mono_ns refilled_at;
+    sl_mono_ns pinged_at; /* meaningful when has_pinged */
+    bool has_pinged;
+    unsigned ping_strikes;
 };
 
 void gw_h2_guard_init(struct gw_h2_guard *g, sl_mono_ns now);
 /* Takes one token. false: there was none, the connection should end. */
 bool gw_h2_guard_take(struct gw_h2_guard *g, enum gw_h2_abuse what, sl_mono_ns now);
+/* A PING has come. false: too many, the connection should end. */
+bool gw_h2_guard_ping(struct gw_h2_guard *g, const struct gw_h2_ping_rule *rule, bool has_calls,
+                      sl_mono_ns now);
+/* HEADERS or DATA have left: clients ping to measure what those do, and that is fine. */
+void gw_h2_guard_forgive_pings(struct gw_h2_guard *g);
 const char *gw_h2_guard_text(enum gw_h2_abuse what);
 
 #endif

@@ -6,7 +6,6 @@
 #include <nghttp2/nghttp2.h>
 
 #include "gw_h2.h"
-#include "gw_h2_guard.h"
 #include "gw_h2_mem.h"
 #include "gw_h2_out.h"
 
@@ -40,6 +39,7 @@ struct gw_h2 {
 
     struct gw_stream *live, *orphans, *leaving; /* see gw_stream.h */
     size_t open_count;                          /* live and orphans */
+    sl_mono_ns idle_since;                      /* open_count is 0 since then */
 
     struct gw_stream *in_headers; /* whose header block is being decoded; NULL: nobody's */
     size_t block_bytes;           /* decoded so far of the block under way */
@@ -83,6 +83,13 @@ void gw_h2_depart(struct gw_stream *s, const struct gw_h2_port *port);
 static inline bool gw_h2_is_dead(const struct gw_h2 *h)
 {
     return h->is_dead || h->mem.is_starved;
+}
+
+/* One stream less is open. */
+static inline void gw_h2_close_one(struct gw_h2 *h)
+{
+    if (--h->open_count == 0)
+        h->idle_since = h->now;
 }
 
 static inline bool gw_h2_has_room(const struct gw_h2 *h)

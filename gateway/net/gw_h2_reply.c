@@ -150,7 +150,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     if (status != SL_OK)
         return gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory for output");
     s->reply_left_bytes -= len;
-    s->progress_at = h->now;
+    gw_pace_move(&s->pace, len, h->now);
     return gw_h2_has_room(h) ? 0 : NGHTTP2_ERR_PAUSE;
 }
 
@@ -168,7 +168,7 @@ static void submit_message(struct gw_h2 *h, struct gw_stream *s)
 
 static void submit_reply(struct gw_h2 *h, struct gw_stream *s)
 {
-    s->progress_at = h->now;
+    gw_pace_begin(&s->pace, h->now);
     if (sl_error_is_set(&s->x.reply.error))
         submit_trailers_only(h, s, 200, &s->x.reply);
     else
@@ -179,7 +179,7 @@ static void end_orphan(struct gw_stream *s, const struct gw_h2_port *port)
 {
     if (s->h2 != NULL) {
         DL_DELETE(s->h2->orphans, s);
-        s->h2->open_count--;
+        gw_h2_close_one(s->h2);
     }
     gw_h2_depart(s, port);
 }
@@ -201,6 +201,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     struct gw_h2 *h = user_data;
     int32_t id = frame->hd.stream_id;
     int rv = 0;
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+        gw_h2_guard_forgive_pings(&h->guard);
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
         h->port->counts->resets_sent++;
         uint32_t code = frame->rst_stream.error_code;

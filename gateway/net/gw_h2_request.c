@@ -28,7 +28,7 @@ static struct gw_stream *add_stream(struct gw_h2 *h, int32_t id)
         return NULL;
     s->h2 = h;
     s->id = id;
-    s->progress_at = h->now;
+    gw_pace_begin(&s->pace, h->now);
     DL_APPEND(h->live, s);
     h->open_count++;
     gw_grpc_meta_begin(&s->meta, &s->x.req, &s->x.reply, &s->x.arena, h->conf.header_bytes_max);
@@ -102,7 +102,7 @@ static void headers_complete(struct gw_h2 *h, struct gw_stream *s)
     bool is_large = gw_method_carries_tensors(s->x.req.method);
     gw_grpc_frame_init(&s->frame, is_large ? h->conf.max_message_bytes : GW_SMALL_MESSAGE_MAX);
     s->frame.may_be_compressed = s->x.req.encoding != GW_ENCODING_IDENTITY;
-    s->progress_at = h->now;
+    gw_pace_begin(&s->pace, h->now);
     s->is_opened = true;
     h->port->post(h->port->ctx, &s->x, GW_EV_OPEN);
 }
@@ -188,7 +188,7 @@ static bool fits_first_window(const struct gw_stream *s)
 
 static void feed(struct gw_h2 *h, struct gw_stream *s, struct sl_span chunk)
 {
-    s->progress_at = h->now;
+    gw_pace_move(&s->pace, chunk.len, h->now);
     if (s->frame.state != GW_GRPC_FRAME_WAITING && !take(h, s, &chunk))
         return;
     if (s->frame.state != GW_GRPC_FRAME_WAITING)
@@ -273,7 +273,7 @@ void gw_h2_grant(struct gw_stream *s)
     if (h == NULL || gw_h2_is_dead(h) || !takes_bytes(s) || !s->is_announced)
         return;
     s->is_announced = false;
-    s->progress_at = h->now;
+    gw_pace_begin(&s->pace, h->now);
     if (s->is_packed) {
         if (gw_h2_unpack(h, s))
             deliver(h, s);
@@ -337,6 +337,9 @@ static int on_frame_received(nghttp2_session *session, const nghttp2_frame *fram
     uint8_t type = frame->hd.type;
     if (type == NGHTTP2_SETTINGS)
         h->is_ready = true;
+    if (type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 &&
+        !gw_h2_guard_ping(&h->guard, &h->conf.pings, h->open_count > 0, h->now))
+        return gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
     if (type != NGHTTP2_HEADERS && type != NGHTTP2_DATA)
         return 0;
     struct gw_stream *s = stream_of(session, frame->hd.stream_id);

@@ -11,20 +11,31 @@
 #include "sl_metric.h"
 #include "sl_status.h"
 
+#define GW_NET_TIMEOUTS_HELP   "Connections that a timer ended."
 #define GW_NET_TLS_ERRORS_HELP "TLS connections that ended because of an error."
 
 /* X(field, counter or gauge, name, labels, help) */
 #define GW_NET_METRIC_MAP(X)                                                                       \
     X(connections, gauge, "sluice_connections", "", "Connections of visitors that are open.")      \
     X(accepted, counter, "sluice_connections_accepted_total", "", "Connections accepted.")         \
-    X(accept_pauses, counter, "sluice_accept_pauses_total", "",                                    \
-      "Times that a net thread stopped accepting because it had max_connections.")                 \
+    X(accept_pauses, counter, "sluice_accept_pauses_total", "limit=\"connections\"",               \
+      "Times that a net thread stopped accepting connections because of a limit.")                 \
+    X(handshake_pauses, counter, "sluice_accept_pauses_total", "limit=\"handshakes\"",             \
+      "Times that a net thread stopped accepting connections because of a limit.")                 \
     X(timeouts_handshake, counter, "sluice_connection_timeouts_total", "kind=\"handshake\"",       \
-      "Connections closed for standing still.")                                                    \
+      GW_NET_TIMEOUTS_HELP)                                                                        \
     X(timeouts_idle, counter, "sluice_connection_timeouts_total", "kind=\"idle\"",                 \
-      "Connections closed for standing still.")                                                    \
+      GW_NET_TIMEOUTS_HELP)                                                                        \
     X(timeouts_stall, counter, "sluice_connection_timeouts_total", "kind=\"stall\"",               \
-      "Connections closed for standing still.")                                                    \
+      GW_NET_TIMEOUTS_HELP)                                                                        \
+    X(timeouts_slow, counter, "sluice_connection_timeouts_total", "kind=\"slow\"",                 \
+      GW_NET_TIMEOUTS_HELP)                                                                        \
+    X(timeouts_keepalive, counter, "sluice_connection_timeouts_total", "kind=\"keepalive\"",       \
+      GW_NET_TIMEOUTS_HELP)                                                                        \
+    X(timeouts_age, counter, "sluice_connection_timeouts_total", "kind=\"age\"",                   \
+      GW_NET_TIMEOUTS_HELP)                                                                        \
+    X(slow_requests, counter, "sluice_http2_slow_requests_total", "",                              \
+      "Requests refused or reset because the peer moved less than limits.min_rate.")               \
     X(stalled_requests, counter, "sluice_http2_stalled_requests_total", "",                        \
       "Requests refused or reset because the peer stood still in the middle of them.")             \
     X(protocol_errors, counter, "sluice_http2_errors_total", "",                                   \

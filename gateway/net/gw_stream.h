@@ -26,6 +26,7 @@
 #include "gw_exchange.h"
 #include "gw_grpc_frame.h"
 #include "gw_grpc_meta.h"
+#include "gw_pace.h"
 #include "sl_alloc.h"
 #include "sl_base.h"
 #include "sl_rng.h"
@@ -60,8 +61,8 @@ struct gw_stream {
     struct gw_body *body; /* until it is handed to flow */
     uint8_t *early;       /* what came before GRANT: at most the first window */
     size_t early_bytes;
-    size_t held_bytes;      /* its share of pool.held_bytes */
-    sl_mono_ns progress_at; /* last body or reply byte */
+    size_t held_bytes;   /* its share of pool.held_bytes */
+    struct gw_pace pace; /* of its message, then of its reply */
 
     uint64_t unpacked_bytes; /* of a compressed message that is whole; it waits for GRANT */
     bool is_packed;          /* it does, and body is what was received */

@@ -413,7 +413,7 @@ bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t init
         .header_bytes_max = 8192,
         .held_bytes_max = 16 << 20,
         .outbound_max_bytes = 64 * 1024,
-        .stall_timeout_ns = 30 * SL_NS_PER_S,
+        .pace = {.interval_ns = 30 * SL_NS_PER_S},
         .mirrors_encoding = true,
     };
     gw_stream_pool_init(&p->pool, alloc != NULL ? alloc : &sl_alloc_malloc, 64, NULL);

@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .header_bytes_max = 4096,
         .held_bytes_max = 256 * 1024,
         .outbound_max_bytes = 16 * 1024,
-        .stall_timeout_ns = SL_NS_PER_S,
+        .pace = {.interval_ns = SL_NS_PER_S},
     };
     if (size < 2)
         return 0;

@@ -445,7 +445,7 @@ static void silent_connections_are_closed(void **state SL_UNUSED)
 {
     struct client c;
     open_world(false, 1);
-    w.conf.handshake_timeout_ns = 100 * SL_NS_PER_MS;
+    w.conf.times.handshake_ns = 100 * SL_NS_PER_MS;
     start_world();
     connect_client(&c);
     char byte;
@@ -460,13 +460,118 @@ static void idle_connections_are_ended_politely(void **state SL_UNUSED)
 {
     struct client c;
     open_world(false, 1);
-    w.conf.idle_timeout_ns = 100 * SL_NS_PER_MS;
+    w.conf.times.idle_ns = 100 * SL_NS_PER_MS;
     start_world();
     connect_client(&c);
     call(&c, 100);
     run_until(&c, c.is_closed);
     assert_true(c.saw_goaway);
     assert_int_equal(sl_metric_value(w.metrics.timeouts_idle), 1);
+    disconnect_client(&c);
+    close_world();
+}
+
+/* Pings are no requests: they do not keep a connection that nobody uses. */
+static void pings_do_not_keep_an_idle_connection(void **state SL_UNUSED)
+{
+    struct client c;
+    open_world(false, 1);
+    w.conf.times.idle_ns = SL_NS_PER_S;
+    w.conf.pings.min_time_ns = 0;
+    start_world();
+    connect_client(&c);
+    call(&c, 100);
+    for (int i = 0; i < 40 && !c.is_closed; i++) {
+        const struct timespec nap = {.tv_nsec = 100 * SL_NS_PER_MS};
+        nghttp2_submit_ping(c.session, NGHTTP2_FLAG_NONE, NULL);
+        run_client(&c);
+        nanosleep(&nap, NULL);
+    }
+    assert_true(c.is_closed && c.saw_goaway);
+    assert_int_equal(sl_metric_value(w.metrics.timeouts_idle), 1);
+    disconnect_client(&c);
+    close_world();
+}
+
+static void silent_peers_are_pinged_and_closed(void **state SL_UNUSED)
+{
+    struct client alive, dead;
+    open_world(false, 1);
+    w.conf.times.keepalive_ns = 100 * SL_NS_PER_MS;
+    w.conf.times.keepalive_timeout_ns = 100 * SL_NS_PER_MS;
+    w.holds = true;
+    start_world();
+    connect_client(&alive);
+    connect_client(&dead);
+    begin_call(&alive, bytes, 10);
+    begin_call(&dead, bytes, 10);
+    run_until(&dead, w.opened == 1);
+    run_until(&alive, w.opened == 2);
+    dead.reads_nothing = true;
+    run_until(&alive, sl_metric_value(w.metrics.connections) == 1);
+    assert_int_equal(sl_metric_value(w.metrics.timeouts_keepalive), 1);
+    step_until(w.gone == 1);
+    answer_held();
+    run_until(&alive, alive.calls_ended == 1);
+    disconnect_client(&alive);
+    disconnect_client(&dead);
+    close_world();
+}
+
+static void old_connections_are_ended_politely(void **state SL_UNUSED)
+{
+    struct client c;
+    open_world(false, 1);
+    w.conf.times.age_ns = 200 * SL_NS_PER_MS;
+    w.holds = true;
+    start_world();
+    connect_client(&c);
+    begin_call(&c, bytes, 1000);
+    run_until(&c, c.saw_goaway);
+    assert_int_equal(sl_metric_value(w.metrics.timeouts_age), 1);
+    for (int i = 0; i < 100; i++)
+        run_client(&c);
+    assert_false(c.is_closed); /* its call may end */
+    answer_held();
+    run_until(&c, c.is_closed);
+    assert_true(c.is_right && c.calls_ended == 1 && c.downloaded == 1005);
+    disconnect_client(&c);
+    close_world();
+}
+
+static void the_grace_of_old_connections_ends(void **state SL_UNUSED)
+{
+    struct client c;
+    open_world(false, 1);
+    w.conf.times.age_ns = w.conf.times.age_grace_ns = 200 * SL_NS_PER_MS;
+    w.holds = true;
+    start_world();
+    connect_client(&c);
+    begin_call(&c, bytes, 1000);
+    run_until(&c, c.is_closed);
+    step_until(w.gone == 1);
+    disconnect_client(&c);
+    close_world();
+}
+
+/* Who connects and says nothing takes the places of handshakes, but not for long. */
+static void half_open_connections_do_not_lock_others_out(void **state SL_UNUSED)
+{
+    enum { SILENT = 8 };
+    struct client silent[SILENT], c;
+    open_world(false, 1);
+    w.conf.times.handshakes_max = SILENT;
+    w.conf.times.handshake_ns = 20 * SL_NS_PER_S; /* a tenth of it is less than run_until waits */
+    start_world();
+    for (int i = 0; i < SILENT; i++)
+        connect_client(&silent[i]); /* and no preface */
+    step_until(sl_metric_value(w.metrics.connections) == SILENT);
+    connect_client(&c);
+    call(&c, 10);
+    assert_true(sl_metric_value(w.metrics.handshake_pauses) > 0);
+    assert_true(sl_metric_value(w.metrics.timeouts_handshake) > 0);
+    for (int i = 0; i < SILENT; i++)
+        disconnect_client(&silent[i]);
     disconnect_client(&c);
     close_world();
 }
@@ -573,6 +678,11 @@ int main(void)
         cmocka_unit_test(a_lost_client_is_told),
         cmocka_unit_test(silent_connections_are_closed),
         cmocka_unit_test(idle_connections_are_ended_politely),
+        cmocka_unit_test(pings_do_not_keep_an_idle_connection),
+        cmocka_unit_test(silent_peers_are_pinged_and_closed),
+        cmocka_unit_test(old_connections_are_ended_politely),
+        cmocka_unit_test(the_grace_of_old_connections_ends),
+        cmocka_unit_test(half_open_connections_do_not_lock_others_out),
         cmocka_unit_test(garbage_gets_a_goaway),
         cmocka_unit_test(connections_beyond_the_limit_wait),
         cmocka_unit_test(who_does_not_read_is_not_read),

@@ -545,6 +545,40 @@ static void a_body_that_stands_still_is_refused(void **state SL_UNUSED)
     h2_pair_close(&pair);
 }
 
+static void remake_server(void)
+{
+    gw_h2_destroy(pair.server);
+    assert_ok(gw_h2_create(&pair.conf, &pair.port, sl_span_str("1.2.3.4:5"), &pair, pair.now,
+                           &pair.server));
+}
+
+/* Never still, but so few bytes that it would take a day. */
+static void a_body_that_drips_is_refused(void **state SL_UNUSED)
+{
+    open_pair(FLOW_ECHO);
+    pair.conf.pace.least_bytes = 30 * 1024;
+    remake_server();
+    struct h2_call *slow = h2_call_partly(&pair, bytes, 40000, 100);
+    struct h2_call *fair = h2_call_partly(&pair, bytes, 60000, 100);
+    for (int s = 0; s < 40; s++) {
+        slow->holds_at += 1;
+        fair->holds_at += 1200;
+        nghttp2_session_resume_data(pair.client, slow->id);
+        nghttp2_session_resume_data(pair.client, fair->id);
+        h2_pair_run(&pair);
+        pair.now += SL_NS_PER_S;
+        (void)!gw_h2_tick(pair.server, pair.now);
+    }
+    h2_pair_run(&pair);
+    h2_call_expect_refusal(slow, SL_GRPC_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED");
+    assert_non_null(strstr(slow->grpc_message, "30720 bytes in 30s"));
+    assert_int_equal(pair.counts.slow_requests, 1);
+    h2_call_resume(&pair, fair);
+    h2_pair_run(&pair);
+    h2_call_expect_message(fair, bytes, 60000);
+    h2_pair_close(&pair);
+}
+
 static void calls_that_wait_for_us_do_not_stall(void **state SL_UNUSED)
 {
     open_pair(FLOW_HOLD);
@@ -634,6 +668,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_is_told_to_all_calls),
         cmocka_unit_test(a_drain_lets_open_calls_end),
         cmocka_unit_test(a_body_that_stands_still_is_refused),
+        cmocka_unit_test(a_body_that_drips_is_refused),
         cmocka_unit_test(calls_that_wait_for_us_do_not_stall),
         cmocka_unit_test(a_reply_that_nobody_takes_is_reset),
         cmocka_unit_test(trailers_of_a_request_are_ignored),

@@ -243,6 +243,85 @@ static void patience_comes_back_with_time(void **state SL_UNUSED)
     h2_pair_close(&pair);
 }
 
+static void open_with_ping_rule(bool is_without_calls)
+{
+    open_pair(FLOW_HOLD);
+    gw_h2_destroy(pair.server);
+    pair.conf.pings = (struct gw_h2_ping_rule){10 * SL_NS_PER_S, is_without_calls};
+    assert_ok(
+        gw_h2_create(&pair.conf, &pair.port, sl_span_str("x"), &pair, pair.now, &pair.server));
+    handshake();
+}
+
+/* How many pings, each so long after the one before, are answered. */
+static int pings_until_the_end(int64_t apart_ns)
+{
+    int n = 0;
+    while (n < 100 && pair.input_status == SL_OK) {
+        pair.now += apart_ns;
+        frame(NGHTTP2_PING, 0, 0, "12345678", 8);
+        read_server();
+        n += pair.input_status == SL_OK;
+    }
+    return n;
+}
+
+static void pings_too_close_end_it_as_grpc_does(void **state SL_UNUSED)
+{
+    open_with_ping_rule(true);
+    assert_int_equal(pings_until_the_end(9 * SL_NS_PER_S), 3); /* the first, and two strikes */
+    expect_goaway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+    h2_pair_close(&pair);
+
+    open_with_ping_rule(true);
+    assert_int_equal(pings_until_the_end(10 * SL_NS_PER_S), 100);
+    h2_pair_close(&pair);
+}
+
+static void pings_without_calls_may_be_forbidden(void **state SL_UNUSED)
+{
+    open_with_ping_rule(false);
+    assert_int_equal(pings_until_the_end(7199 * SL_NS_PER_S), 3);
+    expect_goaway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+    h2_pair_close(&pair);
+
+    open_with_ping_rule(false);
+    headers(1, 0); /* an open call: the shorter time holds */
+    assert_int_equal(pings_until_the_end(10 * SL_NS_PER_S), 100);
+    h2_pair_close(&pair);
+}
+
+/* Clients measure the line by pings while replies come; those are no abuse. */
+static void pings_between_replies_are_fine(void **state SL_UNUSED)
+{
+    open_with_ping_rule(false);
+    pair.flow.mode = FLOW_REFUSE;
+    for (uint32_t id = 1; id < 200; id += 2) {
+        headers(id, NGHTTP2_FLAG_END_STREAM);
+        h2_pair_run_flow(&pair);
+        read_server();
+        for (int i = 0; i < 3; i++)
+            frame(NGHTTP2_PING, 0, 0, "12345678", 8);
+        read_server();
+    }
+    assert_status(pair.input_status, SL_OK);
+    h2_pair_close(&pair);
+}
+
+static void our_ping_is_one_frame(void **state SL_UNUSED)
+{
+    struct iovec v[4];
+    open_pair(FLOW_ECHO);
+    handshake();
+    read_server();
+    gw_h2_ping(pair.server);
+    assert_int_equal(gw_h2_output(pair.server, v, 4, pair.now), 1);
+    assert_int_equal(v[0].iov_len, 17);
+    assert_int_equal(((const uint8_t *)v[0].iov_base)[3], NGHTTP2_PING);
+    gw_h2_sent(pair.server, 17);
+    h2_pair_close(&pair);
+}
+
 static void provoked_resets_end_it(void **state SL_UNUSED)
 {
     open_pair(FLOW_ECHO);
@@ -407,6 +486,36 @@ static void a_slow_reader_holds_little(void **state SL_UNUSED)
     h2_pair_close(&pair);
 }
 
+/* A reader that lets a byte through now and then does not keep the reply for ever. */
+static void a_reply_that_drips_is_reset(void **state SL_UNUSED)
+{
+    static uint8_t request[5 + 30000] = {0, 0, 0, 30000 >> 8, 30000 & 0xff};
+    open_pair(FLOW_ECHO);
+    gw_h2_destroy(pair.server);
+    pair.conf.pace.least_bytes = 1024;
+    assert_ok(
+        gw_h2_create(&pair.conf, &pair.port, sl_span_str("x"), &pair, pair.now, &pair.server));
+    handshake();
+    frame(NGHTTP2_SETTINGS, 0, 0, "\0\4\0\0\0\x64", 6); /* windows of 100 bytes */
+    headers(1, 0);
+    frame(NGHTTP2_DATA, 0, 1, request, 16384);
+    frame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, request + 16384, sizeof request - 16384);
+    h2_pair_run_flow(&pair);
+    int s = 0;
+    for (; s < 100 && pair.flow.released == 0; s++) {
+        read_server();
+        frame(NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\0\1", 4);
+        pair.now += SL_NS_PER_S;
+        (void)!gw_h2_tick(pair.server, pair.now);
+    }
+    assert_in_range(s, 30, 32);
+    read_server();
+    assert_int_equal(pair.counts.slow_requests, 1);
+    assert_int_equal(pair.counts.resets_sent, 1);
+    h2_pair_run_flow(&pair);
+    h2_pair_close(&pair);
+}
+
 /* Replies that the peer's window holds back are flow's memory, not output: reading goes on, else its credit
  * could never come. */
 static void a_closed_window_does_not_stop_reading(void **state SL_UNUSED)
@@ -489,6 +598,10 @@ int main(void)
         cmocka_unit_test(cheap_frames_end_it),
         cmocka_unit_test(empty_data_ends_it),
         cmocka_unit_test(patience_comes_back_with_time),
+        cmocka_unit_test(pings_too_close_end_it_as_grpc_does),
+        cmocka_unit_test(pings_without_calls_may_be_forbidden),
+        cmocka_unit_test(pings_between_replies_are_fine),
+        cmocka_unit_test(our_ping_is_one_frame),
         cmocka_unit_test(provoked_resets_end_it),
         cmocka_unit_test(headers_over_the_limit_are_refused),
         cmocka_unit_test(hpack_amplification_ends_it),
@@ -497,6 +610,7 @@ int main(void)
         cmocka_unit_test(more_data_than_credit_ends_it),
         cmocka_unit_test(ungranted_bytes_are_bounded),
         cmocka_unit_test(a_slow_reader_holds_little),
+        cmocka_unit_test(a_reply_that_drips_is_reset),
         cmocka_unit_test(a_closed_window_does_not_stop_reading),
         cmocka_unit_test(padding_is_given_back),
         cmocka_unit_test(each_allocation_may_fail),
