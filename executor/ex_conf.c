@@ -33,6 +33,10 @@ const struct sl_conf_key ex_conf_table[] = {
     KEY("link.trusted_network", SL_CONF_BOOL, link.trusted_network, "false",
         .help = "Allow link addresses off this machine although the link is neither encrypted nor "
                 "authenticated."),
+    KEY("link.shared_memory", SL_CONF_BYTES, link.shared_memory_bytes, "512MiB", .min = 0,
+        .max = 1024 * 1024 * MIB,
+        .help = "Memory in which large results are kept, and which a gateway on this host may "
+                "read; what has no room there is sent. 0B: none."),
     KEY("slices.cpu", SL_CONF_INT, slices.cpu, "2", .min = 1, .max = 64,
         .help = "Into how many equal slices the processors are divided; one call runs on each."),
     KEY("slices.cpu_threads", SL_CONF_INT, slices.cpu_threads, "0", .min = 0, .max = 1024,

@@ -15,6 +15,7 @@ struct ex_conf {
         const char *control;
         const char *bulk;
         bool trusted_network;
+        uint64_t shared_memory_bytes;
     } link;
     struct {
         int64_t cpu;

@@ -17,6 +17,8 @@
 #include "ex_pool.h"
 #include "ex_process.h"
 #include "ex_slice_cpu.h"
+#include "sl_shm_peer.h"
+#include "sl_shm_pool.h"
 
 /* What the loop waits for, as bits. */
 enum { SIGNALS = 1, POOL = 2, LINK = 4 };
@@ -31,6 +33,7 @@ enum {
 };
 
 static const int64_t abandon_patience_ns = 2 * SL_NS_PER_S;
+static const int64_t results_idle_ns = 5 * SL_NS_PER_S;
 static const int64_t workers_patience_ns = SL_NS_PER_S;
 
 struct ex_server {
@@ -42,6 +45,7 @@ struct ex_server {
     struct ex_slice slices[EX_SLICES_MAX];
     size_t slice_count;
     char host[256];
+    struct sl_shm_pool *results; /* where large results lie until the gateway has them */
     struct ex_pool *pool;
     struct ex_link *link;
     struct ex_jobs *jobs;
@@ -179,6 +183,15 @@ static void on_worker_failed(void *ctx, uint32_t slice, uint32_t model, const ch
 
 /* ---- making the parts */
 
+static sl_status make_results(struct ex_server *s)
+{
+    const struct sl_shm_pool_conf conf = {.label = "sluice-result",
+                                          .bytes_max = s->conf->link.shared_memory_bytes,
+                                          .count_max = SL_SHM_PEER_MAX,
+                                          .idle_ns = results_idle_ns};
+    return sl_shm_pool_create(&conf, &s->results);
+}
+
 static sl_status make_pool(struct ex_server *s)
 {
     const struct ex_pool_conf conf = {.program = s->conf->worker.program,
@@ -188,6 +201,7 @@ static sl_status make_pool(struct ex_server *s)
                                       .starting_max = (unsigned)s->conf->worker.loading,
                                       .load_patience_ns = s->conf->worker.load_timeout_ns,
                                       .segments_max_bytes = s->conf->limits.payload_total_bytes,
+                                      .results = s->results,
                                       .log_level = (enum sl_log_level)s->conf->log_level};
     const struct ex_pool_events events = {s, on_worker_ready, on_result, on_worker_lost,
                                           on_worker_failed};
@@ -263,6 +277,8 @@ static bool make_parts(struct ex_server *s, struct sl_error *err)
     if (st == SL_OK && !load_models(s, err))
         return false;
     if (st == SL_OK)
+        st = make_results(s);
+    if (st == SL_OK)
         st = make_pool(s);
     if (st == SL_OK)
         st = make_link(s);
@@ -310,6 +326,7 @@ void ex_server_destroy(struct ex_server *s)
     ex_jobs_destroy(s->jobs);
     ex_pool_destroy(s->pool);
     ex_link_destroy(s->link, LINGER_MS);
+    sl_shm_pool_destroy(s->results);
     ex_catalog_destroy(s->catalog);
     ex_model_repo_destroy(s->repo);
     if (s->signals >= 0)

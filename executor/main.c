@@ -5,6 +5,7 @@
 
 #include "ex_model_file_keys.h"
 #include "ex_server.h"
+#include "sl_heap.h"
 
 enum { EXIT_CONFIG = 2, ERRORS_MAX = 1 << 20 };
 
@@ -94,6 +95,7 @@ static int serve(const struct arguments *args, const struct ex_conf *conf)
 {
     struct ex_server *server;
     struct sl_error err;
+    sl_heap_keep_large();
     sl_log_setup("executor", (enum sl_log_level)conf->log_level,
                  (enum sl_log_format)conf->log_format);
     if (ex_server_create(conf, args->config, &sl_clock_real, &server, &err) != SL_OK) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gw_server.h"
+#include "sl_heap.h"
 
 enum { EXIT_CONFIG = 2, ERRORS_MAX = 1 << 20 };
 
@@ -106,6 +107,7 @@ static int serve(const struct arguments *args, const struct gw_conf *conf)
     struct sl_error err = {0};
     struct gw_server_options options = {.config_path = args->config,
                                         .announce_fd = args->announce_fd};
+    sl_heap_keep_large();
     sl_log_setup("gateway", (enum sl_log_level)conf->log_level,
                  (enum sl_log_format)conf->log_format);
     if (gw_server_create(conf, &options, &sl_clock_real, &server, &err) != SL_OK) {

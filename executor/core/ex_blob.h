@@ -10,9 +10,13 @@
 
 #include "sl_span.h"
 
+struct sl_shm_block;
+
 struct ex_blob {
     struct sl_span bytes; /* never written while anybody holds it */
-    atomic_uint holders;  /* 1 when made */
+    struct sl_shm_block
+        *block;          /* where they lie, from its first byte on; NULL: memory of our own */
+    atomic_uint holders; /* 1 when made */
     void (*end)(struct ex_blob *blob);
 };
 
@@ -20,6 +24,7 @@ static inline void ex_blob_init(struct ex_blob *b, struct sl_span bytes,
                                 void (*end)(struct ex_blob *))
 {
     b->bytes = bytes;
+    b->block = NULL;
     atomic_init(&b->holders, 1);
     b->end = end;
 }

@@ -176,12 +176,17 @@ bool ex_ring_publish(struct ex_ring *r)
     return true;
 }
 
-sl_status ex_ring_drained(struct ex_ring *r)
+uint64_t ex_ring_written(const struct ex_ring *r)
+{
+    return r->out_committed;
+}
+
+sl_status ex_ring_see_released(struct ex_ring *r, uint64_t end)
 {
     const sl_status s = see_consumed(r);
     if (s != SL_OK)
         return s;
-    return r->out_consumed == r->out_published ? SL_OK : SL_EAGAIN;
+    return r->out_consumed >= end ? SL_OK : SL_EAGAIN;
 }
 
 /* ---- reading */

@@ -111,8 +111,10 @@ void ex_ring_commit(struct ex_ring *r, size_t bytes, uint32_t kind);
  * waits for this; ring its doorbell, once. */
 SL_MUST_CHECK bool ex_ring_publish(struct ex_ring *r);
 
-/* Has the peer released everything that was published? Errors: SL_EAGAIN (no), SL_EPROTO. */
-SL_MUST_CHECK sl_status ex_ring_drained(struct ex_ring *r);
+/* Where the last committed record ends; and has the peer released everything up to there? Errors:
+ * SL_EAGAIN (no), SL_EPROTO. */
+uint64_t ex_ring_written(const struct ex_ring *r);
+SL_MUST_CHECK sl_status ex_ring_see_released(struct ex_ring *r, uint64_t end);
 
 /* ---- reading */
 

@@ -47,8 +47,8 @@ struct ex_worker_port {
     /* Ends the process; ex_jobs_worker_lost follows when it is gone, after the results it had
      * published. */
     void (*kill)(void *ctx, uint32_t slice, uint32_t model);
-    /* bytes of memory for inputs of a job of that worker, NULL when there is none. What is in it does
-     * not matter; it is not another call's. End it with segment_close, also after workers that knew
+    /* bytes of memory for inputs of a job of that worker, NULL when there is none. They hold what an
+     * older job of the same worker left: write them all. End it with segment_close, also after workers that knew
      * it are gone. */
     struct ex_segment *(*segment_open)(void *ctx, uint32_t slice, uint32_t model, uint64_t bytes,
                                        uint8_t **out_map);

@@ -277,6 +277,7 @@ void ex_task_use_segment(struct ex_task *t, struct ex_segment *segment, uint8_t 
     for (size_t i = 0; i < t->posting.job.input_count; i++) {
         struct ex_record_tensor *in = &t->posting.inputs[i];
         in->offset = in->bytes > 0 ? end : 0;
+        memset(map + end + in->bytes, 0, (size_t)(align_up(in->bytes) - in->bytes));
         end += align_up(in->bytes);
     }
     t->posting.segment = segment;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ex_memfd.h"
+#include "sl_memfd.h"
 
 static void close_fd(int *fd)
 {
@@ -27,13 +27,13 @@ static sl_status open_down(uint64_t data_bytes, struct ex_channel *c, int *worke
 {
     int fd = -1;
     c->down_bytes = EX_RING_HEADER_BYTES + data_bytes;
-    sl_status s = ex_memfd_create("sluice-down", c->down_bytes, &fd, &c->down_map);
+    sl_status s = sl_memfd_create("sluice-down", c->down_bytes, &fd, &c->down_map);
     if (s != SL_OK)
         return s;
     ex_ring_format(c->down_map, data_bytes);
-    s = ex_memfd_guard(fd);
+    s = sl_memfd_guard(fd);
     if (s == SL_OK)
-        s = ex_memfd_reopen_read_only(fd, worker);
+        s = sl_memfd_reopen_read_only(fd, worker);
     close(fd);
     return s;
 }
@@ -43,14 +43,14 @@ static sl_status open_up(uint64_t data_bytes, struct ex_channel *c, int *worker)
 {
     void *writable;
     c->up_bytes = EX_RING_HEADER_BYTES + data_bytes;
-    sl_status s = ex_memfd_create("sluice-up", c->up_bytes, worker, &writable);
+    sl_status s = sl_memfd_create("sluice-up", c->up_bytes, worker, &writable);
     if (s != SL_OK)
         return s;
     ex_ring_format(writable, data_bytes);
     munmap(writable, (size_t)c->up_bytes);
     if (fcntl(*worker, F_ADD_SEALS, F_SEAL_SEAL) != 0)
         return SL_ENOMEM;
-    return ex_memfd_map(*worker, c->up_bytes, false, &c->up_map);
+    return sl_memfd_map(*worker, c->up_bytes, false, &c->up_map);
 }
 
 static sl_status open_bell(int *own, int *worker)

@@ -76,6 +76,7 @@ sl_status ex_pool_create(const struct sl_alloc *alloc, const struct ex_pool_conf
         ex_pool_destroy(p);
         return SL_ENOMEM;
     }
+    p->trim_at = SL_MONO_NEVER;
     add_workers(p);
     *out = p;
     return SL_OK;
@@ -220,6 +221,7 @@ static bool is_settled(const struct ex_pool *p)
 
 void ex_pool_tick(struct ex_pool *p, sl_mono_ns now)
 {
+    ex_pool_trim(p, now);
     if (is_settled(p))
         return;
     for (size_t i = 0; i < p->worker_count; i++) {
@@ -234,7 +236,7 @@ void ex_pool_tick(struct ex_pool *p, sl_mono_ns now)
 
 sl_mono_ns ex_pool_next_at(const struct ex_pool *p)
 {
-    sl_mono_ns next = SL_MONO_NEVER;
+    sl_mono_ns next = p->trim_at;
     if (is_settled(p))
         return next;
     const bool may_start = !p->is_stopping && p->in[EX_POOL_STARTING] < p->conf.starting_max;

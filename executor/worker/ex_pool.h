@@ -14,7 +14,7 @@
  *          ex_pool_events, from receive, reap and tick.
  * Errors   A worker that breaks the protocol is killed and logged; it never ends the supervisor.
  * Threads  One, which lives as long as the workers.
- * Memory   Two rings of ring_bytes for each worker.
+ * Memory   Two rings of ring_bytes for each worker, input segments, and what conf.results holds.
  */
 #ifndef EX_POOL_H
 #define EX_POOL_H
@@ -28,6 +28,7 @@
 #include "ex_slice.h"
 #include "sl_alloc.h"
 #include "sl_log.h"
+#include "sl_shm_pool.h"
 #include "sl_status.h"
 #include "sl_time.h"
 
@@ -41,6 +42,7 @@ struct ex_pool_conf {
     unsigned starting_max; /* how many load at the same time */
     int64_t load_patience_ns;
     uint64_t segments_max_bytes; /* input segments of all jobs together */
+    struct sl_shm_pool *results; /* for large results; borrowed; NULL: they lie on the heap */
     enum sl_log_level log_level; /* what workers log */
 };
 

@@ -9,9 +9,10 @@
 #include "ex_process.h"
 #include "ex_record.h"
 #include "ex_segment.h"
+#include "sl_shm_peer.h"
 
-/* Input segments that are kept for the next job of the same worker and size: neither side has to map
- * them again. */
+/* Input segments that are kept for the next job of the same worker and nearly the same size: neither
+ * side has to map them again. What was not used for a while goes. */
 enum { EX_POOL_KEPT_MAX = 16, EX_POOL_KEPT_BYTES = 128 << 20 };
 
 enum ex_pool_state {
@@ -29,8 +30,8 @@ struct ex_pool_worker {
     uint32_t model;
     enum ex_pool_state state;
     struct ex_process process;
-    struct ex_channel channel; /* open from STARTING to gone */
-    struct ex_arrivals arrivals;
+    struct ex_channel channel;  /* open from STARTING to gone */
+    struct sl_shm_peer outputs; /* segments that it has shown */
     struct ex_output_log output;
     sl_mono_ns start_at;    /* IDLE: not before */
     sl_mono_ns give_up_at;  /* STARTING: it loads for too long */
@@ -56,9 +57,10 @@ struct ex_pool {
     int epoll;
     bool is_stopping;
     uint64_t segments_bytes;                   /* of all input segments, also kept ones */
-    struct ex_segment *kept[EX_POOL_KEPT_MAX]; /* oldest first; zeroed, known to a worker, unused */
+    struct ex_segment *kept[EX_POOL_KEPT_MAX]; /* oldest first; known to a worker, unused */
     size_t kept_count;
     uint64_t kept_bytes;
+    sl_mono_ns trim_at;             /* SL_MONO_NEVER: there is nothing that could go */
     size_t in[EX_POOL_STATE_COUNT]; /* how many workers are in each state; ex_pool_move */
     struct ex_pool_stats stats;
     struct ex_record_scratch *scratch;
@@ -93,6 +95,8 @@ struct ex_segment *ex_pool_segment_open(void *ctx, uint32_t slice, uint32_t mode
                                         uint8_t **out_map);
 /* Ends the kept segments of w (NULL: of all). */
 void ex_pool_drop_kept(struct ex_pool *p, const struct ex_pool_worker *w);
+/* Gives back memory that was not used since the last time. */
+void ex_pool_trim(struct ex_pool *p, sl_mono_ns now);
 void ex_pool_segment_close(void *ctx, struct ex_segment *segment);
 
 /* ---- ex_pool.c */

@@ -98,6 +98,7 @@ void ex_pool_start_worker(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_n
     w->life++;
     w->posted = w->done = 0;
     w->segment_count = w->next_segment = 0;
+    sl_shm_peer_init(&w->outputs, EX_SEGMENTS_MAX);
     w->is_ours = false;
     w->text[0] = '\0';
     w->give_up_at = sl_sat_add(now, p->conf.load_patience_ns);
@@ -159,7 +160,7 @@ static void on_last_words(struct ex_pool *p, struct ex_pool_worker *w, const cha
 static void on_segment(struct ex_pool *p, struct ex_pool_worker *w,
                        const struct ex_worker_message *m)
 {
-    if (ex_arrivals_add(&w->arrivals, m->segment, m->fd, m->bytes) != SL_OK)
+    if (sl_shm_peer_add(&w->outputs, m->segment, m->fd) != SL_OK)
         ex_pool_broke_protocol(p, w, "a segment is not one");
 }
 
@@ -179,6 +180,10 @@ static void on_message(struct ex_pool *p, struct ex_pool_worker *w,
         return;
     case EX_WORKER_SEGMENT:
         on_segment(p, w, m);
+        return;
+    case EX_WORKER_FORGET:
+        if (sl_shm_peer_forget(&w->outputs, m->segment) != SL_OK)
+            ex_pool_broke_protocol(p, w, "it takes a segment back too early");
         return;
     default:
         ex_pool_broke_protocol(p, w, "a message that workers do not send");
@@ -203,7 +208,7 @@ void ex_pool_on_control(struct ex_pool *p, struct ex_pool_worker *w)
 void ex_pool_close_worker(struct ex_pool_worker *w)
 {
     ex_channel_close(&w->channel);
-    ex_arrivals_clear(&w->arrivals);
+    sl_shm_peer_finish(&w->outputs);
     ex_process_close(&w->process);
 }
 

@@ -2,6 +2,13 @@
 #include <string.h>
 
 #include "ex_pool_int.h"
+#include "ex_result_blob.h"
+
+/* Results of so many bytes and more are copied once and leave by reference. */
+enum { RESULT_KEPT_MIN = 256 << 10 };
+
+/* Memory that nobody has used for one to two times this long goes back to the system. */
+static const int64_t idle_ns = 5 * SL_NS_PER_S;
 
 /* ---- posting */
 
@@ -152,6 +159,29 @@ void ex_pool_drop_kept(struct ex_pool *p, const struct ex_pool_worker *w)
     }
 }
 
+/* Those that lie unused since the last time. */
+static void drop_idle(struct ex_pool *p)
+{
+    for (size_t i = p->kept_count; i-- > 0;) {
+        if (p->kept[i]->is_idle)
+            end_segment(p, unkeep(p, i));
+        else
+            p->kept[i]->is_idle = true;
+    }
+}
+
+static struct ex_segment *make_segment(struct ex_pool *p, uint64_t bytes)
+{
+    if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
+        ex_pool_drop_kept(p, NULL);
+    if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
+        return NULL;
+    struct ex_segment *s = ex_segment_create(bytes);
+    if (s)
+        p->segments_bytes += s->bytes;
+    return s;
+}
+
 struct ex_segment *ex_pool_segment_open(void *ctx, uint32_t slice, uint32_t model, uint64_t bytes,
                                         uint8_t **out_map)
 {
@@ -159,24 +189,18 @@ struct ex_segment *ex_pool_segment_open(void *ctx, uint32_t slice, uint32_t mode
     const struct ex_pool_worker *w = ex_pool_find(p, slice, model);
     struct ex_segment *s = NULL;
     for (size_t i = p->kept_count; !s && i-- > 0;) {
-        if (p->kept[i]->bytes == bytes && is_known(p->kept[i], w))
+        if (ex_segment_suits(p->kept[i], bytes) && is_known(p->kept[i], w))
             s = unkeep(p, i);
     }
-    if (!s) {
-        if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
-            ex_pool_drop_kept(p, NULL);
-        if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
-            return NULL;
-        s = ex_segment_create(bytes);
-        if (!s)
-            return NULL;
-        p->segments_bytes += bytes;
-    }
+    if (!s)
+        s = make_segment(p, bytes);
+    if (!s)
+        return NULL;
+    ex_segment_prepare(s, bytes);
     *out_map = s->map;
     return s;
 }
 
-/* Zeroed before it can hold another visitor's bytes. */
 void ex_pool_segment_close(void *ctx, struct ex_segment *s)
 {
     struct ex_pool *p = ctx;
@@ -184,23 +208,43 @@ void ex_pool_segment_close(void *ctx, struct ex_segment *s)
         end_segment(p, s);
         return;
     }
-    memset(s->map, 0, (size_t)s->bytes);
+    s->is_idle = false;
     while (p->kept_count == EX_POOL_KEPT_MAX || p->kept_bytes > EX_POOL_KEPT_BYTES - s->bytes)
         end_segment(p, unkeep(p, 0));
     p->kept[p->kept_count++] = s;
     p->kept_bytes += s->bytes;
 }
 
+void ex_pool_trim(struct ex_pool *p, sl_mono_ns now)
+{
+    const bool has_memory =
+        p->kept_count > 0 || (p->conf.results && sl_shm_pool_bytes(p->conf.results) > 0);
+    if (now < p->trim_at && (p->trim_at != SL_MONO_NEVER || !has_memory))
+        return;
+    if (p->trim_at != SL_MONO_NEVER) {
+        sl_shm_pool_trim(p->conf.results, now);
+        drop_idle(p);
+    }
+    p->trim_at = has_memory ? sl_sat_add(now, idle_ns) : SL_MONO_NEVER;
+}
+
 /* ---- results */
 
-/* A segment is announced before the record that names it, perhaps a moment ago. */
-static sl_status take_segment(struct ex_pool *p, struct ex_pool_worker *w,
-                              const struct ex_record_tensor *t, struct ex_blob **out)
+/* Where an output lies in memory that its worker can still write. A segment is announced before the
+ * record that names it, perhaps a moment ago. */
+static sl_status find_output(struct ex_pool *p, struct ex_pool_worker *w, struct sl_span record,
+                             const struct ex_record_tensor *t, struct sl_span *out)
 {
-    sl_status st = ex_arrivals_take(&w->arrivals, t->segment, t->offset, t->bytes, out);
+    const struct sl_shm_ref ref = {
+        .number = t->segment, .offset_bytes = t->offset, .length_bytes = t->bytes};
+    if (t->segment == 0) {
+        *out = sl_span_of(record.data + t->offset, (size_t)t->bytes);
+        return SL_OK;
+    }
+    sl_status st = sl_shm_peer_get(&w->outputs, &ref, out);
     if (st == SL_ENOENT) {
         ex_pool_on_control(p, w);
-        st = ex_arrivals_take(&w->arrivals, t->segment, t->offset, t->bytes, out);
+        st = sl_shm_peer_get(&w->outputs, &ref, out);
     }
     return st;
 }
@@ -215,32 +259,58 @@ static sl_status read_output(struct ex_pool *p, struct ex_pool_worker *w, struct
     const struct ex_tensor_spec *about = &spec->outputs[t->index];
     *out = (struct ex_output){
         .name = about->name, .dtype = about->dtype, .dims = t->dims, .rank = t->rank};
-    if (t->segment != 0) {
-        const sl_status st = take_segment(p, w, t, &out->blob);
-        if (st != SL_OK)
-            return st;
-        out->bytes = out->blob->bytes;
-    } else {
-        out->bytes = sl_span_of(record.data + t->offset, (size_t)t->bytes);
-    }
-    if (!ex_tensor_check(about, t->dims, t->rank, t->bytes, err))
+    const sl_status st = find_output(p, w, record, t, &out->bytes);
+    if (st == SL_OK && !ex_tensor_check(about, t->dims, t->rank, t->bytes, err))
         err->reason = SL_REASON_MODEL_ERROR;
-    return SL_OK;
+    return st;
 }
 
 /* All outputs of a record. *err: the outputs are not what the model says they are. */
 static sl_status read_outputs(struct ex_pool *p, struct ex_pool_worker *w, struct sl_span record,
                               const struct ex_result *result, struct ex_output outputs[],
-                              size_t *out_count, struct sl_error *err)
+                              struct sl_error *err)
 {
-    *out_count = 0;
     for (size_t i = 0; i < result->output_count; i++) {
         const sl_status st = read_output(p, w, record, &result->outputs[i], &outputs[i], err);
         if (st != SL_OK)
             return st;
-        ++*out_count;
     }
     return SL_OK;
+}
+
+static uint64_t outputs_bytes(const struct ex_output outputs[], size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += outputs[i].bytes.len;
+    return sum;
+}
+
+/* Large outputs, one behind the other, into memory that the worker cannot reach; small ones are copied
+ * into a message soon. NULL: they are small, or *err says that there is no memory. */
+static struct ex_blob *keep_outputs(struct ex_pool *p, struct ex_output outputs[], size_t count,
+                                    struct sl_error *err)
+{
+    uint8_t *to;
+    const uint64_t bytes = outputs_bytes(outputs, count);
+    if (bytes < RESULT_KEPT_MIN || sl_error_is_set(err))
+        return NULL;
+    struct ex_blob *blob = ex_result_blob_create(p->conf.results, (size_t)bytes, &to);
+    if (!blob) {
+        sl_error_set(err, SL_REASON_NO_CAPACITY,
+                     "the node has no memory for a result of %llu bytes",
+                     (unsigned long long)bytes);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const size_t len = outputs[i].bytes.len;
+        if (len > 0)
+            memcpy(to, outputs[i].bytes.data, len);
+        outputs[i].bytes = sl_span_of(to, len);
+        outputs[i].blob = blob;
+        to += len;
+    }
+    return blob;
 }
 
 static void tell(struct ex_pool *p, struct ex_pool_worker *w, const struct ex_result *result,
@@ -264,17 +334,17 @@ static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w,
     struct ex_result result;
     struct ex_output outputs[EX_TENSORS_MAX];
     struct sl_error err = {.reason = SL_REASON_OK};
-    size_t count = 0;
     if (record->kind != EX_RECORD_RESULT ||
         ex_result_decode(record->bytes, p->scratch, &result) != SL_OK ||
         result.seq != w->done + 1 || result.seq > w->posted)
         return SL_EPROTO;
-    const sl_status st = read_outputs(p, w, record->bytes, &result, outputs, &count, &err);
-    if (st == SL_OK)
-        tell(p, w, &result, outputs, &err);
-    for (size_t i = 0; i < count; i++)
-        ex_blob_release(outputs[i].blob);
-    return st;
+    const sl_status st = read_outputs(p, w, record->bytes, &result, outputs, &err);
+    if (st != SL_OK)
+        return st;
+    struct ex_blob *blob = keep_outputs(p, outputs, result.output_count, &err);
+    tell(p, w, &result, outputs, &err);
+    ex_blob_release(blob);
+    return SL_OK;
 }
 
 void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w)

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ex_memfd.h"
 #include "ex_model_file.h"
 #include "ex_worker_options.h"
 #include "ex_worker_process.h"
@@ -13,6 +12,7 @@
 #include "ex_worker_serve.h"
 #include "sl_alloc.h"
 #include "sl_log.h"
+#include "sl_memfd.h"
 
 /* Tells the supervisor why this ends, and the log. */
 static int end_with(enum ex_worker_kind kind, const char *text)
@@ -31,7 +31,7 @@ static sl_status map_ring(int fd, bool writable, void **out_map, size_t *out_byt
     if (fstat(fd, &st) != 0 || st.st_size <= 0)
         return SL_EPROTO;
     *out_bytes = (size_t)st.st_size;
-    const sl_status s = ex_memfd_map(fd, *out_bytes, writable, out_map);
+    const sl_status s = sl_memfd_map(fd, *out_bytes, writable, out_map);
     close(fd);
     return s;
 }
@@ -70,7 +70,8 @@ static int serve(struct ex_worker *w)
     const bool ok = ex_worker_serve(w, &err);
     w->engine->detach(w->model);
     w->engine->unload(w->model);
-    ex_worker_segments_finish(&w->segments);
+    ex_worker_sink_finish(&w->sink);
+    sl_shm_peer_finish(&w->segments);
     return ok ? EX_WORKER_EXIT_OK : end_with(EX_WORKER_FATAL, err.text);
 }
 
@@ -79,7 +80,7 @@ static int run(struct ex_worker *w, const struct ex_worker_options *o)
     struct sl_error err;
     if (!start_model(w, &o->slice, &err))
         return end_with(EX_WORKER_FAILED, err.text);
-    ex_worker_segments_init(&w->segments);
+    sl_shm_peer_init(&w->segments, EX_SEGMENTS_MAX);
     ex_worker_sink_init(&w->sink, &w->ring, EX_WORKER_FD_CONTROL, w->spec->output_count,
                         o->slice.memory_bytes);
     return serve(w);

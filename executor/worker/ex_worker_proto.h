@@ -35,10 +35,10 @@
  *   down  made by the supervisor, sealed SHRINK|GROW|SEAL and WRITE (or FUTURE_WRITE after it
  *         mapped it), passed read-only. Known to the worker until FORGET, so it may carry several
  *         jobs; at most EX_SEGMENTS_MAX at once. Numbers from 1, not reused.
- *   up    made by the worker, one per output, numbers from 1, not reused; unmapped and sealed
- *         WRITE|SHRINK|GROW|SEAL before it is passed, thus immutable. The supervisor checks seals
- *         and size (ex_memfd_check) before it maps one, and owns it. At most EX_SEGMENTS_MAX of
- *         them belong to records that are not consumed yet.
+ *   up    made by the worker, sealed SHRINK|GROW, numbers from 1, not reused. Known to the
+ *         supervisor until FORGET, at most EX_SEGMENTS_MAX at once. It checks seals and size
+ *         (sl_shm_peer_add), maps it read-only, and copies an output out of it before it releases
+ *         the record that names it; from then on the worker may use the segment again.
  *
  * Control messages are one packet each: a head of 24 bytes, then text; little-endian:
  *
@@ -53,7 +53,7 @@
  *   FAILED   2  up    the model cannot be loaded; text says why; the worker exits with 1
  *   FATAL    3  up    the worker cannot go on; text says why; it exits with 2
  *   SEGMENT  4  both  segment, bytes, and its descriptor by SCM_RIGHTS
- *   FORGET   5  down  segment: unmap it; sent when no job names it any more
+ *   FORGET   5  both  segment: unmap it; sent when no job, or result, names it any more
  *   STOP     6  down  exit after the running job
  *
  * The worker reads control messages when it sleeps, and when a record names a segment that it does

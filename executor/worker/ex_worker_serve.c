@@ -10,6 +10,8 @@
 #include "sl_clock.h"
 #include "sl_log.h"
 
+enum { IDLE_MS = 5000 };
+
 /* Why the loop goes on or ends. */
 enum turn { GO_ON, END, BROKEN };
 
@@ -29,10 +31,10 @@ static enum turn take_message(struct ex_worker *w, const struct ex_worker_messag
     case EX_WORKER_STOP:
         return END;
     case EX_WORKER_FORGET:
-        ex_worker_segments_forget(&w->segments, m->segment);
-        return GO_ON;
+        s = sl_shm_peer_forget(&w->segments, m->segment);
+        return s == SL_OK ? GO_ON : broken(err, "cannot forget a segment", s);
     case EX_WORKER_SEGMENT:
-        s = ex_worker_segments_add(&w->segments, m->segment, m->fd, m->bytes);
+        s = sl_shm_peer_add(&w->segments, m->segment, m->fd);
         return s == SL_OK ? GO_ON : broken(err, "cannot use a segment of the supervisor", s);
     default:
         return broken(err, "a message that is not for workers", SL_EPROTO);
@@ -59,18 +61,26 @@ static enum turn read_control(struct ex_worker *w, struct sl_error *err)
 
 /* ---- waiting */
 
+/* After so long without anything to do, kept memory goes back to the system. */
+static int patience_ms(const struct ex_worker *w)
+{
+    return ex_worker_outputs_is_empty(&w->sink.segments) ? -1 : IDLE_MS;
+}
+
 static enum turn wait_for(struct ex_worker *w, unsigned wake_on, struct sl_error *err)
 {
     struct pollfd fds[2] = {{.fd = EX_WORKER_FD_DOWN_BELL, .events = POLLIN},
                             {.fd = EX_WORKER_FD_CONTROL, .events = POLLIN}};
     if (!ex_ring_sleep(&w->ring, wake_on))
         return GO_ON;
-    const int n = poll(fds, 2, -1);
+    const int n = poll(fds, 2, patience_ms(w));
     if (n > 0 && fds[0].revents != 0)
         ex_worker_clear_bell(EX_WORKER_FD_DOWN_BELL);
     ex_ring_wake(&w->ring);
     if (n < 0 && errno != EINTR)
         return broken(err, "cannot wait", SL_EIO);
+    if (n == 0)
+        (void)ex_worker_outputs_trim(&w->sink.segments);
     return n > 0 && fds[1].revents != 0 ? read_control(w, err) : GO_ON;
 }
 
@@ -107,12 +117,14 @@ static enum turn find_bytes(struct ex_worker *w, struct sl_span record,
         *out = sl_span_of(record.data + t->offset, (size_t)t->bytes);
         return GO_ON;
     }
-    sl_status s = ex_worker_segments_get(&w->segments, t->segment, t->offset, t->bytes, out);
+    const struct sl_shm_ref ref = {
+        .number = t->segment, .offset_bytes = t->offset, .length_bytes = t->bytes};
+    sl_status s = sl_shm_peer_get(&w->segments, &ref, out);
     if (s == SL_ENOENT) {
         const enum turn turn = read_control(w, err);
         if (turn != GO_ON)
             return turn;
-        s = ex_worker_segments_get(&w->segments, t->segment, t->offset, t->bytes, out);
+        s = sl_shm_peer_get(&w->segments, &ref, out);
     }
     return s == SL_OK ? GO_ON : broken(err, "a job names a segment that is not there", s);
 }

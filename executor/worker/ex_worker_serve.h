@@ -12,15 +12,15 @@
 #include "ex_model.h"
 #include "ex_record.h"
 #include "ex_ring.h"
-#include "ex_worker_segments.h"
 #include "ex_worker_sink.h"
+#include "sl_shm_peer.h"
 
 struct ex_worker {
     const struct ex_engine *engine;
     const struct ex_model_spec *spec;
     void *model;
-    struct ex_ring ring; /* out: up; in: down */
-    struct ex_worker_segments segments;
+    struct ex_ring ring;         /* out: up; in: down */
+    struct sl_shm_peer segments; /* inputs that the supervisor has shown */
     struct ex_worker_sink sink;
     uint64_t last_seq;
     struct ex_record_scratch scratch;

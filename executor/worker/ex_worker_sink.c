@@ -1,12 +1,8 @@
-/* ex_worker_sink.c - an engine's outputs into the up ring or into sealed segments. */
+/* ex_worker_sink.c - an engine's outputs into the up ring or into segments. */
 #include "ex_worker_sink.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "ex_memfd.h"
-#include "ex_worker_proto.h"
 #include "sl_base.h"
 
 /* What a run may write into segments on a slice without a limit of its own. */
@@ -19,15 +15,12 @@ static _Alignas(EX_RECORD_ALIGN) uint8_t nothing[EX_RECORD_ALIGN];
 
 static void *take_segment(struct ex_worker_sink *s, size_t i, uint64_t bytes)
 {
-    void *map;
     if (bytes > s->output_max_bytes - s->segments_bytes)
         return NULL;
-    if (ex_memfd_create("sluice-output", bytes, &s->segments[i].fd, &map) != SL_OK)
-        return NULL;
-    s->segments[i].map = map;
-    s->segments_bytes += bytes;
-    s->outputs[i].segment = ++s->last_segment;
-    return map;
+    void *memory = ex_worker_outputs_take(&s->segments, bytes, &s->outputs[i].segment);
+    if (memory != NULL)
+        s->segments_bytes += bytes;
+    return memory;
 }
 
 static void *take(struct ex_sink *base, size_t index, enum sl_dtype dtype, const int64_t *dims,
@@ -41,7 +34,6 @@ static void *take(struct ex_sink *base, size_t index, enum sl_dtype dtype, const
         return NULL;
     if (rank > 0)
         memcpy(s->dims[i], dims, rank * sizeof(dims[0]));
-    s->segments[i].map = NULL;
     s->outputs[i] = (struct ex_record_tensor){
         .bytes = bytes, .index = (uint16_t)index, .rank = (uint16_t)rank, .dims = s->dims[i]};
     if (ex_record_place(&s->outputs[i], &s->end, ex_ring_record_max(s->ring)) != SL_OK)
@@ -72,27 +64,20 @@ void ex_worker_sink_init(struct ex_worker_sink *s, struct ex_ring *ring, int con
     memset(s, 0, sizeof(*s));
     s->base.take = take;
     s->ring = ring;
-    s->control = control;
+    ex_worker_outputs_init(&s->segments, ring, control);
     s->head_max_bytes = head_max(output_count);
     s->output_count = output_count;
     s->output_max_bytes = memory_bytes == 0 ? UNLIMITED_OUTPUT_BYTES : memory_bytes;
 }
 
-/* The supervisor keeps at most EX_SEGMENTS_MAX for results that it has not taken: is there room for
- * one more result's? Errors: SL_EAGAIN (when all are taken), SL_EPROTO. */
-static sl_status check_segments(struct ex_worker_sink *s)
+void ex_worker_sink_finish(struct ex_worker_sink *s)
 {
-    if (s->passed_count + s->output_count <= EX_SEGMENTS_MAX)
-        return SL_OK;
-    const sl_status status = ex_ring_drained(s->ring);
-    if (status == SL_OK)
-        s->passed_count = 0;
-    return status;
+    ex_worker_outputs_finish(&s->segments);
 }
 
 sl_status ex_worker_sink_open(struct ex_worker_sink *s)
 {
-    const sl_status status = check_segments(s);
+    const sl_status status = ex_worker_outputs_check(&s->segments, s->output_count);
     if (status != SL_OK)
         return status;
     s->count = 0;
@@ -103,36 +88,8 @@ sl_status ex_worker_sink_open(struct ex_worker_sink *s)
 
 static void drop_outputs(struct ex_worker_sink *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->segments[i].map == NULL)
-            continue;
-        munmap(s->segments[i].map, (size_t)s->outputs[i].bytes);
-        close(s->segments[i].fd);
-    }
+    ex_worker_outputs_drop(&s->segments);
     s->count = 0;
-}
-
-/* Makes a segment immutable and gives it to the supervisor. */
-static sl_status pass_segment(struct ex_worker_sink *s, size_t i)
-{
-    const int fd = s->segments[i].fd;
-    sl_status status = ex_memfd_freeze(fd, s->segments[i].map, s->outputs[i].bytes);
-    s->segments[i].map = NULL;
-    s->passed_count++;
-    if (status == SL_OK)
-        status = ex_worker_send_segment(s->control, s->outputs[i].segment, fd, s->outputs[i].bytes);
-    close(fd);
-    return status;
-}
-
-static sl_status pass_segments(struct ex_worker_sink *s)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        const sl_status status = s->segments[i].map == NULL ? SL_OK : pass_segment(s, i);
-        if (status != SL_OK)
-            return status;
-    }
-    return SL_OK;
 }
 
 sl_status ex_worker_sink_send(struct ex_worker_sink *s, uint64_t seq, uint64_t run_us,
@@ -141,7 +98,6 @@ sl_status ex_worker_sink_send(struct ex_worker_sink *s, uint64_t seq, uint64_t r
     const bool is_ok = outcome->reason == SL_REASON_OK;
     if (!is_ok)
         drop_outputs(s);
-    sl_status status = pass_segments(s);
     const struct ex_result result = {
         .seq = seq,
         .run_us = run_us,
@@ -150,14 +106,14 @@ sl_status ex_worker_sink_send(struct ex_worker_sink *s, uint64_t seq, uint64_t r
         .outputs = s->outputs,
         .output_count = s->count,
     };
-    if (status == SL_OK)
-        status = ex_result_encode(&result, s->record);
+    const sl_status status = ex_result_encode(&result, s->record);
     if (status != SL_OK) {
         drop_outputs(s);
         return status;
     }
     const size_t bytes = is_ok ? (size_t)s->end : ex_result_head_bytes(&result);
     ex_ring_commit(s->ring, bytes, EX_RECORD_RESULT);
+    ex_worker_outputs_send(&s->segments);
     s->count = 0;
     return SL_OK;
 }

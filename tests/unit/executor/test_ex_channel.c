@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "ex_channel.h"
-#include "ex_memfd.h"
 #include "sl_base.h"
+#include "sl_memfd.h"
 #include "sl_test.h"
 
 static int a; /* two ends of a control socket */
@@ -65,7 +65,7 @@ static void a_segment_brings_its_descriptor(void **state SL_UNUSED)
     struct ex_worker_message m;
     int fd;
     void *map;
-    assert_ok(ex_memfd_create("x", 4096, &fd, &map));
+    assert_ok(sl_memfd_create("x", 4096, &fd, &map));
     memcpy(map, "seen", 4);
     assert_ok(ex_worker_send_segment(a, 3, fd, 4096));
     close(fd);
@@ -76,7 +76,7 @@ static void a_segment_brings_its_descriptor(void **state SL_UNUSED)
     assert_true(m.fd >= 0);
     assert_true(fcntl(m.fd, F_GETFD) & FD_CLOEXEC);
     munmap(map, 4096);
-    assert_ok(ex_memfd_map(m.fd, 4096, false, &map));
+    assert_ok(sl_memfd_map(m.fd, 4096, false, &map));
     assert_memory_equal(map, "seen", 4);
     munmap(map, 4096);
     close(m.fd);
@@ -166,62 +166,6 @@ static void what_is_no_message_is_refused(void **state SL_UNUSED)
     refuse(&(struct raw){.kind = EX_WORKER_STOP}, 24, 1);
     refuse(&(struct raw){.kind = EX_WORKER_SEGMENT, .segment = 1}, 24, 2);
     refuse(&(struct raw){.kind = EX_WORKER_SEGMENT, .segment = 1}, 24, 3);
-}
-
-/* ---- memfds */
-
-static void frozen_memory_cannot_change(void **state SL_UNUSED)
-{
-    int fd;
-    void *map;
-    assert_status(ex_memfd_create("x", 0, &fd, &map), SL_EINVAL);
-    assert_ok(ex_memfd_create("x", 5000, &fd, &map));
-    assert_ok(ex_memfd_check(fd, 5000, false));
-    assert_status(ex_memfd_check(fd, 5000, true), SL_EPROTO);
-    assert_status(ex_memfd_check(fd, 5001, false), SL_EPROTO);
-    assert_int_equal(ftruncate(fd, 4000), -1);
-    assert_int_equal(ftruncate(fd, 6000), -1);
-    assert_ok(ex_memfd_freeze(fd, map, 5000));
-    assert_ok(ex_memfd_check(fd, 5000, true));
-    assert_int_equal(pwrite(fd, "x", 1, 0), -1);
-    assert_status(ex_memfd_map(fd, 5000, true, &map), SL_ENOMEM);
-    assert_ok(ex_memfd_map(fd, 5000, false, &map));
-    munmap(map, 5000);
-    close(fd);
-}
-
-static void guarded_memory_is_written_by_its_maker_alone(void **state SL_UNUSED)
-{
-    int fd;
-    int read_only;
-    void *map;
-    void *other;
-    assert_ok(ex_memfd_create("x", 4096, &fd, &map));
-    assert_ok(ex_memfd_guard(fd));
-    ((char *)map)[0] = 'x';
-    assert_status(ex_memfd_map(fd, 4096, true, &other), SL_ENOMEM);
-    assert_ok(ex_memfd_reopen_read_only(fd, &read_only));
-    assert_ok(ex_memfd_map(read_only, 4096, false, &other));
-    ((char *)map)[0] = 'y';
-    assert_int_equal(((const char *)other)[0], 'y');
-    assert_int_equal(mprotect(other, 4096, PROT_READ | PROT_WRITE), -1);
-    munmap(other, 4096);
-    munmap(map, 4096);
-    close(read_only);
-    close(fd);
-}
-
-static void what_is_no_memfd_is_refused(void **state SL_UNUSED)
-{
-    int pipe_fds[2];
-    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
-    assert_status(ex_memfd_check(null, 0, false), SL_EPROTO);
-    assert_status(ex_memfd_check(pipe_fds[0], 0, false), SL_EPROTO);
-    assert_status(ex_memfd_check(-1, 0, false), SL_EPROTO);
-    close(null);
-    close(pipe_fds[0]);
-    close(pipe_fds[1]);
 }
 
 /* ---- channels */
@@ -340,9 +284,6 @@ int main(void)
         TEST(the_end_of_the_peer_is_seen),
         TEST(a_full_socket_says_not_now),
         TEST(what_is_no_message_is_refused),
-        cmocka_unit_test(frozen_memory_cannot_change),
-        cmocka_unit_test(guarded_memory_is_written_by_its_maker_alone),
-        cmocka_unit_test(what_is_no_memfd_is_refused),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(nothing_is_left_after_close),
         cmocka_unit_test(a_channel_that_cannot_be_opened_leaves_nothing),

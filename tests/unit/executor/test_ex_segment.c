@@ -1,28 +1,12 @@
-/* test_ex_segment.c - memory that processes share: inputs that only we can write, outputs that nobody
- * can write any more before we look at them. */
+/* test_ex_segment.c - inputs in memory that only we can write, for one job after the other. */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ex_memfd.h"
 #include "ex_segment.h"
 #include "sl_test.h"
 
 enum { BYTES = 8192 };
-
-static int output_of(uint8_t fill, bool is_frozen)
-{
-    int fd;
-    void *map;
-    assert_ok(ex_memfd_create("test", BYTES, &fd, &map));
-    memset(map, fill, BYTES);
-    if (is_frozen)
-        assert_ok(ex_memfd_freeze(fd, map, BYTES));
-    else
-        munmap(map, BYTES);
-    return fd;
-}
 
 static void test_an_input_is_read_only_for_others(void **state)
 {
@@ -44,63 +28,36 @@ static void test_an_input_is_read_only_for_others(void **state)
     ex_segment_destroy(s);
 }
 
-static void test_an_output_becomes_a_blob(void **state)
+static void test_the_next_job_finds_zeroes_behind_its_bytes(void **state)
 {
-    static struct ex_arrivals a;
-    struct ex_blob *blob;
+    struct ex_segment *s = ex_segment_create(BYTES);
     (void)state;
-    assert_ok(ex_arrivals_add(&a, 5, output_of(9, true), BYTES));
-    assert_status(ex_arrivals_take(&a, 4, 0, 1, &blob), SL_ENOENT);
-    assert_status(ex_arrivals_take(&a, 0, 0, 1, &blob), SL_ENOENT);
-    assert_status(ex_arrivals_take(&a, 5, 0, BYTES + 1, &blob), SL_EPROTO);
-    assert_status(ex_arrivals_take(&a, 5, UINT64_MAX, 2, &blob), SL_EPROTO);
-    assert_ok(ex_arrivals_take(&a, 5, 64, BYTES - 64, &blob));
-    assert_int_equal(blob->bytes.len, BYTES - 64);
-    assert_int_equal(blob->bytes.data[BYTES - 65], 9);
-    assert_status(ex_arrivals_take(&a, 5, 0, 1, &blob), SL_ENOENT);
-    ex_blob_hold(blob);
-    ex_blob_release(blob);
-    assert_int_equal(blob->bytes.data[0], 9);
-    ex_blob_release(blob);
-    ex_blob_release(NULL);
+    ex_segment_prepare(s, BYTES);
+    memset(s->map, 7, BYTES);
+    ex_segment_prepare(s, 100);
+    const uint8_t *bytes = s->map;
+    assert_int_equal(bytes[99], 7);
+    for (size_t i = 100; i < s->bytes; i++)
+        assert_int_equal(bytes[i], 0);
+    ex_segment_destroy(s);
 }
 
-static void test_what_can_still_change_is_refused(void **state)
+static void test_a_segment_suits_what_fills_half_of_it(void **state)
 {
-    static struct ex_arrivals a;
+    struct ex_segment *s = ex_segment_create((1 << 20) - 5);
     (void)state;
-    assert_status(ex_arrivals_add(&a, 1, output_of(1, false), BYTES), SL_EPROTO);
-    assert_status(ex_arrivals_add(&a, 1, open("/dev/zero", O_RDONLY), BYTES), SL_EPROTO);
-    assert_status(ex_arrivals_add(&a, 1, output_of(1, true), BYTES + 4096), SL_EPROTO);
-    assert_status(ex_arrivals_add(&a, 0, output_of(1, true), BYTES), SL_EPROTO);
-    assert_status(ex_arrivals_add(&a, 1, output_of(1, true), 0), SL_EPROTO);
-    assert_ok(ex_arrivals_add(&a, 1, output_of(1, true), BYTES));
-    assert_status(ex_arrivals_add(&a, 1, output_of(1, true), BYTES), SL_EPROTO);
-    ex_arrivals_clear(&a);
-}
-
-static void test_arrivals_have_an_end_and_leak_nothing(void **state)
-{
-    static struct ex_arrivals a;
-    const int before = dup(0);
-    (void)state;
-    close(before);
-    for (uint32_t i = 1; i <= EX_SEGMENTS_MAX; i++)
-        assert_ok(ex_arrivals_add(&a, i, output_of(1, true), BYTES));
-    assert_status(ex_arrivals_add(&a, 999, output_of(1, true), BYTES), SL_EFULL);
-    ex_arrivals_clear(&a);
-    const int after = dup(0);
-    close(after);
-    assert_int_equal(before, after);
+    assert_int_equal(s->bytes, 1 << 20);
+    assert_true(ex_segment_suits(s, 1 << 20) && ex_segment_suits(s, 1 << 19));
+    assert_false(ex_segment_suits(s, (1 << 20) + 1) || ex_segment_suits(s, (1 << 19) - 1));
+    ex_segment_destroy(s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_input_is_read_only_for_others),
-        cmocka_unit_test(test_an_output_becomes_a_blob),
-        cmocka_unit_test(test_what_can_still_change_is_refused),
-        cmocka_unit_test(test_arrivals_have_an_end_and_leak_nothing),
+        cmocka_unit_test(test_the_next_job_finds_zeroes_behind_its_bytes),
+        cmocka_unit_test(test_a_segment_suits_what_fills_half_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* ex_memfd.c - sealed memfds: made, frozen, checked, mapped. */
-#include "ex_memfd.h"
+/* sl_memfd.c - sealed memfds: made, frozen, checked, mapped. */
+#include "sl_memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,21 +33,32 @@ static sl_status map(int fd, uint64_t bytes, int protection, int flags, void **o
     return SL_OK;
 }
 
-sl_status ex_memfd_create(const char *label, uint64_t bytes, int *out_fd, void **out_map)
+static sl_status create(const char *label, uint64_t bytes, int map_flags, int *out_fd,
+                        void **out_map)
 {
     if (bytes == 0)
         return SL_EINVAL;
     const int fd = make(label, bytes);
     if (fd < 0)
         return SL_ENOMEM;
-    /* Pages in one go are much cheaper than a fault for each. */
-    const sl_status s = map(fd, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, out_map);
+    const sl_status s = map(fd, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | map_flags, out_map);
     if (s != SL_OK) {
         close(fd);
         return s;
     }
     *out_fd = fd;
     return SL_OK;
+}
+
+sl_status sl_memfd_create(const char *label, uint64_t bytes, int *out_fd, void **out_map)
+{
+    /* Pages in one go are much cheaper than a fault for each. */
+    return create(label, bytes, MAP_POPULATE, out_fd, out_map);
+}
+
+sl_status sl_memfd_create_lazy(const char *label, uint64_t bytes, int *out_fd, void **out_map)
+{
+    return create(label, bytes, 0, out_fd, out_map);
 }
 
 /* The kernel refuses with EBUSY while it holds a page for a moment itself, say to move it. */
@@ -64,18 +75,18 @@ static bool seal_writes(int fd)
     return false;
 }
 
-sl_status ex_memfd_freeze(int fd, void *map_start, uint64_t bytes)
+sl_status sl_memfd_freeze(int fd, void *map_start, uint64_t bytes)
 {
     munmap(map_start, (size_t)bytes);
     return seal_writes(fd) ? SL_OK : SL_ENOMEM;
 }
 
-sl_status ex_memfd_guard(int fd)
+sl_status sl_memfd_guard(int fd)
 {
     return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0 ? SL_OK : SL_ENOMEM;
 }
 
-sl_status ex_memfd_reopen_read_only(int fd, int *out_fd)
+sl_status sl_memfd_reopen_read_only(int fd, int *out_fd)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -83,7 +94,7 @@ sl_status ex_memfd_reopen_read_only(int fd, int *out_fd)
     return *out_fd >= 0 ? SL_OK : SL_ENOMEM;
 }
 
-sl_status ex_memfd_check(int fd, uint64_t bytes, bool immutable)
+sl_status sl_memfd_check(int fd, uint64_t bytes, bool immutable)
 {
     struct stat st;
     const int wanted = SIZE_SEALS | (immutable ? F_SEAL_WRITE : 0);
@@ -95,7 +106,7 @@ sl_status ex_memfd_check(int fd, uint64_t bytes, bool immutable)
     return SL_OK;
 }
 
-sl_status ex_memfd_map(int fd, uint64_t bytes, bool writable, void **out_map)
+sl_status sl_memfd_map(int fd, uint64_t bytes, bool writable, void **out_map)
 {
     if (bytes == 0)
         return SL_EINVAL;
