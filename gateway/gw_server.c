@@ -73,7 +73,7 @@ static void begin_drain(struct gw_server *s)
 static void begin_stop(struct gw_server *s)
 {
     s->phase = STOPPING;
-    gw_flow_drain(s->flow);
+    gw_flow_refuse(s->flow);
     gw_flow_end_all(s->flow, s->now);
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++) {
@@ -336,6 +336,7 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
                   .feed_ahead_max = (uint32_t)conf->link.feed_ahead_calls},
         .seed = random_seed(),
         .started_at = sl_clock_mono(s->clock),
+        .models_wait_ns = conf->link.lost_after_ns, /* who lives has announced itself by then */
     };
     struct gw_ports ports = {.net = {.ctx = s, .post = post, .connections = connections},
                              .link = gw_link_port(s->link),

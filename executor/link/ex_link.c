@@ -61,6 +61,9 @@ struct ex_link {
     sl_mono_ns opened_at;
     sl_mono_ns wake_at; /* DOWN: try again; GREETING: no answer; UP: next heartbeat */
     sl_mono_ns heard_at;
+    bool batch_is_news;  /* it has what the gateway should not miss */
+    sl_mono_ns news_at;  /* when such a batch was last sent */
+    sl_mono_ns flush_at; /* the last one */
     struct ex_welcome welcome;
     uint64_t heartbeat_count;
     struct ex_bulk_out out;
@@ -111,16 +114,24 @@ static void close_session(struct ex_link *l, int linger_ms)
     ex_bulk_early_clear(&l->early);
     sl_buf_clear(&l->batch);
     ex_starts_init(&l->starts);
+    l->batch_is_news = false;
+    l->news_at = 0;
     l->taken_bytes = l->told_bytes = 0;
     l->heartbeat_count = 0;
     l->broken = NULL;
+}
+
+/* What was sent longer ago has left, or nobody takes it. */
+static bool has_fresh_news(const struct ex_link *l, int linger_ms)
+{
+    return l->state == UP && l->news_at > 0 && l->flush_at - l->news_at < linger_ms * SL_NS_PER_MS;
 }
 
 void ex_link_destroy(struct ex_link *l, int linger_ms)
 {
     if (!l)
         return;
-    close_session(l, l->state == UP ? linger_ms : 0);
+    close_session(l, has_fresh_news(l, linger_ms) ? linger_ms : 0);
     if (l->context)
         zmq_ctx_term(l->context);
     if (l->epoll >= 0)
@@ -179,7 +190,10 @@ static void give_up_if(struct ex_link *l, sl_status put)
 
 static bool may_report(struct ex_link *l)
 {
-    return l->state == UP && open_batch(l);
+    if (l->state != UP || !open_batch(l))
+        return false;
+    l->batch_is_news = true;
+    return true;
 }
 
 static void put_started(struct ex_link *l, uint64_t lease)
@@ -687,11 +701,15 @@ static void read_events(struct ex_link *l)
 
 bool ex_link_flush(struct ex_link *l, sl_mono_ns now)
 {
+    l->flush_at = now;
     if (l->state == UP) {
         if (now >= l->wake_at)
             put_heartbeat(l, now);
         put_taken(l);
         put_starts(l, now);
+        if (l->batch_is_news)
+            l->news_at = now;
+        l->batch_is_news = false;
         send_batch(l);
         send_bulk(l);
     }

@@ -24,6 +24,14 @@ static bool set_options(void *socket, const char *routing_id, int64_t message_ma
            set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
 }
 
+static bool is_readable(void *socket)
+{
+    int events = 0;
+    size_t bytes = sizeof(events);
+    return socket && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) == 0 &&
+           (events & ZMQ_POLLIN) != 0;
+}
+
 static void *open_monitor(void *context, void *socket)
 {
     static atomic_uint number;
@@ -33,7 +41,8 @@ static void *open_monitor(void *context, void *socket)
     if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_DISCONNECTED) != 0)
         return NULL;
     void *monitor = zmq_socket(context, ZMQ_PAIR);
-    if (monitor && zmq_connect(monitor, endpoint) == 0)
+    /* Only a reader that has found nothing once is woken for what comes. */
+    if (monitor && zmq_connect(monitor, endpoint) == 0 && !is_readable(monitor))
         return monitor;
     if (monitor)
         zmq_close(monitor);
@@ -88,14 +97,6 @@ void ex_link_socket_close(struct ex_link_socket *s, int linger_ms)
         zmq_close(s->monitor);
     }
     *s = (struct ex_link_socket){.fd = -1, .monitor_fd = -1};
-}
-
-static bool is_readable(void *socket)
-{
-    int events = 0;
-    size_t bytes = sizeof(events);
-    return socket && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) == 0 &&
-           (events & ZMQ_POLLIN) != 0;
 }
 
 bool ex_link_socket_is_readable(const struct ex_link_socket *s)

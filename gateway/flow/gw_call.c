@@ -24,7 +24,8 @@ static void move(struct gw_flow *f, struct gw_call *c, enum gw_call_state to)
 static bool arm(struct gw_flow *f, struct gw_call *c)
 {
     sl_mono_ns at = c->exchange->req.deadline_at;
-    bool waits = c->waits_for_room || c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED;
+    bool waits = c->waits_for_room || c->waits_for_model || c->state == GW_CALL_QUEUED ||
+                 c->state == GW_CALL_DISPATCHED;
     if (waits && c->wait_until < at)
         at = c->wait_until;
     return gw_timers_set(&f->timers, &c->timer, at) == SL_OK;
@@ -38,6 +39,14 @@ static void stop_waiting_for_room(struct gw_flow *f, struct gw_call *c)
         return;
     c->waits_for_room = false;
     DL_DELETE2(f->room_waiting, c, room_prev, room_next);
+}
+
+static void stop_waiting_for_model(struct gw_flow *f, struct gw_call *c)
+{
+    if (!c->waits_for_model)
+        return;
+    c->waits_for_model = false;
+    DL_DELETE2(f->model_waiting, c, room_prev, room_next);
 }
 
 static void free_body(struct gw_flow *f, struct gw_call *c)
@@ -96,6 +105,7 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     gw_timers_clear(&f->timers, &c->timer);
     gw_queue_remove(&f->queue, &c->queue_item);
     stop_waiting_for_room(f, c);
+    stop_waiting_for_model(f, c);
     recall(f, c);
     free_body(f, c);
     if (c->model != NULL)
@@ -203,7 +213,7 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
 static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     bool is_named = take_call_id(f, c, err); /* first: every refusal tells it */
-    if (is_named && f->is_draining) {
+    if (is_named && f->refuses_new) {
         sl_error_set(err, SL_REASON_DRAINING, "the gateway is stopping and takes no new calls");
         return false;
     }
@@ -273,15 +283,25 @@ static bool find_model(struct gw_flow *f, struct gw_call *c, const uint8_t *mess
     return true;
 }
 
+/* A gateway that was started again does not know models before their executors have found it: not yet is
+ * not never. */
+static bool may_still_come(struct gw_flow *f, const struct gw_call *c, const uint8_t *message,
+                           sl_mono_ns now)
+{
+    return now < sl_sat_add(f->conf.started_at, f->conf.models_wait_ns) &&
+           gw_fleet_find(f->fleet, gw_range_span(message, c->peek.model_name)) == NULL;
+}
+
 /* What the first window shows of a large message: a request that cannot be served is refused before
  * its tensors are received. Inputs come before their bytes, so the model's name has been seen with
  * them. */
-static bool fits_so_far(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+static bool fits_so_far(struct gw_flow *f, struct gw_call *c, sl_mono_ns now, struct sl_error *err)
 {
     struct sl_span head = c->exchange->head;
     if (!gw_peek_feed(&c->peek, head.data, head.len, (size_t)c->exchange->message_bytes, err))
         return false;
-    if (c->peek.model_name.length == 0 || c->peek.input_count == 0)
+    if (c->peek.model_name.length == 0 || c->peek.input_count == 0 ||
+        may_still_come(f, c, head.data, now))
         return true;
     return find_model(f, c, head.data, err) &&
            gw_plan_check_inputs(&c->peek, head.data, &c->model->spec, err);
@@ -302,7 +322,7 @@ void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     struct sl_error err;
     if (c->state != GW_CALL_RECEIVING)
         return;
-    if (!fits_so_far(f, c, &err)) {
+    if (!fits_so_far(f, c, now, &err)) {
         gw_call_fail(f, c, &err);
         return;
     }
@@ -352,11 +372,15 @@ static bool convert(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
     return gw_plan_convert(&c->plan, c->message->data, c->converted->data, err);
 }
 
+static bool peek_all(struct gw_call *c, struct sl_error *err)
+{
+    return gw_peek_feed(&c->peek, c->message->data, c->message->len, c->message->len, err);
+}
+
 static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     const uint8_t *message = c->message->data;
-    size_t len = c->message->len;
-    return gw_peek_feed(&c->peek, message, len, len, err) && find_model(f, c, message, err) &&
+    return find_model(f, c, message, err) &&
            gw_asks_from_params(&c->asks, &c->peek, message, &f->conf.asks, err) &&
            gw_asks_limit_us(&c->asks, &c->model->spec, &f->conf.asks, &c->limit_us, err) &&
            gw_plan_make(&c->plan, &c->peek, message, &c->model->spec, f->conf.max_message_bytes,
@@ -383,6 +407,37 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
 }
 
+static void wait_for_model(struct gw_flow *f, struct gw_call *c)
+{
+    c->waits_for_model = true;
+    c->wait_until = sl_sat_add(f->conf.started_at, f->conf.models_wait_ns);
+    DL_APPEND2(f->model_waiting, c, room_prev, room_next);
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+/* Its message has been peeked at; what comes first in the list was received first. */
+static void enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    struct sl_error err = {0};
+    stop_waiting_for_model(f, c);
+    if (may_still_come(f, c, c->message->data, now))
+        wait_for_model(f, c);
+    else if (!understand(f, c, &err))
+        gw_call_fail(f, c, &err);
+    else
+        admit(f, c, now);
+}
+
+void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now)
+{
+    struct gw_call *last = f->model_waiting != NULL ? f->model_waiting->room_prev : NULL;
+    for (struct gw_call *c = NULL; c != last;) {
+        c = f->model_waiting;
+        enter(f, c, now); /* those that wait on stand at the end again */
+    }
+}
+
 void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct gw_body *body = c->exchange->body;
@@ -395,10 +450,10 @@ void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     struct sl_error err = {0};
     if (c->reserved_bytes == 0 && !reserve(f, c, body->len))
         fail(f, c, SL_REASON_NO_CAPACITY, "the gateway has no room for another message now");
-    else if (!understand(f, c, &err))
+    else if (!peek_all(c, &err))
         gw_call_fail(f, c, &err);
     else
-        admit(f, c, now);
+        enter(f, c, now);
 }
 
 /* ---- dispatched, started, over */
@@ -596,6 +651,8 @@ void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     if (now >= c->exchange->req.deadline_at)
         fail(f, c, SL_REASON_DEADLINE_EXCEEDED, "the caller's deadline has passed");
+    else if (c->waits_for_model)
+        enter(f, c, now);
     else
         time_out_waiting(f, c);
 }

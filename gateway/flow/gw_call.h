@@ -32,8 +32,9 @@ struct gw_call {
     uint64_t arrival;
     struct gw_queue_item queue_item;
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
-    struct gw_call *room_prev, *room_next; /* gw_flow.room_waiting */
+    struct gw_call *room_prev, *room_next; /* gw_flow.room_waiting or model_waiting */
     bool waits_for_room;
+    bool waits_for_model;
     sl_slot_id lease; /* 0: none */
     char node[64];    /* where it was sent last */
     unsigned returns; /* how often a node gave it back */
@@ -50,13 +51,16 @@ struct gw_flow {
     struct gw_queue queue;
     struct gw_timers timers;
     struct gw_call
-        *room_waiting;   /* RECEIVING calls whose message found no room yet, oldest first */
+        *room_waiting; /* RECEIVING calls whose message found no room yet, oldest first */
+    struct gw_call
+        *model_waiting;  /* RECEIVING calls for a model that may still come, oldest first */
     uint64_t body_bytes; /* reserved */
     uint64_t next_arrival;
     uint64_t exchanges; /* open, small methods included */
     uint64_t ended[SL_REASON_COUNT];
     struct sl_rng rng;
     bool is_draining;
+    bool refuses_new;
     bool is_stuck; /* nothing has changed since the last attempt to place a call */
 };
 
@@ -77,6 +81,8 @@ void gw_call_on_sent(struct gw_flow *f, struct gw_call *c);
 /* Ends it with an error; a lease that is out is recalled. */
 void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err);
 void gw_call_grant_waiting(struct gw_flow *f);
+/* A node has brought models. */
+void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now);
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 

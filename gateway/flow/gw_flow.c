@@ -164,6 +164,7 @@ bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_n
     }
     f->is_stuck = false;
     end_orphans(f);
+    gw_call_enter_waiting(f, now);
     sl_log(SL_LOG_INFO, "node connected", SL_S("node", hello->name),
            SL_U("slices", hello->slice_count), SL_U("models", hello->model_count));
     for (size_t i = 0; i < (*out)->offer_count; i++)
@@ -306,6 +307,11 @@ sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 void gw_flow_drain(struct gw_flow *f)
 {
     f->is_draining = true;
+}
+
+void gw_flow_refuse(struct gw_flow *f)
+{
+    f->is_draining = f->refuses_new = true;
 }
 
 void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now)

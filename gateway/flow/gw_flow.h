@@ -30,6 +30,7 @@ struct gw_flow_conf {
     struct gw_fleet_conf fleet;
     uint64_t seed; /* of call ids; unpredictable in a real server */
     sl_mono_ns started_at;
+    int64_t models_wait_ns; /* after the start: a call for an unknown model waits for it so long */
 };
 
 /* What the flow counts; any may be NULL. */
@@ -88,9 +89,12 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now);
 /* When gw_flow_turn must run again at the latest; SL_MONO_NEVER. */
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f);
 
-/* New calls are refused from now on (DRAINING); those there are go on. */
+/* Not ready any more. Calls go on, and so do those that callers sent before they knew: the fronts, which
+ * tell them, see to it that there is a last one. */
 void gw_flow_drain(struct gw_flow *f);
-/* All calls end now with DRAINING: the second signal, or the end of patience. */
+/* The second signal, or the end of patience: new calls are refused from now on (DRAINING), and all there
+ * are end so. */
+void gw_flow_refuse(struct gw_flow *f);
 void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now);
 bool gw_flow_is_empty(const struct gw_flow *f);
 uint64_t gw_flow_exchanges(const struct gw_flow *f); /* open ones */

@@ -18,7 +18,9 @@ enum { READ_BUFFER_BYTES = 256 * 1024, TICK_MS = 500 };
 /* Of the mail to net, beside GW_TO_NET_*: flow has had its last word, the exchange comes home. */
 enum { TO_NET_HOME = 1 << 8 };
 
-enum drain_stage { SERVING, ANNOUNCED, ENDING, DRAINED };
+/* ANNOUNCED: connections end by themselves, each after a round trip; WAITED: one tick later, those that
+ * have not answered by the next are ended all the same. */
+enum drain_stage { SERVING, ANNOUNCED, WAITED, ENDING, DRAINED };
 
 struct gw_front {
     struct gw_front_conf conf;
@@ -297,6 +299,8 @@ static void on_tick(uv_timer_t *timer)
     gw_conn_tick_all(&f->host);
     resume_accepting(f);
     if (f->drain_stage == ANNOUNCED) {
+        f->drain_stage = WAITED;
+    } else if (f->drain_stage == WAITED) {
         f->drain_stage = ENDING;
         gw_conn_begin_end_all(&f->host);
     }

@@ -292,16 +292,26 @@ void gw_h2_sent(struct gw_h2 *h, size_t bytes)
 
 /* ---- drain and time ---- */
 
+static const uint8_t end_ping[8] = "the end";
+
 void gw_h2_announce_end(struct gw_h2 *h)
 {
-    if (!gw_h2_is_dead(h) && nghttp2_submit_shutdown_notice(h->session) != 0)
+    if (!gw_h2_is_dead(h) && (nghttp2_submit_shutdown_notice(h->session) != 0 ||
+                              nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, end_ping) != 0))
         gw_h2_kill(h, NGHTTP2_NO_ERROR, "shutting down");
+}
+
+void gw_h2_on_pong(struct gw_h2 *h, const uint8_t opaque[8])
+{
+    if (memcmp(opaque, end_ping, sizeof end_ping) == 0)
+        gw_h2_begin_end(h);
 }
 
 void gw_h2_begin_end(struct gw_h2 *h)
 {
-    if (gw_h2_is_dead(h))
+    if (gw_h2_is_dead(h) || h->is_ending)
         return;
+    h->is_ending = true;
     int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
     if (nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
         gw_h2_kill(h, NGHTTP2_NO_ERROR, "shutting down");

@@ -96,8 +96,10 @@ const char *gw_h2_fault(const struct gw_h2 *h);
 void gw_h2_grant(struct gw_stream *s);
 void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port);
 
-/* GOAWAY in two steps, a round trip or more apart: the first says that the end is near, the second that
- * no further request will be taken. Those in flight end normally; then gw_h2_is_over. */
+/* GOAWAY in two steps: the first says that the end is near, the second that no further request will be
+ * taken. The second follows by itself when the peer has answered a PING sent with the first, so whatever it
+ * sent before it knew is still served; gw_h2_begin_end is for a peer that does not answer. Requests in
+ * flight end normally; then gw_h2_is_over. */
 void gw_h2_announce_end(struct gw_h2 *h);
 void gw_h2_begin_end(struct gw_h2 *h);
 

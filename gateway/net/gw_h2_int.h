@@ -46,7 +46,8 @@ struct gw_h2 {
     sl_mono_ns block_began_at;    /* SL_MONO_NEVER: none is under way */
 
     bool is_ready;
-    bool is_dead; /* gw_h2_kill was called; ask gw_h2_is_dead */
+    bool is_ending; /* the last GOAWAY is on its way */
+    bool is_dead;   /* gw_h2_kill was called; ask gw_h2_is_dead */
     /* Of the dead: the GOAWAY that is still to be made; NULL: none. Only gw_h2_output makes it, because
      * a write under way looks at what is pending. */
     const char *last_words;
@@ -75,6 +76,8 @@ bool gw_h2_measure(struct gw_h2 *h, struct gw_stream *s);
 bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s);
 /* Compresses the reply's message if the client wants it and it pays. */
 void gw_h2_pack(struct gw_h2 *h, struct gw_stream *s);
+/* The peer has answered a PING. */
+void gw_h2_on_pong(struct gw_h2 *h, const uint8_t opaque[8]);
 void gw_h2_post_gone(struct gw_h2 *h, struct gw_stream *s);
 /* The reply has left or never will: s, on no list, goes to flow (SENT) or to the pool. */
 void gw_h2_depart(struct gw_stream *s, const struct gw_h2_port *port);

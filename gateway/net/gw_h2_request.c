@@ -331,15 +331,23 @@ static void on_headers_received(struct gw_h2 *h, const nghttp2_frame *frame, str
         headers_complete(h, s);
 }
 
+static int on_ping(struct gw_h2 *h, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+        gw_h2_on_pong(h, frame->ping.opaque_data);
+    else if (!gw_h2_guard_ping(&h->guard, &h->conf.pings, h->open_count > 0, h->now))
+        gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+    return h->is_dead ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 static int on_frame_received(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct gw_h2 *h = user_data;
     uint8_t type = frame->hd.type;
     if (type == NGHTTP2_SETTINGS)
         h->is_ready = true;
-    if (type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 &&
-        !gw_h2_guard_ping(&h->guard, &h->conf.pings, h->open_count > 0, h->now))
-        return gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+    if (type == NGHTTP2_PING)
+        return on_ping(h, frame);
     if (type != NGHTTP2_HEADERS && type != NGHTTP2_DATA)
         return 0;
     struct gw_stream *s = stream_of(session, frame->hd.stream_id);

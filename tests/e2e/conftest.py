@@ -1,12 +1,13 @@
 """Fixtures: stubs of our protos, a shared server for tests that only ask, fresh ones for others."""
 
+import shutil
 import subprocess
 
 import pytest
 from support import stubs
-from support.models import standard_models
+from support.models import standard_models, write_fake, write_identity_of
 from support.pair import Pair
-from support.paths import BIN, ROOT
+from support.paths import BIN, EXAMPLE_MODELS, ROOT
 from support.server import Up
 from support.tls import tls_yaml, use
 
@@ -55,6 +56,16 @@ def certs(tmp_path_factory):
     """What scripts/gen_certs.sh makes."""
     folder = tmp_path_factory.mktemp("certs")
     subprocess.run([ROOT / "scripts/gen_certs.sh", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few_models(tmp_path_factory):
+    """What starts quickly: identity, echo_fp32, scripted."""
+    folder = tmp_path_factory.mktemp("few_models")
+    shutil.copytree(EXAMPLE_MODELS / "identity", folder / "identity")
+    write_identity_of(folder, "FP32")
+    write_fake(folder, "scripted", result="copy")
     return folder
 
 

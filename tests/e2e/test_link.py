@@ -1,27 +1,16 @@
 """Gateway and executor as an operator runs them: two daemons, two files, the link over TCP."""
 
 import signal
-import socket
 
 import grpc
 import numpy as np
 import pytest
 from support.calls import identity_request, request
 from support.paths import BIN, SLOW
+from support.ports import free_ports
 from support.process import Process
 from support.stubs import Stub, pb
 from support.wait import wait_until
-
-
-def free_ports(count):
-    """Ports that were free a moment ago, each another one."""
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Pair:

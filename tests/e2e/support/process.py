@@ -88,6 +88,9 @@ class Process:
     def stop(self, limit_s=15):
         """SIGTERM, then SIGKILL for whatever is left of the family; never raises."""
         family = self.family()
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)  # a paused one would not hear
         if self.is_alive():
             self.signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1006,6 +1006,50 @@ static void leases_have_a_limit(void **state SL_UNUSED)
     finish(&w);
 }
 
+/* ---- just started */
+
+static void a_call_waits_for_a_model_that_may_still_come(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    w.conf.started_at = w.now;
+    w.conf.models_wait_ns = 3 * SL_NS_PER_S;
+    start(&w);
+    struct fake_exchange *e = fake_call(&w, request());
+    struct fake_exchange *e2 = fake_call(&w, request());
+    fake_join(&w, "n1", 1, "other");
+    assert_int_equal(e->replies + e2->replies, 0);
+    struct fake_exchange *left = fake_call(&w, request());
+    fake_event(&w, left, GW_EV_GONE);
+    assert_replied(left, SL_REASON_CANCELLED, NULL);
+    struct gw_fleet_node *n = fake_join(&w, "n2", 1, "m");
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 1);
+    fake_result(&w, n, w.sent[0].lease, false);
+    assert_good_reply(e); /* first come, first served */
+    fake_turn(&w);
+    fake_result(&w, n, w.sent[1].lease, false);
+    assert_good_reply(e2);
+    finish(&w);
+}
+
+static void a_model_that_does_not_come_in_time_is_not_found(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    w.conf.started_at = w.now;
+    w.conf.models_wait_ns = 3 * SL_NS_PER_S;
+    start(&w);
+    struct fake_exchange *e = fake_call(&w, request());
+    assert_int_equal(gw_flow_next_at(w.flow), w.now + 3 * SL_NS_PER_S);
+    fake_advance(&w, 3 * SL_NS_PER_S - 1);
+    assert_int_equal(e->replies, 0);
+    fake_advance(&w, 1);
+    assert_replied(e, SL_REASON_MODEL_NOT_FOUND, "no model is named 'm'");
+    assert_replied(fake_call(&w, request()), SL_REASON_MODEL_NOT_FOUND, NULL);
+    finish(&w);
+}
+
 /* ---- draining */
 
 static void a_draining_gateway_finishes_what_it_has(void **state SL_UNUSED)
@@ -1018,11 +1062,28 @@ static void a_draining_gateway_finishes_what_it_has(void **state SL_UNUSED)
     assert_true(gw_flow_is_ready(w.flow));
     gw_flow_drain(w.flow);
     assert_false(gw_flow_is_ready(w.flow));
-    assert_replied(fake_call(&w, request()), SL_REASON_DRAINING,
-                   "the gateway is stopping and takes no new calls");
+    struct fake_exchange *late = fake_call(&w, request()); /* sent before its caller knew */
     fake_result(&w, n, w.sent[0].lease, false);
     assert_good_reply(e);
+    fake_turn(&w);
+    fake_result(&w, n, w.sent[1].lease, false);
+    assert_good_reply(late);
     assert_false(gw_flow_is_empty(w.flow));
+    finish(&w);
+}
+
+static void a_stopping_gateway_ends_what_it_has_and_refuses_more(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    start(&w);
+    fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *e = fake_call(&w, request());
+    gw_flow_refuse(w.flow);
+    gw_flow_end_all(w.flow, w.now);
+    assert_replied(e, SL_REASON_DRAINING, "the gateway stopped before the call was over");
+    assert_replied(fake_call(&w, request()), SL_REASON_DRAINING,
+                   "the gateway is stopping and takes no new calls");
     finish(&w);
 }
 
@@ -1208,7 +1269,10 @@ int main(void)
         cmocka_unit_test(a_node_that_cannot_be_reached_is_lost),
         cmocka_unit_test(a_call_that_cannot_be_sent_ends),
         cmocka_unit_test(leases_have_a_limit),
+        cmocka_unit_test(a_call_waits_for_a_model_that_may_still_come),
+        cmocka_unit_test(a_model_that_does_not_come_in_time_is_not_found),
         cmocka_unit_test(a_draining_gateway_finishes_what_it_has),
+        cmocka_unit_test(a_stopping_gateway_ends_what_it_has_and_refuses_more),
         cmocka_unit_test(a_flow_that_goes_with_open_calls_lets_their_messages_go),
         cmocka_unit_test(ready_and_live_are_answered),
         cmocka_unit_test(metadata_is_what_the_node_announced),

@@ -508,12 +508,7 @@ static void a_drain_lets_open_calls_end(void **state SL_UNUSED)
     struct h2_call *c = h2_call(&pair, bytes, 100);
     h2_pair_run(&pair);
     gw_h2_announce_end(pair.server);
-    h2_pair_run(&pair);
-    assert_true(pair.client_saw_goaway);
-    assert_int_equal(pair.goaway_last_id, INT32_MAX);
-    pair.client_saw_goaway = false;
-    gw_h2_begin_end(pair.server);
-    h2_pair_run(&pair);
+    h2_pair_run(&pair); /* the client answers the PING: that was the round trip */
     assert_true(pair.client_saw_goaway);
     assert_int_equal(pair.goaway_code, 0);
     assert_int_equal(pair.goaway_last_id, c->id);
