@@ -66,6 +66,14 @@ const struct sl_conf_key gw_conf_table[] = {
         .max = INT64_MAX,
         .help =
             "All requests in memory together; a large one waits for room before it is received."),
+    KEY("limits.body_connection", SL_CONF_BYTES, limits.body_connection_bytes, "512MiB",
+        .min = 65536, .max = INT64_MAX,
+        .help = "The large requests of one connection in memory together; further ones wait as "
+                "if there were no room."),
+    KEY("limits.result_total", SL_CONF_BYTES, limits.result_total_bytes, "2GiB", .min = 1 * MIB,
+        .max = INT64_MAX,
+        .help = "All results in memory together, until their callers have read them. Above half "
+                "of it no call is started; a result beyond it ends its call with NO_CAPACITY."),
     KEY("limits.body_early", SL_CONF_BYTES, limits.body_early_bytes, "256MiB", .min = 1 * MIB,
         .max = INT64_MAX,
         .help = "All requests or beginnings of requests that came before room was reserved for "
@@ -208,12 +216,13 @@ static void check_order(struct sl_conf_check *c, const char *key, int64_t value_
 }
 
 /* A message must fit into the room of all of them, or it waits for nothing. */
-static void check_room(struct sl_conf_check *c, uint64_t message_bytes, uint64_t total_bytes)
+static void check_room(struct sl_conf_check *c, const char *key, uint64_t bytes,
+                       uint64_t total_bytes, const char *why)
 {
     char text[32];
-    sl_text_format_bytes(message_bytes, text);
-    if (message_bytes > total_bytes)
-        sl_conf_complain(c, "limits.message", text, "is more than limits.body_total");
+    sl_text_format_bytes(bytes, text);
+    if (bytes > total_bytes)
+        sl_conf_complain(c, key, text, why);
 }
 
 static void check_tls(struct sl_conf_check *c, const struct gw_tls_conf *t)
@@ -255,7 +264,12 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
                 "is less than two heartbeats");
     check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,
                 "is less than calls.max_wait");
-    check_room(&c, out->limits.message_bytes, out->limits.body_total_bytes);
+    check_room(&c, "limits.message", out->limits.message_bytes, out->limits.body_total_bytes,
+               "is more than limits.body_total");
+    check_room(&c, "limits.message", out->limits.message_bytes, out->limits.body_connection_bytes,
+               "is more than limits.body_connection");
+    check_room(&c, "link.result_max", out->link.result_max_bytes, out->limits.result_total_bytes,
+               "is more than limits.result_total");
     if (c.ok)
         return SL_OK;
     sl_conf_destroy(*out_owner);

@@ -17,6 +17,7 @@ struct gw_conf {
     struct {
         int64_t connections, handshakes, streams, calls, queue, nodes, models;
         uint64_t message_bytes, body_total_bytes, body_early_bytes, header_bytes, outbound_bytes;
+        uint64_t body_connection_bytes, result_total_bytes;
         uint64_t min_rate_bytes; /* per second */
         int64_t handshake_ns, idle_ns, stall_ns, body_wait_ns;
         int64_t connection_age_ns, connection_age_grace_ns; /* 0: without end */

@@ -56,6 +56,8 @@ static bool register_rest(struct gw_metrics *m)
     m->flow.slices_busy = sl_metric_gauge(r, "sluice_slices_busy", "", "Slices with a lease.");
     m->flow.body_bytes =
         sl_metric_gauge(r, "sluice_request_bytes", "", "Memory reserved for requests.");
+    m->flow.result_bytes = sl_metric_gauge(r, "sluice_result_bytes", "",
+                                           "Memory of results that callers have not read yet.");
     m->certificate_expires =
         sl_metric_gauge(r, "sluice_tls_certificate_expires_timestamp_seconds", "",
                         "When the certificate of the gRPC port expires; 0 without TLS.");

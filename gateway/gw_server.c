@@ -325,6 +325,8 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
         .max_queued = (size_t)conf->limits.queue,
         .max_message_bytes = conf->limits.message_bytes,
         .max_body_bytes = conf->limits.body_total_bytes,
+        .max_connection_body_bytes = conf->limits.body_connection_bytes,
+        .max_result_bytes = conf->limits.result_total_bytes,
         .body_wait_ns = conf->limits.body_wait_ns,
         .asks = {.max_duration_us = conf->calls.max_duration_ns / SL_NS_PER_US,
                  .max_wait_default_ns = conf->calls.max_wait_ns,

@@ -114,6 +114,7 @@ struct gw_fleet_lease {
     struct gw_fleet_model *model;
     uint64_t call; /* the holder's id; 0 when the call ended before the lease */
     int64_t expected_us;
+    uint64_t result_bytes; /* of its result, while that is on its way; the flow counts */
     bool is_started;
 };
 

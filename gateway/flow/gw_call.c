@@ -38,6 +38,7 @@ static void stop_waiting_for_room(struct gw_flow *f, struct gw_call *c)
     if (!c->waits_for_room)
         return;
     c->waits_for_room = false;
+    f->has_new_room = true; /* for those behind it */
     DL_DELETE2(f->room_waiting, c, room_prev, room_next);
 }
 
@@ -54,9 +55,18 @@ static void free_body(struct gw_flow *f, struct gw_call *c)
     gw_body_release(c->message);
     gw_body_release(c->converted);
     c->message = c->converted = NULL;
-    f->body_bytes -= c->reserved_bytes;
+    if (c->reserved_bytes == 0)
+        return;
+    gw_room_give(&f->room, c->room_connection, c->reserved_bytes);
+    f->has_new_room = true;
     c->reserved_bytes = 0;
-    sl_metric_set(f->metrics.body_bytes, (int64_t)f->body_bytes);
+    sl_metric_set(f->metrics.body_bytes, (int64_t)f->room.used_bytes);
+}
+
+static void free_result(struct gw_flow *f, struct gw_call *c)
+{
+    gw_flow_give_result(f, c->result_bytes);
+    c->result_bytes = 0;
 }
 
 /* The call no longer waits for its lease; the slice stays taken until its node says that it is
@@ -307,16 +317,18 @@ static bool fits_so_far(struct gw_flow *f, struct gw_call *c, sl_mono_ns now, st
            gw_plan_check_inputs(&c->peek, head.data, &c->model->spec, err);
 }
 
-static bool reserve(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
+static sl_status reserve(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
 {
-    if (bytes > f->conf.max_body_bytes - f->body_bytes)
-        return false;
+    sl_status s = gw_room_take(&f->room, c->room_connection, bytes);
+    if (s != SL_OK)
+        return s;
     c->reserved_bytes += bytes;
-    f->body_bytes += bytes;
-    sl_metric_set(f->metrics.body_bytes, (int64_t)f->body_bytes);
-    return true;
+    sl_metric_set(f->metrics.body_bytes, (int64_t)f->room.used_bytes);
+    return SL_OK;
 }
 
+/* Only messages beyond the first window count against their connection's share: smaller ones are bounded by
+ * its streams, and cheaper than the book-keeping. */
 void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct sl_error err;
@@ -326,27 +338,43 @@ void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         gw_call_fail(f, c, &err);
         return;
     }
-    if (f->room_waiting == NULL && reserve(f, c, c->exchange->message_bytes)) {
+    c->room_connection = c->exchange->net_connection;
+    if (f->room_waiting == NULL && reserve(f, c, c->exchange->message_bytes) == SL_OK) {
         f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_GRANT);
         return;
     }
     c->waits_for_room = true;
     c->wait_until = sl_sat_add(now, f->conf.body_wait_ns);
     DL_APPEND2(f->room_waiting, c, room_prev, room_next);
+    f->has_new_room = true; /* those before it may wait for their connections' shares only */
     if (!arm(f, c))
         fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
 }
 
+static void grant(struct gw_flow *f, struct gw_call *c)
+{
+    stop_waiting_for_room(f, c);
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+    else
+        f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_GRANT);
+}
+
+/* In their order, so that a large one is not passed for ever; whose connection has used up its share is. */
 void gw_call_grant_waiting(struct gw_flow *f)
 {
-    struct gw_call *c;
-    while ((c = f->room_waiting) != NULL && reserve(f, c, c->exchange->message_bytes)) {
-        stop_waiting_for_room(f, c);
-        if (!arm(f, c))
-            fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
-        else
-            f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_GRANT);
+    struct gw_call *c, *next;
+    if (!f->has_new_room)
+        return;
+    DL_FOREACH_SAFE2(f->room_waiting, c, next, room_next)
+    {
+        sl_status s = reserve(f, c, c->exchange->message_bytes);
+        if (s == SL_OK)
+            grant(f, c);
+        else if (s == SL_EFULL)
+            break;
     }
+    f->has_new_room = false;
 }
 
 /* ---- message: all of it is here */
@@ -356,7 +384,7 @@ static bool convert(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     if (c->plan.converted_bytes == 0)
         return true;
-    if (!reserve(f, c, c->plan.converted_bytes)) {
+    if (reserve(f, c, c->plan.converted_bytes) != SL_OK) {
         sl_error_set(err, SL_REASON_NO_CAPACITY,
                      "the gateway has no room now for typed contents of %" PRIu64
                      " bytes; raw_input_contents need none",
@@ -448,7 +476,7 @@ void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     }
     c->message = body;
     struct sl_error err = {0};
-    if (c->reserved_bytes == 0 && !reserve(f, c, body->len))
+    if (c->reserved_bytes == 0 && reserve(f, c, body->len) != SL_OK)
         fail(f, c, SL_REASON_NO_CAPACITY, "the gateway has no room for another message now");
     else if (!peek_all(c, &err))
         gw_call_fail(f, c, &err);
@@ -532,6 +560,18 @@ static void release_result(const struct gw_result *result)
         result->release(result->release_ctx);
 }
 
+/* What was not announced takes its room now. */
+static bool hold_result(struct gw_flow *f, struct gw_call *c, uint64_t bytes, struct sl_error *err)
+{
+    uint64_t more = bytes > c->result_bytes ? bytes - c->result_bytes : 0;
+    if (!gw_flow_take_result(f, more)) {
+        gw_flow_no_result_room(f, bytes, err);
+        return false;
+    }
+    c->result_bytes += more;
+    return true;
+}
+
 /* An inline payload is the link's for this call only; the reply outlives it. */
 static bool keep_payload(struct gw_exchange *x, const struct gw_result *result,
                          struct gw_result_payload *out, struct sl_span *room, struct sl_error *err)
@@ -591,8 +631,10 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
         sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
                      (const char *)result->text.data);
     tell_times(f, c, result);
-    if (result->reason != SL_REASON_OK || !fill_reply(c, result, &err)) {
+    if (result->reason != SL_REASON_OK || !hold_result(f, c, result->payload.total_bytes, &err) ||
+        !fill_reply(c, result, &err)) {
         release_result(result);
+        free_result(f, c);
         gw_call_fail(f, c, &err);
         return;
     }
@@ -637,8 +679,9 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
         sl_error_set(&err, SL_REASON_NO_CAPACITY,
                      "no room for a message of %" PRIu64
                      " bytes within %s; all messages together may "
-                     "have %" PRIu64,
-                     c->exchange->message_bytes, waited, f->conf.max_body_bytes);
+                     "have %" PRIu64 ", those of one connection %" PRIu64,
+                     c->exchange->message_bytes, waited, f->room.max_bytes,
+                     f->room.share_bytes > 0 ? f->room.share_bytes : f->room.max_bytes);
     } else {
         format_wait(c->wait_until - c->queued_at, waited);
         sl_error_set(&err, SL_REASON_ALLOCATION_TIMEOUT, "GPU allocation timed out after %s",
@@ -664,6 +707,7 @@ void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
 
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
 {
+    free_result(f, c);
     sl_status s = gw_call_gone(&c->state, &f->counts);
     if (s == SL_OK)
         s = sl_slot_put(f->calls, c->id);

@@ -10,6 +10,7 @@
 
 #include "gw_flow.h"
 #include "gw_queue.h"
+#include "gw_room.h"
 #include "gw_timers.h"
 #include "sl_rng.h"
 #include "sl_text.h"
@@ -25,7 +26,9 @@ struct gw_call {
     struct gw_fleet_model *model; /* held from its plan to its end */
     struct gw_body *message;
     struct gw_body *converted;
-    uint64_t reserved_bytes; /* of the flow's body budget */
+    uint64_t reserved_bytes;  /* of the room for messages */
+    uint64_t room_connection; /* whose share of it; 0: a small message, nobody's */
+    uint64_t result_bytes;    /* of the room for results */
     int64_t limit_us;
     sl_mono_ns wait_until;
     sl_mono_ns queued_at, started_at;
@@ -53,8 +56,10 @@ struct gw_flow {
     struct gw_call
         *room_waiting; /* RECEIVING calls whose message found no room yet, oldest first */
     struct gw_call
-        *model_waiting;  /* RECEIVING calls for a model that may still come, oldest first */
-    uint64_t body_bytes; /* reserved */
+        *model_waiting;    /* RECEIVING calls for a model that may still come, oldest first */
+    struct gw_room room;   /* for messages */
+    bool has_new_room;     /* since those who wait for some were looked at */
+    uint64_t result_bytes; /* of results that have not left, or are on their way from nodes */
     uint64_t next_arrival;
     uint64_t exchanges; /* open, small methods included */
     uint64_t ended[SL_REASON_COUNT];
@@ -83,6 +88,9 @@ void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *e
 void gw_call_grant_waiting(struct gw_flow *f);
 /* A node has brought models. */
 void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now);
+/* The room for results. false: there is not so much. */
+bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes);
+void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 

@@ -59,8 +59,9 @@ struct gw_mail_link {
 
 struct gw_exchange {
     struct sl_arena arena;
-    struct gw_request req;  /* net, before OPEN */
-    uint64_t message_bytes; /* net, before LENGTH */
+    struct gw_request req;   /* net, before OPEN */
+    uint64_t net_connection; /* net, before OPEN: whose it is, a number given once; 0: nobody's */
+    uint64_t message_bytes;  /* net, before LENGTH */
     struct sl_span head; /* net, before LENGTH: how the message begins; gone after GRANT or REPLY */
     struct gw_body *body;  /* net, before MESSAGE: the reference is handed over */
     struct gw_reply reply; /* flow, before REPLY */

@@ -1,5 +1,6 @@
 #include "gw_flow.h"
 
+#include <inttypes.h>
 #include <utlist.h>
 
 #include "gw_call.h"
@@ -32,6 +33,7 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     f->next_arrival = 1;
     sl_rng_seed(&f->rng, conf->seed);
     gw_queue_init(&f->queue, conf->max_queued);
+    gw_room_init(&f->room, alloc, conf->max_body_bytes, conf->max_connection_body_bytes);
     gw_timers_init(&f->timers, alloc, conf->max_calls * TIMERS_PER_CALL);
     sl_status s = create_parts(f);
     if (s != SL_OK) {
@@ -58,6 +60,7 @@ void gw_flow_destroy(struct gw_flow *f)
     if (f == NULL)
         return;
     release_bodies(f);
+    gw_room_finish(&f->room);
     gw_timers_finish(&f->timers);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
@@ -126,6 +129,50 @@ void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct s
     gw_exchange_tell_name(f, x);
     x->flow_replied = true;
     f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
+}
+
+/* ---- results that have not left */
+
+bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes)
+{
+    uint64_t max = f->conf.max_result_bytes;
+    if (max > 0 && bytes > max - f->result_bytes)
+        return false;
+    f->result_bytes += bytes;
+    sl_metric_set(f->metrics.result_bytes, (int64_t)f->result_bytes);
+    return true;
+}
+
+void gw_flow_give_result(struct gw_flow *f, uint64_t bytes)
+{
+    if (bytes == 0)
+        return;
+    f->result_bytes -= bytes;
+    f->is_stuck = false;
+    sl_metric_set(f->metrics.result_bytes, (int64_t)f->result_bytes);
+}
+
+bool gw_flow_expect_result(struct gw_flow *f, sl_slot_id id, uint64_t bytes)
+{
+    struct gw_fleet_lease *lease = gw_fleet_find_lease(f->fleet, id);
+    if (lease == NULL || !gw_flow_take_result(f, bytes))
+        return false;
+    lease->result_bytes += bytes;
+    return true;
+}
+
+void gw_flow_no_result_room(const struct gw_flow *f, uint64_t bytes, struct sl_error *err)
+{
+    sl_error_set(err, SL_REASON_NO_CAPACITY,
+                 "no room for a result of %" PRIu64 " bytes: all results that their callers have "
+                 "not read yet may have %" PRIu64 ", and have %" PRIu64,
+                 bytes, f->conf.max_result_bytes, f->result_bytes);
+}
+
+/* Above half of the room nothing new is started: what runs already can still leave its result. */
+static bool is_full_of_results(const struct gw_flow *f)
+{
+    return f->conf.max_result_bytes > 0 && f->result_bytes > f->conf.max_result_bytes / 2;
 }
 
 /* ---- nodes */
@@ -212,14 +259,19 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
 {
     struct gw_fleet_lease *lease = lease_of(f, node, result->lease);
     struct gw_call *c = lease == NULL ? NULL : gw_call_find(f, lease->call);
+    uint64_t expected_bytes = lease == NULL ? 0 : lease->result_bytes;
     if (lease != NULL) {
         bool teaches = result->was_started && result->reason == SL_REASON_OK;
         gw_fleet_end_lease(f->fleet, lease, teaches ? result->held_us : -1, now);
         f->is_stuck = false;
     }
-    if (c != NULL)
+    if (c != NULL) {
+        c->result_bytes = expected_bytes;
         gw_call_on_result(f, c, result, now);
-    else if (result->release != NULL)
+        return;
+    }
+    gw_flow_give_result(f, expected_bytes);
+    if (result->release != NULL)
         result->release(result->release_ctx);
 }
 
@@ -230,6 +282,7 @@ void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_
     if (lease == NULL)
         return;
     struct gw_call *c = gw_call_find(f, lease->call);
+    gw_flow_give_result(f, lease->result_bytes);
     gw_fleet_end_lease(f->fleet, lease, -1, now);
     f->is_stuck = false;
     if (c != NULL)
@@ -245,6 +298,7 @@ static void on_lost_lease(void *ctx, const struct gw_fleet_lease *lease)
 {
     struct losing *l = ctx;
     struct gw_call *c = gw_call_find(l->f, lease->call);
+    gw_flow_give_result(l->f, lease->result_bytes);
     if (c != NULL)
         gw_call_on_unplaced(l->f, c, l->now);
 }
@@ -275,7 +329,8 @@ static void place(struct gw_flow *f, sl_mono_ns now)
     struct gw_queue_item *item;
     struct gw_fleet_slice *slice;
     gw_fleet_new_round(f->fleet);
-    while (!f->is_stuck && gw_sched_next(&f->queue, f->fleet, &item, &slice))
+    while (!f->is_stuck && !is_full_of_results(f) &&
+           gw_sched_next(&f->queue, f->fleet, &item, &slice))
         gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);
     f->is_stuck = true; /* nothing more can start before something changes */
 }

@@ -23,9 +23,11 @@ struct gw_flow_conf {
     const char *version;
     size_t max_calls; /* in all states */
     size_t max_queued;
-    uint64_t max_message_bytes; /* of one request */
-    uint64_t max_body_bytes;    /* of all requests together */
-    int64_t body_wait_ns;       /* how long a large message waits for room */
+    uint64_t max_message_bytes;         /* of one request */
+    uint64_t max_body_bytes;            /* of all requests together */
+    uint64_t max_connection_body_bytes; /* of one connection's large ones; 0: all of them */
+    uint64_t max_result_bytes;          /* of all results that have not left; 0: no limit */
+    int64_t body_wait_ns;               /* how long a large message waits for room */
     struct gw_ask_limits asks;
     struct gw_fleet_conf fleet;
     uint64_t seed; /* of call ids; unpredictable in a real server */
@@ -44,6 +46,7 @@ struct gw_flow_metrics {
     struct sl_metric *slices;
     struct sl_metric *slices_busy;
     struct sl_metric *body_bytes;
+    struct sl_metric *result_bytes;
     struct sl_metric *stale_messages; /* of nodes, about leases that are not open */
     struct sl_metric *requeued;
 };
@@ -73,6 +76,11 @@ void gw_flow_on_heard(struct gw_flow *f, struct gw_fleet_node *node, bool is_dra
                       sl_mono_ns now);
 void gw_flow_on_started(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id lease,
                         sl_mono_ns now);
+/* A result of so many bytes is on its way: room for it is held from now to when it has left, or the lease has
+ * ended without it. false: there is none, and gw_flow_no_result_room has the sentence. A result that was not
+ * announced takes its room when it comes. */
+SL_MUST_CHECK bool gw_flow_expect_result(struct gw_flow *f, sl_slot_id lease, uint64_t bytes);
+void gw_flow_no_result_room(const struct gw_flow *f, uint64_t bytes, struct sl_error *err);
 /* Takes over result->release when it is there. */
 void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
                        const struct gw_result *result, sl_mono_ns now);

@@ -62,6 +62,8 @@ static enum sl_reason make_room(struct gw_link *l, struct gw_gathering *g,
         return SL_REASON_CANCELLED; /* nobody waits for it any more */
     if (g->total_bytes > l->conf.max_result_bytes)
         return SL_REASON_TOO_LARGE;
+    if (!gw_flow_expect_result(l->flow, g->lease, g->total_bytes))
+        return SL_REASON_NO_CAPACITY;
     g->chunk_room = 4 * chunks_for(g->total_bytes); /* smaller chunks are fine, crumbs are not */
     g->chunks = calloc(g->chunk_room, sizeof *g->chunks);
     g->pieces = calloc(g->chunk_room, sizeof *g->pieces);
@@ -177,8 +179,7 @@ static void deliver_refused(struct gw_link *l, struct gw_peer *p, const struct g
                      "the result has %" PRIu64 " bytes, over the limit of %" PRIu64, g->total_bytes,
                      l->conf.max_result_bytes);
     else
-        sl_error_set(&err, g->refused, "there is no room for a result of %" PRIu64 " bytes",
-                     g->total_bytes);
+        gw_flow_no_result_room(l->flow, g->total_bytes, &err);
     struct gw_result result = {.lease = r->lease,
                                .reason = err.reason,
                                .text = sl_span_str(err.text),

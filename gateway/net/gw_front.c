@@ -15,6 +15,9 @@
 
 enum { READ_BUFFER_BYTES = 256 * 1024, TICK_MS = 500 };
 
+/* Connections are numbered from here on in each front, so that no two have one number. */
+enum { FRONT_SHIFT = 48 };
+
 /* Of the mail to net, beside GW_TO_NET_*: flow has had its last word, the exchange comes home. */
 enum { TO_NET_HOME = 1 << 8 };
 
@@ -339,6 +342,7 @@ static void set_up_host(struct gw_front *f)
     const struct gw_front_conf *c = &f->conf;
     gw_stream_pool_init(&f->pool, &sl_alloc_malloc, c->exchanges_kept, f);
     sl_rng_seed(&f->pool.rng, c->seed);
+    f->pool.next_connection = ((uint64_t)c->index << FRONT_SHIFT) + 1;
     f->host.loop = f->loop;
     f->host.tls = c->tls;
     f->host.h2_conf = (struct gw_h2_conf){

@@ -116,6 +116,7 @@ sl_status gw_h2_create(const struct gw_h2_conf *conf, const struct gw_h2_port *p
     h->conf = *conf;
     h->port = port;
     h->peer = peer;
+    h->number = port->pool->next_connection++;
     h->user = user;
     h->now = h->idle_since = now;
     h->block_began_at = SL_MONO_NEVER;

@@ -31,6 +31,7 @@ struct gw_h2 {
     struct gw_h2_conf conf;
     const struct gw_h2_port *port;
     struct sl_span peer;
+    uint64_t number; /* gw_exchange.net_connection */
     void *user;
     sl_mono_ns now; /* of the call that is under way */
 

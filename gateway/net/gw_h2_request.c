@@ -28,6 +28,7 @@ static struct gw_stream *add_stream(struct gw_h2 *h, int32_t id)
         return NULL;
     s->h2 = h;
     s->id = id;
+    s->x.net_connection = h->number;
     gw_pace_begin(&s->pace, h->now);
     DL_APPEND(h->live, s);
     h->open_count++;

@@ -8,6 +8,7 @@ void gw_stream_pool_init(struct gw_stream_pool *p, const struct sl_alloc *alloc,
                          void *front)
 {
     *p = (struct gw_stream_pool){.alloc = alloc, .idle_max = idle_max, .front = front};
+    p->next_connection = 1;
     sl_rng_seed(&p->rng, 1);
 }
 
@@ -66,6 +67,7 @@ static void forget(struct gw_stream *s)
 {
     struct gw_exchange *x = &s->x;
     sl_arena_reset(&x->arena);
+    x->net_connection = 0;
     x->message_bytes = 0;
     x->body = NULL;
     x->flow_call = 0;

@@ -89,8 +89,9 @@ struct gw_stream_pool {
     size_t idle_count;
     size_t idle_max;
     size_t taken_count;
-    size_t held_bytes; /* of bodies and early bytes that nobody has granted */
-    struct sl_rng rng; /* of call ids; its owner seeds it */
+    size_t held_bytes;        /* of bodies and early bytes that nobody has granted */
+    uint64_t next_connection; /* number of the next one; its owner may set the first */
+    struct sl_rng rng;        /* of call ids; its owner seeds it */
 };
 
 void gw_stream_pool_init(struct gw_stream_pool *p, const struct sl_alloc *alloc, size_t idle_max,

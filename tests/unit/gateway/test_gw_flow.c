@@ -363,6 +363,70 @@ static void room_is_granted_in_the_order_of_asking(void **state SL_UNUSED)
     finish(&w);
 }
 
+static struct fake_exchange *open_large_from(struct fake_world *w, struct gw_body *body,
+                                             uint64_t connection)
+{
+    struct fake_exchange *e = fake_exchange(w, GW_METHOD_MODEL_INFER);
+    e->x.net_connection = connection;
+    e->x.message_bytes = body->len;
+    e->x.head = sl_span_of(body->data, 64);
+    fake_event(w, e, GW_EV_OPEN | GW_EV_LENGTH);
+    return e;
+}
+
+/* A connection that has its share waits, and nobody waits behind it. */
+static void a_connection_has_its_share_of_room(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_body *body = request_of("m", LARGE);
+    begin(&w);
+    w.conf.max_connection_body_bytes = 500000;
+    start(&w);
+    fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *first = open_large_from(&w, body, 1);
+    struct fake_exchange *second = open_large_from(&w, body, 1);
+    struct fake_exchange *other = open_large_from(&w, body, 2);
+    fake_turn(&w);
+    assert_true(first->grants == 1 && second->grants == 0 && other->grants == 1);
+    fake_event(&w, first, GW_EV_GONE);
+    fake_turn(&w);
+    assert_int_equal(second->grants, 1);
+    gw_flow_end_all(w.flow, w.now);
+    gw_body_release(body);
+    finish(&w);
+}
+
+/* Far more than there is room for, all at once: who is granted has room for all of it, so each comes to its end
+ * and makes room for the next. */
+static void half_sent_messages_do_not_lock_each_other_out(void **state SL_UNUSED)
+{
+    enum { CALLS = 20 };
+    struct fake_world w;
+    struct fake_exchange *e[CALLS];
+    struct gw_body *body = request_of("m", LARGE);
+    size_t done = 0;
+    begin(&w);
+    w.conf.max_connection_body_bytes = 800000;
+    w.conf.body_wait_ns = 3600 * SL_NS_PER_S;
+    start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 2, "m");
+    for (uint64_t i = 0; i < CALLS; i++)
+        e[i] = open_large_from(&w, body, 1 + i / 2);
+    for (int round = 0; round < CALLS && done < CALLS; round++) {
+        for (int i = 0; i < CALLS; i++)
+            if (e[i] != NULL && e[i]->grants == 1 && e[i]->replies == 0)
+                fake_message(&w, e[i], gw_body_share(body));
+        fake_turn(&w);
+        for (; done < w.sent_count; done++)
+            fake_result(&w, n, w.sent[done].lease, false);
+        fake_turn(&w);
+    }
+    for (int i = 0; i < CALLS; i++)
+        assert_replied(e[i], SL_REASON_OK, NULL);
+    gw_body_release(body);
+    finish(&w);
+}
+
 static void waiting_for_room_ends(void **state SL_UNUSED)
 {
     struct fake_world w;
@@ -382,9 +446,11 @@ static void waiting_for_room_ends(void **state SL_UNUSED)
     assert_int_equal(e[2]->replies, 0);
     fake_advance(&w, 1);
     char wanted[200];
-    snprintf(wanted, sizeof wanted,
-             "no room for a message of %zu bytes within 5s; all messages together may have 1048576",
-             body->len);
+    snprintf(
+        wanted, sizeof wanted,
+        "no room for a message of %zu bytes within 5s; all messages together may have 1048576, "
+        "those of one connection 1048576",
+        body->len);
     assert_replied(e[2], SL_REASON_NO_CAPACITY, wanted);
     assert_int_equal(e[4]->replies, 0); /* asked a second later */
     fake_advance(&w, SL_NS_PER_S);
@@ -475,6 +541,82 @@ static void typed_contents_count_as_bodies_too(void **state SL_UNUSED)
     fake_result(&w, n, w.sent[0].lease, false);
     e = fake_call(&w, unpacked_request(16));
     assert_memory_equal(w.sent[1].payload, &one, sizeof one);
+    gw_flow_end_all(w.flow, w.now);
+    finish(&w);
+}
+
+/* ---- results that nobody reads */
+
+enum { RESULT = 4 * sizeof(float) }; /* what fake_result answers */
+
+static void results_that_nobody_reads_hold_calls_back(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    w.conf.max_result_bytes = 3 * RESULT;
+    start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *e[4];
+    for (int i = 0; i < 4; i++)
+        e[i] = fake_call(&w, request());
+    fake_result(&w, n, w.sent[0].lease, true);
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 2); /* one result of three: less than half */
+    fake_result(&w, n, w.sent[1].lease, true);
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 2);
+    assert_int_equal(in_state(&w, GW_CALL_QUEUED), 2);
+    fake_leave(&w, e[0]);
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 3);
+    gw_flow_end_all(w.flow, w.now);
+    finish(&w);
+}
+
+static void a_result_without_room_ends_its_call(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    w.conf.max_result_bytes = RESULT + 1;
+    start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 3, "m");
+    struct fake_exchange *e[3];
+    for (int i = 0; i < 3; i++)
+        e[i] = fake_call(&w, request());
+    for (int i = 0; i < 2; i++)
+        fake_result(&w, n, w.sent[i].lease, i == 0);
+    assert_replied(e[0], SL_REASON_OK, NULL);
+    assert_replied(e[1], SL_REASON_NO_CAPACITY,
+                   "no room for a result of 16 bytes: all results that their callers have not read "
+                   "yet may have 17, and have 16");
+    fake_leave(&w, e[0]);
+    fake_result(&w, n, w.sent[2].lease, false);
+    assert_replied(e[2], SL_REASON_OK, NULL);
+    finish(&w);
+}
+
+/* Announced bytes hold their room from then on, and give it back however the lease ends. */
+static void an_announced_result_has_its_room(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    w.conf.max_result_bytes = 2 * RESULT;
+    start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 4, "m");
+    struct fake_exchange *e[4];
+    for (int i = 0; i < 4; i++)
+        e[i] = fake_call(&w, request());
+    assert_true(gw_flow_expect_result(w.flow, w.sent[0].lease, RESULT));
+    assert_true(gw_flow_expect_result(w.flow, w.sent[1].lease, RESULT));
+    assert_false(gw_flow_expect_result(w.flow, w.sent[2].lease, 1));
+    fake_returned(&w, n, w.sent[1].lease);
+    assert_true(gw_flow_expect_result(w.flow, w.sent[2].lease, RESULT));
+    fake_event(&w, e[2], GW_EV_GONE); /* what is on its way still holds its room */
+    assert_false(gw_flow_expect_result(w.flow, w.sent[3].lease, 1));
+    fake_result(&w, n, w.sent[2].lease, true);
+    assert_true(gw_flow_expect_result(w.flow, w.sent[3].lease, RESULT));
+    gw_flow_on_lost(w.flow, n, "gone", w.now);
+    assert_false(gw_flow_expect_result(w.flow, w.sent[0].lease, 0)); /* no lease is left */
     gw_flow_end_all(w.flow, w.now);
     finish(&w);
 }
@@ -1244,7 +1386,12 @@ int main(void)
         cmocka_unit_test(calls_have_a_limit),
         cmocka_unit_test(the_queue_has_a_limit),
         cmocka_unit_test(room_is_granted_in_the_order_of_asking),
+        cmocka_unit_test(a_connection_has_its_share_of_room),
+        cmocka_unit_test(half_sent_messages_do_not_lock_each_other_out),
         cmocka_unit_test(waiting_for_room_ends),
+        cmocka_unit_test(results_that_nobody_reads_hold_calls_back),
+        cmocka_unit_test(a_result_without_room_ends_its_call),
+        cmocka_unit_test(an_announced_result_has_its_room),
         cmocka_unit_test(the_first_window_is_enough_to_refuse),
         cmocka_unit_test(a_small_message_without_room_is_refused),
         cmocka_unit_test(the_last_byte_of_room_can_be_used),

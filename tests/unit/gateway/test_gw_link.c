@@ -1055,6 +1055,40 @@ static void a_result_over_the_limit_ends_its_call_alone(void **state SL_UNUSED)
     }
 }
 
+/* No room for results: told before the chunks are kept, and room again once one was read. */
+static void a_result_beyond_the_room_ends_its_call_alone(void **state SL_UNUSED)
+{
+    enum { TOTAL = 2 * MIB };
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    r.w.conf.max_result_bytes = 3 * MIB;
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e[2] = {call(&r, 10), call(&r, 10)};
+    gateway_batch *b = receive_dispatch(&p);
+    for (int i = 0; i < 2; i++) {
+        send_payload(&p, b->dispatches[i]->lease, TOTAL, MIB, TOTAL);
+        send_result(&p, b->dispatches[i]->lease, TOTAL, NULL, TOTAL);
+        wait_for_reply(&r, e[i]);
+    }
+    check_reply(e[0], TOTAL);
+    assert_int_equal(e[1]->x.reply.error.reason, SL_REASON_NO_CAPACITY);
+    assert_non_null(strstr(e[1]->x.reply.error.text, "may have 3145728, and have 2097152"));
+    drop(b);
+    fake_leave(&r.w, e[0]);
+    struct fake_exchange *later = call(&r, 10);
+    b = receive_dispatch(&p);
+    send_payload(&p, b->dispatches[0]->lease, TOTAL, MIB, TOTAL);
+    send_result(&p, b->dispatches[0]->lease, TOTAL, NULL, TOTAL);
+    wait_for_reply(&r, later);
+    check_reply(later, TOTAL);
+    assert_int_equal(nodes(&r), 1);
+    drop(b);
+    close_peer(&p);
+    finish(&r);
+}
+
 static void a_payload_that_is_given_up_leaves_nothing(void **state SL_UNUSED)
 {
     struct rig r;
@@ -1158,6 +1192,7 @@ int main(void)
         cmocka_unit_test(a_result_and_its_chunks_must_agree),
         cmocka_unit_test(crumbs_lose_their_node),
         cmocka_unit_test(a_result_over_the_limit_ends_its_call_alone),
+        cmocka_unit_test(a_result_beyond_the_room_ends_its_call_alone),
         cmocka_unit_test(a_payload_that_is_given_up_leaves_nothing),
         cmocka_unit_test(a_result_nobody_waits_for_is_not_kept),
         cmocka_unit_test(a_reply_outlives_its_node),
