@@ -32,7 +32,7 @@ class Cluster:
     """
 
     def __init__(self, models, folder, *, executors=1, slices=2, gateway="", executor="", link=""):
-        self.folder, self.slices = folder, slices
+        self.folder, self.slices, self._models = folder, slices, len(os.listdir(models))
         self.nodes = [f"n{i + 1}" for i in range(executors)]
         grpc_port, http_port = free_ports(2)
         self.grpc, self.http = f"127.0.0.1:{grpc_port}", f"127.0.0.1:{http_port}"
@@ -100,6 +100,10 @@ class Cluster:
 
     def workers(self):
         return self.processes("sluice-worker")
+
+    def worker_count(self):
+        """When each executor has one for each model and slice."""
+        return len(self.nodes) * self.slices * self._models
 
     def status(self):
         stub = Stub(self._status_channel(), "sluice.v1.Admin")
