@@ -55,7 +55,8 @@ enum sl_grpc_code {
     X(CANCELLED, CANCELLED, 499)                                                                   \
     X(DEADLINE_EXCEEDED, DEADLINE_EXCEEDED, 504)                                                   \
     X(UNIMPLEMENTED, UNIMPLEMENTED, 501)                                                           \
-    X(INTERNAL, INTERNAL, 500)
+    X(INTERNAL, INTERNAL, 500)                                                                     \
+    X(SERVICE_NOT_FOUND, NOT_FOUND, 404)
 
 enum sl_reason {
 #define SL_REASON_ENUM(name, grpc, http) SL_REASON_##name,

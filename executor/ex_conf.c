@@ -66,7 +66,7 @@ const struct sl_conf_key ex_conf_table[] = {
     KEY("limits.jobs", SL_CONF_INT, limits.jobs, "4096", .min = 1, .max = 1000000,
         .help = "Calls on this node in all states; one more is returned to the gateway."),
     KEY("limits.payload", SL_CONF_BYTES, limits.payload_bytes, "1GiB", .min = 64 * KIB,
-        .max = 1024 * MIB, .help = "The largest inputs, or outputs, of one call."),
+        .max = 1025 * MIB, .help = "The largest inputs, or outputs, of one call."),
     KEY("limits.payload_total", SL_CONF_BYTES, limits.payload_total_bytes, "4GiB", .min = 1 * MIB,
         .max = INT64_MAX,
         .help = "Inputs that came by bulk in memory together; a call beyond that is returned to "

@@ -61,7 +61,8 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("limits.models", SL_CONF_INT, limits.models, "1024", .min = 1, .max = 65536,
         .help = "Models of all executors, merged by name."),
     KEY("limits.message", SL_CONF_BYTES, limits.message_bytes, "64MiB", .min = 65536,
-        .max = 1024 * MIB, .help = "The largest ModelInfer request."),
+        .max = 1025 * MIB,
+        .help = "The largest ModelInfer request: a tensor of 1 GiB and its head fit."),
     KEY("limits.body_total", SL_CONF_BYTES, limits.body_total_bytes, "1GiB", .min = 1 * MIB,
         .max = INT64_MAX,
         .help =

@@ -50,6 +50,12 @@ struct gw_fleet_conf {
 
 enum { GW_FLEET_NODE_NAME_MAX = 63 };
 
+/* Started runs of a model, and their time. */
+struct gw_fleet_runs {
+    uint64_t count;
+    int64_t total_us;
+};
+
 /* A model in the catalogue. */
 struct gw_fleet_model {
     struct gw_model_spec spec;
@@ -62,7 +68,9 @@ struct gw_fleet_model {
     char last_node[GW_FLEET_NODE_NAME_MAX + 1]; /* that left it without a node; "": none did */
     uint64_t samples;
     int64_t mean_exec_us;
-    uint64_t call_count; /* started; the flow counts */
+    uint64_t call_count;                    /* started; the flow counts, here and below */
+    struct gw_fleet_runs succeeded, failed; /* from the queue to the result */
+    struct gw_fleet_runs queued, executed;  /* the two parts of that */
 };
 
 struct gw_fleet_lease;

@@ -241,6 +241,16 @@ static bool is_http_acceptable(struct gw_grpc_meta *m)
     return m->http_status == 200;
 }
 
+static void refuse_method(struct gw_grpc_meta *m)
+{
+    const char *why = gw_method_why_not(m->req->path);
+    if (why != NULL)
+        refuse(m, SL_REASON_UNIMPLEMENTED, why);
+    else
+        refuse_value(m, ":path", SL_REASON_UNIMPLEMENTED,
+                     "There is no method \"%.*s\" on this server.", m->req->path);
+}
+
 bool gw_grpc_meta_end(struct gw_grpc_meta *m, sl_mono_ns now)
 {
     struct gw_request *r = m->req;
@@ -253,8 +263,7 @@ bool gw_grpc_meta_end(struct gw_grpc_meta *m, sl_mono_ns now)
     r->deadline_at = m->timeout_ns < 0 ? SL_MONO_NEVER : sl_sat_add(now, m->timeout_ns);
     r->method = gw_method_find(r->path);
     if (r->method == GW_METHOD_UNKNOWN)
-        refuse_value(m, ":path", SL_REASON_UNIMPLEMENTED,
-                     "There is no method \"%.*s\" on this server.", r->path);
+        refuse_method(m);
     return r->method != GW_METHOD_UNKNOWN;
 }
 

@@ -67,6 +67,25 @@ static bool refuse_bytes(struct check *c, const struct gw_peek_input *in,
     return false;
 }
 
+/* Every byte of a BOOL tensor is 0 or 1: engines take it for a bool of theirs, which has no third
+ * value. */
+static bool check_bools(struct check *c, const struct gw_tensor_spec *spec, struct gw_range raw)
+{
+    const uint8_t *data = c->message + raw.offset;
+    uint8_t all = 0;
+    for (size_t i = 0; i < raw.length; i++)
+        all |= data[i];
+    if (all <= 1)
+        return true;
+    size_t at = 0;
+    while (data[at] <= 1)
+        at++;
+    sl_error_set(c->err, SL_REASON_BAD_INPUT,
+                 "input '%s' is BOOL, whose elements are 0 or 1; element %zu is %u", spec->name, at,
+                 data[at]);
+    return false;
+}
+
 static bool check_raw(struct check *c, const struct gw_peek_input *in,
                       const struct gw_tensor_spec *spec, int64_t elements, struct gw_range raw)
 {
@@ -74,7 +93,9 @@ static bool check_raw(struct check *c, const struct gw_peek_input *in,
     if (spec->dtype != SL_DTYPE_BYTES) {
         bool fits = sl_shape_bytes(spec->dtype, in->dims, in->rank, &needed) == SL_OK &&
                     needed == raw.length;
-        return fits || refuse_bytes(c, in, spec, raw.length);
+        if (!fits)
+            return refuse_bytes(c, in, spec, raw.length);
+        return spec->dtype != SL_DTYPE_BOOL || check_bools(c, spec, raw);
     }
     if (sl_bytes_tensor_check(gw_range_span(c->message, raw), elements) == SL_OK)
         return true;

@@ -128,9 +128,24 @@ static bool take_contents(struct feed *f, struct gw_range input, const struct gw
     return true;
 }
 
-/* The names by which tritonclient asks for shared memory; without it the tensor would seem
- * empty. */
-static bool check_tensor_param(struct feed *f, struct gw_range entry)
+/* What tritonclient asks of a tensor by parameters and what would go wrong in silence: without its
+ * region the tensor would seem empty, without its classes an output would be something else. */
+static const struct {
+    const char *name;
+    const char *what;
+} refused_params[] = {
+    {"shared_memory_region", "a shared memory region; send its bytes instead"},
+    {"classification", "classes; only the output itself is offered"},
+};
+
+static bool refuse_tensor_param(struct feed *f, const struct gw_range *tensor, const char *what)
+{
+    sl_error_set(f->err, SL_REASON_BAD_INPUT, "tensor '%.*s' asks for %s", (int)tensor->length,
+                 (const char *)f->message + tensor->offset, what);
+    return false;
+}
+
+static bool check_tensor_param(struct feed *f, struct gw_range entry, const struct gw_range *tensor)
 {
     struct gw_pb_reader r = reader_at(f, entry);
     struct gw_pb_field field;
@@ -138,11 +153,9 @@ static bool check_tensor_param(struct feed *f, struct gw_range entry)
         if (field.number != ENTRY_KEY || field.type != GW_PB_BYTES)
             continue;
         struct sl_span key = gw_pb_content(&r, &field);
-        if (sl_span_eq_str(key, "shared_memory_region")) {
-            sl_error_set(f->err, SL_REASON_BAD_INPUT,
-                         "a tensor asks for a shared memory region; send its bytes instead");
-            return false;
-        }
+        for (size_t i = 0; i < SL_ARRAY_LEN(refused_params); i++)
+            if (sl_span_eq_str(key, refused_params[i].name))
+                return refuse_tensor_param(f, tensor, refused_params[i].what);
     }
     return !r.bad || refuse_garbled(f, "a tensor's parameters");
 }
@@ -161,7 +174,7 @@ static bool take_input_field(struct feed *f, struct gw_range input, const struct
         return take_shape(f, input, field, in);
     case IN_PARAM:
         return has_type(f, field, GW_PB_BYTES, "a tensor's parameters") &&
-               check_tensor_param(f, content);
+               check_tensor_param(f, content, &in->name);
     case IN_CONTENTS:
         return take_contents(f, input, field, in);
     default:
@@ -203,7 +216,7 @@ static bool take_output(struct feed *f, struct gw_range output)
             return false;
         if (field.number == OUT_PARAM &&
             (!has_type(f, &field, GW_PB_BYTES, "a tensor's parameters") ||
-             !check_tensor_param(f, content)))
+             !check_tensor_param(f, content, name)))
             return false;
     }
     if (r.bad)

@@ -9,6 +9,7 @@
 
 #define GW_INFERENCE "/inference.GRPCInferenceService/"
 #define GW_ADMIN     "/sluice.v1.Admin/"
+#define GW_HEALTH    "/grpc.health.v1.Health/"
 
 /* X(NAME, path, carries tensors: up to the configured message limit instead of
  * GW_SMALL_MESSAGE_MAX) */
@@ -19,6 +20,9 @@
     X(SERVER_METADATA, GW_INFERENCE "ServerMetadata", false)                                       \
     X(MODEL_METADATA, GW_INFERENCE "ModelMetadata", false)                                         \
     X(MODEL_INFER, GW_INFERENCE "ModelInfer", true)                                                \
+    X(MODEL_STATISTICS, GW_INFERENCE "ModelStatistics", false)                                     \
+    X(REPOSITORY_INDEX, GW_INFERENCE "RepositoryIndex", false)                                     \
+    X(HEALTH_CHECK, GW_HEALTH "Check", false)                                                      \
     X(GET_STATUS, GW_ADMIN "GetStatus", false)                                                     \
     X(LIST_NODES, GW_ADMIN "ListNodes", false)                                                     \
     X(LIST_MODELS, GW_ADMIN "ListModels", false)
@@ -36,5 +40,8 @@ enum gw_method {
 enum gw_method gw_method_find(struct sl_span path);
 const char *gw_method_path(enum gw_method m); /* "" for UNKNOWN; static */
 bool gw_method_carries_tensors(enum gw_method m);
+/* Of a method that clients know from elsewhere and that is not offered here: a sentence that says why and what
+ * there is instead; static. NULL: nobody knows such a method. */
+const char *gw_method_why_not(struct sl_span path);
 
 #endif

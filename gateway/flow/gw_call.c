@@ -95,6 +95,19 @@ static const char *ms_text(struct gw_exchange *x, int64_t us)
     return sl_arena_str(&x->arena, sl_span_str(text));
 }
 
+static void add_run(struct gw_fleet_runs *runs, int64_t us)
+{
+    runs->count++;
+    runs->total_us = sl_sat_add(runs->total_us, us);
+}
+
+static void count_run(struct gw_fleet_model *m, bool is_good, int64_t queued_us, int64_t held_us)
+{
+    add_run(&m->queued, queued_us);
+    add_run(&m->executed, held_us);
+    add_run(is_good ? &m->succeeded : &m->failed, sl_sat_add(queued_us, held_us));
+}
+
 static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_result *result)
 {
     struct gw_exchange *x = c->exchange;
@@ -104,6 +117,7 @@ static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_res
     add_trailer(x, "sluice-queue-ms", ms_text(x, queued_ns / SL_NS_PER_US));
     add_trailer(x, "sluice-exec-ms", ms_text(x, result->held_us));
     add_trailer(x, "sluice-node", c->node);
+    count_run(c->model, result->reason == SL_REASON_OK, queued_ns / SL_NS_PER_US, result->held_us);
     sl_metric_observe_ns(f->metrics.queue_seconds, queued_ns);
     sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
 }

@@ -33,24 +33,36 @@ static void refuse_model(struct gw_flow *f, struct gw_exchange *x, struct sl_spa
     gw_exchange_refuse(f, x, &err);
 }
 
-/* The model that the message names, or NULL with the exchange answered. */
-static struct gw_fleet_model *named_model(struct gw_flow *f, struct gw_exchange *x)
+/* false: the exchange is answered. */
+static bool decode_names(struct gw_flow *f, struct gw_exchange *x, struct sl_span *out_name,
+                         struct sl_span *out_version)
 {
-    struct sl_span name, version;
+    struct sl_error err;
     struct sl_span message = sl_span_of(x->body->data, x->body->len);
-    if (!f->ports.wire.decode_model(message, &name, &version)) {
-        struct sl_error err;
-        sl_error_set(&err, SL_REASON_BAD_INPUT, "the message of %zu bytes is not a valid request",
-                     message.len);
-        gw_exchange_refuse(f, x, &err);
-        return NULL;
-    }
+    if (f->ports.wire.decode_model(message, out_name, out_version))
+        return true;
+    sl_error_set(&err, SL_REASON_BAD_INPUT, "the message of %zu bytes is not a valid request",
+                 message.len);
+    gw_exchange_refuse(f, x, &err);
+    return false;
+}
+
+/* The model that is named, or NULL with the exchange answered. */
+static struct gw_fleet_model *find_named(struct gw_flow *f, struct gw_exchange *x,
+                                         struct sl_span name, struct sl_span version)
+{
     struct gw_fleet_model *m = gw_fleet_find(f->fleet, name);
     if (m == NULL || (version.len > 0 && !sl_span_eq_str(version, m->spec.version))) {
         refuse_model(f, x, name, version);
         return NULL;
     }
     return m;
+}
+
+static struct gw_fleet_model *named_model(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct sl_span name, version;
+    return decode_names(f, x, &name, &version) ? find_named(f, x, name, version) : NULL;
 }
 
 static void answer_model_ready(struct gw_flow *f, struct gw_exchange *x)
@@ -65,6 +77,52 @@ static void answer_model_metadata(struct gw_flow *f, struct gw_exchange *x)
     struct gw_fleet_model *m = named_model(f, x);
     if (m != NULL)
         answer(f, x, f->ports.wire.model_metadata(&x->arena, &m->spec));
+}
+
+static void answer_statistics(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct sl_span name, version;
+    struct gw_fleet_model *one = NULL;
+    if (!decode_names(f, x, &name, &version))
+        return;
+    if (name.len > 0 && (one = find_named(f, x, name, version)) == NULL)
+        return;
+    answer(f, x, f->ports.wire.statistics(&x->arena, f->fleet, one));
+}
+
+static void answer_index(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct sl_error err;
+    bool only_ready;
+    if (f->ports.wire.decode_index(sl_span_of(x->body->data, x->body->len), &only_ready)) {
+        answer(f, x, f->ports.wire.repository_index(&x->arena, f->fleet, only_ready));
+        return;
+    }
+    sl_error_set(&err, SL_REASON_BAD_INPUT,
+                 "the message of %zu bytes is not a valid request, or has a repository_name; "
+                 "repositories have none here",
+                 x->body->len);
+    gw_exchange_refuse(f, x, &err);
+}
+
+/* As gRPC's health protocol has it: "" is the server, a service is a name of its own. */
+static void answer_health(struct gw_flow *f, struct gw_exchange *x)
+{
+    struct sl_span name, none;
+    struct sl_error err;
+    if (!decode_names(f, x, &name, &none))
+        return;
+    if (sl_span_eq_str(name, "inference.GRPCInferenceService")) {
+        answer(f, x, f->ports.wire.health(&x->arena, gw_flow_is_ready(f)));
+    } else if (name.len == 0 || sl_span_eq_str(name, "sluice.v1.Admin")) {
+        answer(f, x, f->ports.wire.health(&x->arena, !f->is_draining));
+    } else {
+        sl_error_set(&err, SL_REASON_SERVICE_NOT_FOUND,
+                     "there is no service '%.*s'; there are inference.GRPCInferenceService and "
+                     "sluice.v1.Admin, and '' is the server",
+                     (int)name.len, (const char *)name.data);
+        gw_exchange_refuse(f, x, &err);
+    }
 }
 
 static void answer_status(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
@@ -103,6 +161,15 @@ void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
         return;
     case GW_METHOD_MODEL_METADATA:
         answer_model_metadata(f, x);
+        return;
+    case GW_METHOD_MODEL_STATISTICS:
+        answer_statistics(f, x);
+        return;
+    case GW_METHOD_REPOSITORY_INDEX:
+        answer_index(f, x);
+        return;
+    case GW_METHOD_HEALTH_CHECK:
+        answer_health(f, x);
         return;
     case GW_METHOD_GET_STATUS:
         answer_status(f, x, now);

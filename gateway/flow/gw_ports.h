@@ -77,8 +77,8 @@ struct gw_status_facts {
 
 /* Encoders write into the arena and answer a span with data == NULL when there is no memory. */
 struct gw_wire_port {
-    /* ModelReadyRequest and ModelMetadataRequest are the same on the wire; the spans lie in the
-     * message. false: not a valid message. */
+    /* ModelReadyRequest, ModelMetadataRequest and ModelStatisticsRequest are the same on the wire, and
+     * HealthCheckRequest has a name alone; the spans lie in the message. false: not a valid message. */
     bool (*decode_model)(struct sl_span message, struct sl_span *out_name,
                          struct sl_span *out_version);
     struct sl_span (*server_live)(struct sl_arena *arena);
@@ -86,6 +86,14 @@ struct gw_wire_port {
     struct sl_span (*model_ready)(struct sl_arena *arena, bool ready);
     struct sl_span (*server_metadata)(struct sl_arena *arena, const char *version);
     struct sl_span (*model_metadata)(struct sl_arena *arena, const struct gw_model_spec *spec);
+    /* All models of the fleet, or one. */
+    struct sl_span (*statistics)(struct sl_arena *arena, struct gw_fleet *fleet,
+                                 const struct gw_fleet_model *one);
+    /* false: not a valid message, or it names a repository. */
+    bool (*decode_index)(struct sl_span message, bool *out_only_ready);
+    struct sl_span (*repository_index)(struct sl_arena *arena, struct gw_fleet *fleet,
+                                       bool only_ready);
+    struct sl_span (*health)(struct sl_arena *arena, bool is_serving);
     struct sl_span (*status)(struct sl_arena *arena, const struct gw_status_facts *facts);
     struct sl_span (*nodes)(struct sl_arena *arena, struct gw_fleet *fleet, sl_mono_ns now);
     struct sl_span (*models)(struct sl_arena *arena, struct gw_fleet *fleet);

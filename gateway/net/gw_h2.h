@@ -45,7 +45,8 @@
 struct gw_h2;
 
 enum { GW_H2_COPIED_MAX = 2048 };
-#define GW_H2_MESSAGE_MAX (UINT64_C(1) << 30) /* max_message_bytes may not pass it */
+/* max_message_bytes may not pass it: a tensor of 1 GiB and what surrounds it. */
+#define GW_H2_MESSAGE_MAX (UINT64_C(1025) << 20)
 
 struct gw_h2_conf {
     uint32_t max_streams;

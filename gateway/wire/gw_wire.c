@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "gw_pb.h"
+#include "gw_wire_models.h"
 #include "inference/inference.pb-c.h"
 #include "sl_pack.h"
 #include "sl_text.h"
@@ -58,8 +59,11 @@ static struct sl_span model_ready(struct sl_arena *arena, bool ready)
 static struct sl_span server_metadata(struct sl_arena *arena, const char *version)
 {
     Inference__ServerMetadataResponse m = INFERENCE__SERVER_METADATA_RESPONSE__INIT;
+    char *extensions[] = {text("parameters"), text("statistics"), text("model_repository_index")};
     m.name = text("sluice");
     m.version = text(version);
+    m.extensions = extensions;
+    m.n_extensions = SL_ARRAY_LEN(extensions);
     return sl_pack(arena, &m.base);
 }
 
@@ -287,6 +291,10 @@ const struct gw_wire_port gw_wire_port = {
     .model_ready = model_ready,
     .server_metadata = server_metadata,
     .model_metadata = model_metadata,
+    .statistics = gw_wire_statistics,
+    .decode_index = gw_wire_decode_index,
+    .repository_index = gw_wire_repository_index,
+    .health = gw_wire_health,
     .status = status,
     .nodes = nodes,
     .models = models,

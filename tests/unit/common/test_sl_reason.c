@@ -35,6 +35,7 @@ static const struct {
     {"DEADLINE_EXCEEDED", 4, 504},
     {"UNIMPLEMENTED", 12, 501},
     {"INTERNAL", 13, 500},
+    {"SERVICE_NOT_FOUND", 5, 404},
 };
 
 static void table_is_the_contract(void **state SL_UNUSED)

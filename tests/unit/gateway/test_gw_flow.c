@@ -1301,6 +1301,32 @@ static void metadata_is_what_the_node_announced(void **state SL_UNUSED)
     assert_true(only_piece(ask(&w, GW_METHOD_GET_STATUS, sl_span_of("", 0))).len > 0);
     assert_true(only_piece(ask(&w, GW_METHOD_LIST_NODES, sl_span_of("", 0))).len > 0);
     assert_true(only_piece(ask(&w, GW_METHOD_LIST_MODELS, sl_span_of("", 0))).len > 0);
+    assert_true(only_piece(ask(&w, GW_METHOD_MODEL_STATISTICS, sl_span_of("", 0))).len > 0);
+    assert_true(only_piece(ask(&w, GW_METHOD_REPOSITORY_INDEX, sl_span_of("", 0))).len > 0);
+    finish(&w);
+}
+
+static void health_is_told_of_the_server_and_its_services(void **state SL_UNUSED)
+{
+    static const struct sl_span serving = {(const uint8_t *)"\x08\x01", 2};
+    static const struct sl_span not_serving = {(const uint8_t *)"\x08\x02", 2};
+    static const char inference[] = "\x0a\x1einference.GRPCInferenceService";
+    struct sl_span service = sl_span_of(inference, sizeof inference - 1);
+    struct sl_span all = sl_span_of("", 0);
+    struct fake_world w;
+    begin(&w);
+    start(&w);
+    assert_true(sl_span_eq(only_piece(ask(&w, GW_METHOD_HEALTH_CHECK, all)), serving));
+    assert_true(sl_span_eq(only_piece(ask(&w, GW_METHOD_HEALTH_CHECK, service)), not_serving));
+    fake_join(&w, "n1", 1, "m");
+    assert_true(sl_span_eq(only_piece(ask(&w, GW_METHOD_HEALTH_CHECK, service)), serving));
+    assert_replied(ask(&w, GW_METHOD_HEALTH_CHECK, sl_span_of("\x0a\x01y", 3)),
+                   SL_REASON_SERVICE_NOT_FOUND,
+                   "there is no service 'y'; there are inference.GRPCInferenceService and "
+                   "sluice.v1.Admin, and '' is the server");
+    gw_flow_drain(w.flow);
+    assert_true(sl_span_eq(only_piece(ask(&w, GW_METHOD_HEALTH_CHECK, all)), not_serving));
+    assert_true(sl_span_eq(only_piece(ask(&w, GW_METHOD_HEALTH_CHECK, service)), not_serving));
     finish(&w);
 }
 
@@ -1423,6 +1449,7 @@ int main(void)
         cmocka_unit_test(a_flow_that_goes_with_open_calls_lets_their_messages_go),
         cmocka_unit_test(ready_and_live_are_answered),
         cmocka_unit_test(metadata_is_what_the_node_announced),
+        cmocka_unit_test(health_is_told_of_the_server_and_its_services),
         cmocka_unit_test(unknown_things_are_named),
         cmocka_unit_test(each_allocation_may_fail),
     };

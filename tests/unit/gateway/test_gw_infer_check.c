@@ -390,6 +390,27 @@ static void a_value_out_of_range_is_found_when_converting(void **state SL_UNUSED
                    "input 'IN' has the value 300, which is no UINT8");
 }
 
+static void a_bool_is_0_or_1(void **state SL_UNUSED)
+{
+    static const struct gw_tensor_spec flags = {"F", SL_DTYPE_BOOL, {-1}, 1};
+    static const struct gw_model_spec model = {.name = "m", .inputs = &flags, .input_count = 1};
+    for (unsigned at = 0; at < 40; at++) {
+        uint8_t bytes[40];
+        char sentence[100];
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = i % 2;
+        bytes[at] = (uint8_t)(2 + 6 * at);
+        struct infer_builder b;
+        infer_begin(&b, "m");
+        infer_input(&b, "F", "BOOL", 1, (int64_t[]){40});
+        infer_raw(&b, bytes, sizeof bytes);
+        snprintf(sentence, sizeof sentence,
+                 "input 'F' is BOOL, whose elements are 0 or 1; element %u is %u", at, bytes[at]);
+        assert_refused(&b, &model, sentence);
+        infer_end(&b);
+    }
+}
+
 static void raw_bytes_elements_are_framed(void **state SL_UNUSED)
 {
     static const uint8_t two[] = {1, 0, 0, 0, 'a', 0, 0, 0, 0};
@@ -518,6 +539,7 @@ int main(void)
         cmocka_unit_test(typed_contents_are_counted),
         cmocka_unit_test(typed_contents_of_another_datatype_are_refused),
         cmocka_unit_test(a_value_out_of_range_is_found_when_converting),
+        cmocka_unit_test(a_bool_is_0_or_1),
         cmocka_unit_test(raw_bytes_elements_are_framed),
         cmocka_unit_test(inputs_are_checked_before_their_bytes_are_there),
         cmocka_unit_test(converted_contents_have_a_limit),

@@ -447,13 +447,20 @@ static void text_must_be_utf8_without_nul(void **state SL_UNUSED)
     end(&p);
 }
 
-static void shared_memory_is_refused_by_name(void **state SL_UNUSED)
+static void what_a_tensor_may_not_ask_for_is_named(void **state SL_UNUSED)
 {
-    struct infer_builder b;
-    infer_begin(&b, "m");
-    infer_tensor_param(&b, infer_input(&b, "A", "FP32", 0, NULL), "shared_memory_region");
-    assert_refused(&b, "a tensor asks for a shared memory region; send its bytes instead");
-    infer_end(&b);
+    static const char *const asks[][2] = {
+        {"shared_memory_region",
+         "tensor 'A' asks for a shared memory region; send its bytes instead"},
+        {"classification", "tensor 'A' asks for classes; only the output itself is offered"},
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(asks); i++) {
+        struct infer_builder b;
+        infer_begin(&b, "m");
+        infer_tensor_param(&b, infer_input(&b, "A", "FP32", 0, NULL), asks[i][0]);
+        assert_refused(&b, asks[i][1]);
+        infer_end(&b);
+    }
 }
 
 static void no_memory_is_said(void **state SL_UNUSED)
@@ -533,7 +540,7 @@ int main(void)
         cmocka_unit_test(names_and_texts_have_limits),
         cmocka_unit_test(seventeen_dimensions_are_refused),
         cmocka_unit_test(text_must_be_utf8_without_nul),
-        cmocka_unit_test(shared_memory_is_refused_by_name),
+        cmocka_unit_test(what_a_tensor_may_not_ask_for_is_named),
         cmocka_unit_test(no_memory_is_said),
         cmocka_unit_test(fields_of_a_wrong_type_are_refused),
         cmocka_unit_test(mutated_requests_are_survived_alike_whole_and_in_pieces),

@@ -2,6 +2,7 @@
  * refused. */
 #include "gw_wire.h"
 
+#include "grpc/health/v1/health.pb-c.h"
 #include "gw_pb.h"
 #include "inference/inference.pb-c.h"
 #include "sl_test.h"
@@ -129,6 +130,83 @@ static void models_are_listed_with_their_nodes(void **state SL_UNUSED)
     end(&r);
 }
 
+static void the_index_has_what_could_not_be_loaded_too(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    for (int only_ready = 0; only_ready <= 1; only_ready++) {
+        struct sl_span got = wire->repository_index(&r.arena, r.fleet, only_ready);
+        Inference__RepositoryIndexResponse *m =
+            inference__repository_index_response__unpack(NULL, got.len, got.data);
+        assert_non_null(m);
+        assert_int_equal(m->n_models, only_ready ? 1 : 2);
+        assert_string_equal(m->models[0]->name, "m");
+        assert_string_equal(m->models[0]->version, "3");
+        assert_string_equal(m->models[0]->state, "READY");
+        if (!only_ready) {
+            assert_string_equal(m->models[1]->name, "bad");
+            assert_string_equal(m->models[1]->state, "UNAVAILABLE");
+            assert_string_equal(m->models[1]->reason, "n1: model.yaml:2: no file");
+        }
+        inference__repository_index_response__free_unpacked(m, NULL);
+    }
+    end(&r);
+}
+
+static void an_index_is_of_all_repositories(void **state SL_UNUSED)
+{
+    static const uint8_t ready[] = {0x10, 1}, named[] = {0x0a, 1, 'r'}, unnamed[] = {0x0a, 0};
+    bool only_ready = true;
+    assert_true(wire->decode_index(sl_span_of("", 0), &only_ready) && !only_ready);
+    assert_true(wire->decode_index(sl_span_of(ready, sizeof ready), &only_ready) && only_ready);
+    assert_true(wire->decode_index(sl_span_of(unnamed, sizeof unnamed), &only_ready));
+    assert_false(wire->decode_index(sl_span_of(named, sizeof named), &only_ready));
+    assert_false(wire->decode_index(sl_span_of(named, 2), &only_ready));
+}
+
+static void statistics_are_of_one_model_or_all(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    struct gw_fleet_model *model = gw_fleet_find(r.fleet, sl_span_str("m"));
+    model->succeeded = (struct gw_fleet_runs){2, 30};
+    model->failed = (struct gw_fleet_runs){1, 7};
+    model->queued = (struct gw_fleet_runs){3, 5};
+    model->executed = (struct gw_fleet_runs){3, 32};
+    for (int is_one = 0; is_one <= 1; is_one++) {
+        struct sl_span got = wire->statistics(&r.arena, r.fleet, is_one ? model : NULL);
+        Inference__ModelStatisticsResponse *m =
+            inference__model_statistics_response__unpack(NULL, got.len, got.data);
+        assert_non_null(m);
+        assert_int_equal(m->n_model_stats, 1);
+        const Inference__ModelStatistics *s = m->model_stats[0];
+        assert_string_equal(s->name, "m");
+        assert_true(s->inference_count == 2 && s->execution_count == 2);
+        assert_true(s->inference_stats->success->count == 2 &&
+                    s->inference_stats->success->ns == 30000);
+        assert_true(s->inference_stats->fail->count == 1 && s->inference_stats->fail->ns == 7000);
+        assert_true(s->inference_stats->queue->ns == 5000);
+        assert_true(s->inference_stats->compute_infer->ns == 32000);
+        inference__model_statistics_response__free_unpacked(m, NULL);
+    }
+    end(&r);
+}
+
+static void health_is_one_word(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    for (int serving = 0; serving <= 1; serving++) {
+        struct sl_span got = wire->health(&r.arena, serving);
+        Grpc__Health__V1__HealthCheckResponse *m =
+            grpc__health__v1__health_check_response__unpack(NULL, got.len, got.data);
+        assert_non_null(m);
+        assert_int_equal(m->status, serving ? 1 : 2);
+        grpc__health__v1__health_check_response__free_unpacked(m, NULL);
+    }
+    end(&r);
+}
+
 static void the_status_has_every_outcome_that_happened(void **state SL_UNUSED)
 {
     struct rig r;
@@ -230,6 +308,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_are_listed_with_what_they_have),
         cmocka_unit_test(models_are_listed_with_their_nodes),
+        cmocka_unit_test(the_index_has_what_could_not_be_loaded_too),
+        cmocka_unit_test(an_index_is_of_all_repositories),
+        cmocka_unit_test(statistics_are_of_one_model_or_all),
+        cmocka_unit_test(health_is_one_word),
         cmocka_unit_test(the_status_has_every_outcome_that_happened),
         cmocka_unit_test(a_models_name_and_version_are_found),
         cmocka_unit_test(without_memory_there_is_no_half_message),
