@@ -40,6 +40,7 @@ void sl_arena_reset(struct sl_arena *a)
     while (first && first->next)
         first = first->next;
     drop_blocks(a, first);
+    a->has_failed = false;
 }
 
 /* The next block doubles what there is, within a step and within what max_bytes leaves. */
@@ -54,7 +55,7 @@ static size_t next_capacity(const struct sl_arena *a, size_t bytes)
     return capacity < left ? capacity : left;
 }
 
-static void *get_from_new_block(struct sl_arena *a, size_t bytes)
+static struct sl_arena_block *add_block(struct sl_arena *a, size_t bytes)
 {
     if (bytes > a->max_bytes - a->total_bytes || bytes > SIZE_MAX - sizeof(struct sl_arena_block))
         return NULL;
@@ -66,6 +67,16 @@ static void *get_from_new_block(struct sl_arena *a, size_t bytes)
     block->capacity = capacity;
     a->head = block;
     a->total_bytes += capacity;
+    return block;
+}
+
+static void *get_from_new_block(struct sl_arena *a, size_t bytes)
+{
+    struct sl_arena_block *block = add_block(a, bytes);
+    if (!block) {
+        a->has_failed = true;
+        return NULL;
+    }
     a->used_bytes = bytes;
     return block->payload;
 }

@@ -8,6 +8,7 @@
 #ifndef SL_ARENA_H
 #define SL_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sl_alloc.h"
@@ -21,6 +22,7 @@ struct sl_arena {
     size_t used_bytes;  /* of head's payload */
     size_t total_bytes; /* payload of all blocks */
     size_t max_bytes;
+    bool has_failed; /* something was not given since init or the last reset */
 };
 
 /* Allocates nothing yet. */

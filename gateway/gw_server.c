@@ -305,7 +305,7 @@ static bool create_link(struct gw_server *s, struct sl_error *err)
         .max_result_bytes = s->conf.link.result_max_bytes,
         .max_unsent_bytes = s->conf.link.unsent_max_bytes,
     };
-    return gw_link_create(&c, &s->metrics.link, &s->link, err) == SL_OK;
+    return gw_link_create(&sl_alloc_malloc, &c, &s->metrics.link, &s->link, err) == SL_OK;
 }
 
 /* Call ids name calls to their owners: nobody should guess the next one. */

@@ -28,6 +28,8 @@ enum {
     ENDED_COUNT = 256,
 };
 
+static const char no_room[] = "there is no memory for what the gateway says";
+
 static const int64_t answer_patience_ns = 5 * SL_NS_PER_S;
 static const int64_t refused_pause_ns = 3 * SL_NS_PER_S;
 static const int64_t reopen_pause_ns = 100 * SL_NS_PER_MS;
@@ -82,6 +84,7 @@ static bool make_parts(struct ex_link *l)
     sl_buf_init(&l->batch, l->alloc, EX_LINK_MESSAGE_MAX);
     sl_buf_init(&l->gathered, l->alloc, INLINE_MAX);
     ex_starts_init(&l->starts);
+    l->out.alloc = l->early.alloc = l->alloc;
     l->control = l->bulk = (struct ex_link_socket){.fd = -1, .monitor_fd = -1};
     l->context = zmq_ctx_new();
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -485,7 +488,10 @@ static void on_control(struct ex_link *l, zmq_msg_t *m, sl_mono_ns now)
         return;
     }
     const struct sl_span bytes = sl_span_of(zmq_msg_data(m), zmq_msg_size(m));
-    if (ex_link_read_batch(bytes, &l->arena, &batch) != SL_OK)
+    const sl_status st = ex_link_read_batch(bytes, &l->arena, &batch);
+    if (st == SL_ENOMEM)
+        l->broken = no_room;
+    else if (st != SL_OK)
         count_dropped(l, "no valid batch", now);
     else if (batch.session != l->session)
         count_dropped(l, "a batch for another session", now);
@@ -520,7 +526,10 @@ static void on_bulk(struct ex_link *l, zmq_msg_t *header, zmq_msg_t *bytes, sl_m
     struct ex_bulk_header h;
     sl_arena_reset(&l->arena);
     const struct sl_span head = sl_span_of(zmq_msg_data(header), zmq_msg_size(header));
-    if (ex_link_read_bulk(head, &l->arena, &h) != SL_OK)
+    const sl_status st = ex_link_read_bulk(head, &l->arena, &h);
+    if (st == SL_ENOMEM)
+        l->broken = no_room;
+    else if (st != SL_OK)
         count_dropped(l, "no valid bulk header", now);
     else if (h.session != l->session || l->state != UP)
         count_dropped(l, "bulk for another session", now);

@@ -1,7 +1,6 @@
 /* ex_link_bulk.c - cuts results into chunks, and keeps pieces that came too early. */
 #include "ex_link_bulk.h"
 
-#include <stdlib.h>
 #include <utlist.h>
 
 /* A rest of an output that is at least this long leaves by reference. */
@@ -24,30 +23,35 @@ struct ex_bulk_item {
 /* ---- parts: held or copied */
 
 struct copied {
+    const struct sl_alloc *alloc;
     struct ex_blob blob;
     uint8_t bytes[];
 };
 
 static void end_copied(struct ex_blob *blob)
 {
-    free(SL_CONTAINER_OF(blob, struct copied, blob));
+    struct copied *c = SL_CONTAINER_OF(blob, struct copied, blob);
+    sl_alloc_free(c->alloc, c);
 }
 
-static struct ex_blob *copy_blob(struct sl_span bytes)
+static struct ex_blob *copy_blob(const struct sl_alloc *alloc, struct sl_span bytes)
 {
-    struct copied *c = malloc(sizeof(*c) + bytes.len);
+    struct copied *c = sl_alloc_get(alloc, sizeof(*c) + bytes.len);
     if (!c)
         return NULL;
+    c->alloc = alloc;
     memcpy(c->bytes, bytes.data, bytes.len);
     ex_blob_init(&c->blob, sl_span_of(c->bytes, bytes.len), end_copied);
     return &c->blob;
 }
 
-static bool add_part(struct ex_bulk_item *item, const struct ex_output *output)
+static bool add_part(const struct sl_alloc *alloc, struct ex_bulk_item *item,
+                     const struct ex_output *output)
 {
     if (output->bytes.len == 0)
         return true;
-    struct ex_blob *blob = output->blob ? ex_blob_hold(output->blob) : copy_blob(output->bytes);
+    struct ex_blob *blob =
+        output->blob ? ex_blob_hold(output->blob) : copy_blob(alloc, output->bytes);
     if (!blob)
         return false;
     item->parts[item->part_count].blob = blob;
@@ -57,23 +61,23 @@ static bool add_part(struct ex_bulk_item *item, const struct ex_output *output)
     return true;
 }
 
-static void free_item(struct ex_bulk_item *item)
+static void free_item(const struct sl_alloc *alloc, struct ex_bulk_item *item)
 {
     for (size_t i = 0; i < item->part_count; i++)
         ex_blob_release(item->parts[i].blob);
-    free(item);
+    sl_alloc_free(alloc, item);
 }
 
 sl_status ex_bulk_out_add(struct ex_bulk_out *o, uint64_t lease, const struct ex_outcome *outcome)
 {
     struct ex_bulk_item *item =
-        calloc(1, sizeof(*item) + outcome->output_count * sizeof(item->parts[0]));
+        sl_alloc_zero(o->alloc, 1, sizeof(*item) + outcome->output_count * sizeof(item->parts[0]));
     if (!item)
         return SL_ENOMEM;
     item->lease = lease;
     for (size_t i = 0; i < outcome->output_count; i++) {
-        if (!add_part(item, &outcome->outputs[i])) {
-            free_item(item);
+        if (!add_part(o->alloc, item, &outcome->outputs[i])) {
+            free_item(o->alloc, item);
             return SL_ENOMEM;
         }
     }
@@ -86,9 +90,9 @@ void ex_bulk_out_clear(struct ex_bulk_out *o)
     while (o->items) {
         struct ex_bulk_item *item = o->items;
         DL_DELETE(o->items, item);
-        free_item(item);
+        free_item(o->alloc, item);
     }
-    *o = (struct ex_bulk_out){0};
+    *o = (struct ex_bulk_out){.alloc = o->alloc};
 }
 
 void ex_bulk_out_ack(struct ex_bulk_out *o, uint64_t taken_bytes)
@@ -178,7 +182,7 @@ static void advance(struct ex_bulk_out *o, size_t len)
     }
     if (item->sent_bytes == item->total_bytes) {
         DL_DELETE(o->items, item);
-        free_item(item);
+        free_item(o->alloc, item);
     }
 }
 
@@ -214,9 +218,11 @@ void ex_bulk_out_send(struct ex_bulk_out *o, void *socket, uint64_t session)
 bool ex_bulk_early_keep(struct ex_bulk_early *e, const struct ex_bulk_header *header,
                         zmq_msg_t *give_bytes, sl_mono_ns drop_at)
 {
-    struct ex_bulk_piece *p = e->count < EX_BULK_EARLY_MAX ? malloc(sizeof(*p)) : NULL;
+    struct ex_bulk_piece *p =
+        e->count < EX_BULK_EARLY_MAX ? sl_alloc_get(e->alloc, sizeof(*p)) : NULL;
     if (!p)
         return false;
+    p->alloc = e->alloc;
     p->header = *header;
     p->drop_at = drop_at;
     zmq_msg_init(&p->bytes);
@@ -242,7 +248,7 @@ struct ex_bulk_piece *ex_bulk_early_take(struct ex_bulk_early *e, uint64_t lease
 void ex_bulk_piece_free(struct ex_bulk_piece *p)
 {
     zmq_msg_close(&p->bytes);
-    free(p);
+    sl_alloc_free(p->alloc, p);
 }
 
 void ex_bulk_early_clear(struct ex_bulk_early *e)

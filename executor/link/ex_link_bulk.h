@@ -25,6 +25,7 @@ enum { EX_BULK_CHUNK_MAX = 1 << 20, EX_BULK_EARLY_MAX = 4096 };
 struct ex_bulk_item;
 
 struct ex_bulk_out {
+    const struct sl_alloc *alloc; /* also used on ZeroMQ's thread */
     struct ex_bulk_item *items;
     uint64_t window_bytes;
     uint64_t sent_bytes;
@@ -43,6 +44,7 @@ void ex_bulk_out_clear(struct ex_bulk_out *o);
 /* ---- early */
 
 struct ex_bulk_piece {
+    const struct sl_alloc *alloc;
     struct ex_bulk_piece *prev, *next;
     struct ex_bulk_header header;
     sl_mono_ns drop_at;
@@ -50,6 +52,7 @@ struct ex_bulk_piece {
 };
 
 struct ex_bulk_early {
+    const struct sl_alloc *alloc;
     struct ex_bulk_piece *pieces; /* in the order of arrival */
     size_t count;
 };

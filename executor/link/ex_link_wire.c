@@ -132,6 +132,12 @@ static void read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gatewa
                             from->heartbeat_every_ms, from->lost_after_ms};
 }
 
+/* Why something could not be read. */
+static sl_status fault(const struct sl_arena *arena)
+{
+    return arena->has_failed ? SL_ENOMEM : SL_EPROTO;
+}
+
 sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
                              struct ex_gateway_batch *out)
 {
@@ -139,13 +145,13 @@ sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
     const pb_gateway_batch *b =
         sluice__node__v1__gateway_batch__unpack(&allocator, message.len, message.data);
     if (!b)
-        return SL_EPROTO;
+        return fault(arena);
     *out = (struct ex_gateway_batch){.session = b->session,
                                      .bulk_taken_bytes = b->bulk_taken_bytes,
                                      .refusal = b->refuse ? b->refuse->text : NULL};
     if (b->welcome)
         read_welcome(b->welcome, out);
-    return read_calls(b, arena, out) && read_cancels(b, arena, out) ? SL_OK : SL_EPROTO;
+    return read_calls(b, arena, out) && read_cancels(b, arena, out) ? SL_OK : fault(arena);
 }
 
 sl_status ex_link_read_bulk(struct sl_span message, struct sl_arena *arena,
@@ -155,7 +161,7 @@ sl_status ex_link_read_bulk(struct sl_span message, struct sl_arena *arena,
     const Sluice__Node__V1__BulkHeader *h =
         sluice__node__v1__bulk_header__unpack(&allocator, message.len, message.data);
     if (!h)
-        return SL_EPROTO;
+        return fault(arena);
     *out = (struct ex_bulk_header){h->session, h->lease, h->offset_bytes, h->total_bytes};
     return SL_OK;
 }

@@ -4,7 +4,7 @@
  * Writing  A NodeBatch grows in a buffer piece by piece: protocol buffers allow a message to be the
  *          concatenation of its parts, so each put appends a NodeBatch with one thing in it.
  * Errors   Writers: SL_ETOOBIG (the buffer's maximum), SL_ENOMEM; the buffer is unchanged. Readers:
- *          SL_EPROTO (no message, or more than the arena's maximum holds).
+ *          SL_EPROTO (no message), SL_ENOMEM (also: more than the arena's maximum holds).
  * Memory   What is read lies in the arena; the message's bytes are not needed afterwards.
  * Threads  None of its own.
  */

@@ -1,7 +1,6 @@
 #include "gw_link.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "gw_link_int.h"
 #include "sl_log.h"
@@ -42,15 +41,17 @@ static sl_status no_memory(struct sl_error *err)
     return SL_ENOMEM;
 }
 
-sl_status gw_link_create(const struct gw_link_conf *conf, const struct gw_link_metrics *metrics,
-                         struct gw_link **out, struct sl_error *err)
+sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf *conf,
+                         const struct gw_link_metrics *metrics, struct gw_link **out,
+                         struct sl_error *err)
 {
-    struct gw_link *l = calloc(1, sizeof *l);
+    struct gw_link *l = sl_alloc_zero(alloc, 1, sizeof *l);
     if (l == NULL)
         return no_memory(err);
+    l->alloc = alloc;
     l->conf = *conf;
     l->metrics = *metrics;
-    sl_arena_init(&l->arena, &sl_alloc_malloc, ARENA_MAX);
+    sl_arena_init(&l->arena, alloc, ARENA_MAX);
     l->zmq = zmq_ctx_new();
     if (l->zmq == NULL) {
         gw_link_destroy(l);
@@ -75,7 +76,7 @@ static void free_peer(struct gw_peer *p)
     gw_link_drop_outgoing(p, 0);
     gw_link_drop_gatherings(p, 0);
     sl_buf_finish(&p->batch);
-    free(p);
+    sl_alloc_free(p->alloc, p);
 }
 
 static void forget(struct gw_link *l, struct gw_peer *p)
@@ -102,7 +103,7 @@ void gw_link_destroy(struct gw_link *l)
     if (l->zmq != NULL)
         zmq_ctx_term(l->zmq);
     sl_arena_finish(&l->arena);
-    free(l);
+    sl_alloc_free(l->alloc, l);
 }
 
 struct gw_link_port gw_link_port(struct gw_link *l)
@@ -183,14 +184,15 @@ static struct gw_peer *make_peer(struct gw_link *l, const struct gw_identity *fr
     if (HASH_COUNT(l->peers) >= l->conf.max_nodes)
         return NULL;
     sl_error_set(err, SL_REASON_NO_CAPACITY, "the gateway has no memory for a node");
-    p = calloc(1, sizeof *p);
+    p = sl_alloc_zero(l->alloc, 1, sizeof *p);
     if (p == NULL)
         return NULL;
-    *p = (struct gw_peer){.session = b->session,
+    *p = (struct gw_peer){.alloc = l->alloc,
+                          .session = b->session,
                           .control = *from,
                           .window_bytes = b->bulk_window_bytes,
                           .inline_max_bytes = b->inline_max_bytes};
-    sl_buf_init(&p->batch, &sl_alloc_malloc, GW_LINK_BATCH_MAX);
+    sl_buf_init(&p->batch, l->alloc, GW_LINK_BATCH_MAX);
     p->is_listed = true; /* until the table says no */
     HASH_ADD(hh, l->peers, session, sizeof p->session, p);
     if (p->is_listed)
@@ -253,13 +255,26 @@ static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_b
     }
 }
 
+/* What was not understood for want of memory may have been a result, and its node will not say it again. */
+static void lose_unheard(struct gw_link *l, const struct gw_identity *from, sl_mono_ns now)
+{
+    struct gw_peer *p, *next;
+    HASH_ITER (hh, l->peers, p, next) {
+        if (p->node != NULL && is_same(&p->control, from))
+            lose(l, p, "there was no memory for what it said", now);
+    }
+}
+
 static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *m,
                        sl_mono_ns now)
 {
     struct gw_node_batch batch;
     sl_arena_reset(&l->arena);
     if (!gw_link_read_batch(sl_span_of(zmq_msg_data(m), zmq_msg_size(m)), &l->arena, &batch)) {
-        count_bad(l, "no valid batch");
+        if (l->arena.has_failed)
+            lose_unheard(l, from, now);
+        else
+            count_bad(l, "no valid batch");
         return;
     }
     if (batch.has_hello)

@@ -42,9 +42,10 @@ struct gw_link_metrics {
 
 struct gw_link;
 
-/* Binds. conf is copied, its strings are borrowed. Errors: SL_EIO (an endpoint cannot be bound),
+/* Binds. conf is copied, its strings and alloc (which results use on any thread) are borrowed. Errors: SL_EIO (an endpoint cannot be bound),
  * SL_ENOMEM; with a sentence. */
-SL_MUST_CHECK sl_status gw_link_create(const struct gw_link_conf *conf,
+SL_MUST_CHECK sl_status gw_link_create(const struct sl_alloc *alloc,
+                                       const struct gw_link_conf *conf,
                                        const struct gw_link_metrics *metrics, struct gw_link **out,
                                        struct sl_error *err);
 /* Results that visitors still read stay valid. NULL is fine. */

@@ -1,7 +1,6 @@
 /* gw_link_gather.c - results whose payload comes by bulk: the chunks are kept as they came, and the
  * result is handed to the flow when both its message and all of its bytes are here. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <utlist.h>
 
 #include "gw_link_int.h"
@@ -11,12 +10,13 @@ enum { RESULT_ARENA_MAX = 1 << 20 };
 static void free_gathering(void *ctx)
 {
     struct gw_gathering *g = ctx;
+    const struct sl_alloc *alloc = g->arena.alloc;
     for (size_t i = 0; i < g->chunk_count; i++)
         zmq_msg_close(&g->chunks[i]);
-    free(g->chunks);
-    free(g->pieces);
+    sl_alloc_free(alloc, g->chunks);
+    sl_alloc_free(alloc, g->pieces);
     sl_arena_finish(&g->arena);
-    free(g);
+    sl_alloc_free(alloc, g);
 }
 
 void gw_link_drop_gatherings(struct gw_peer *p, sl_slot_id lease)
@@ -65,20 +65,20 @@ static enum sl_reason make_room(struct gw_link *l, struct gw_gathering *g,
     if (!gw_flow_expect_result(l->flow, g->lease, g->total_bytes))
         return SL_REASON_NO_CAPACITY;
     g->chunk_room = 4 * chunks_for(g->total_bytes); /* smaller chunks are fine, crumbs are not */
-    g->chunks = calloc(g->chunk_room, sizeof *g->chunks);
-    g->pieces = calloc(g->chunk_room, sizeof *g->pieces);
+    g->chunks = sl_alloc_zero(l->alloc, g->chunk_room, sizeof *g->chunks);
+    g->pieces = sl_alloc_zero(l->alloc, g->chunk_room, sizeof *g->pieces);
     return g->chunks == NULL || g->pieces == NULL ? SL_REASON_NO_CAPACITY : SL_REASON_OK;
 }
 
 static struct gw_gathering *begin(struct gw_link *l, struct gw_peer *p,
                                   const struct gw_fleet_lease *lease, uint64_t total)
 {
-    struct gw_gathering *g = total == 0 ? NULL : calloc(1, sizeof *g);
+    struct gw_gathering *g = total == 0 ? NULL : sl_alloc_zero(l->alloc, 1, sizeof *g);
     if (g == NULL)
         return NULL;
     g->lease = lease->id;
     g->total_bytes = total;
-    sl_arena_init(&g->arena, &sl_alloc_malloc, RESULT_ARENA_MAX);
+    sl_arena_init(&g->arena, l->alloc, RESULT_ARENA_MAX);
     g->refused = make_room(l, g, lease);
     DL_APPEND(p->gatherings, g);
     return g;

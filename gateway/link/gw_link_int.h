@@ -8,9 +8,12 @@
 #include "gw_link.h"
 #include "gw_link_wire.h"
 
-/* A table that cannot grow must be an error, not the end of the process. */
-#define HASH_NONFATAL_OOM         1
-#define uthash_nonfatal_oom(peer) ((peer)->is_listed = false)
+/* The table has its memory from the link's allocator (every function that changes it has the link as l), and one
+ * that cannot grow must be an error, not the end of the process. */
+#define HASH_NONFATAL_OOM           1
+#define uthash_nonfatal_oom(peer)   ((peer)->is_listed = false)
+#define uthash_malloc(bytes)        sl_alloc_get(l->alloc, bytes)
+#define uthash_free(pointer, bytes) sl_alloc_free(l->alloc, pointer)
 #include <uthash.h>
 
 enum { IDENTITY_MAX = 255, ARENA_MAX = 8 << 20 };
@@ -47,7 +50,8 @@ struct gw_gathering {
 };
 
 struct gw_peer {
-    UT_hash_handle hh; /* gw_link.peers */
+    const struct sl_alloc *alloc; /* the link's */
+    UT_hash_handle hh;            /* gw_link.peers */
     bool is_listed;
     uint64_t session;
     struct gw_fleet_node
@@ -65,6 +69,7 @@ struct gw_peer {
 };
 
 struct gw_link {
+    const struct sl_alloc *alloc;
     struct gw_link_conf conf;
     struct gw_link_metrics metrics;
     struct gw_flow *flow;

@@ -1,7 +1,6 @@
 /* gw_link_send.c - what goes down to a node: one batch for each turn, and payloads by bulk under
  * its window. */
 #include <errno.h>
-#include <stdlib.h>
 #include <utlist.h>
 
 #include "gw_link_int.h"
@@ -60,7 +59,7 @@ void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64
                          const char *text)
 {
     struct sl_buf b;
-    sl_buf_init(&b, &sl_alloc_malloc, 4096);
+    sl_buf_init(&b, l->alloc, 4096);
     if (gw_link_put_session(&b, session) == SL_OK && gw_link_put_refuse(&b, text) == SL_OK) {
         sl_status s = send_frames(l, to, b.data, b.len);
         (void)s; /* it will ask again */
@@ -95,9 +94,9 @@ static void add_part(struct gw_outgoing *o, struct gw_body *body, size_t offset,
     o->total_bytes += length;
 }
 
-static struct gw_outgoing *make_outgoing(const struct gw_dispatch *d)
+static struct gw_outgoing *make_outgoing(const struct gw_peer *p, const struct gw_dispatch *d)
 {
-    struct gw_outgoing *o = calloc(1, sizeof *o);
+    struct gw_outgoing *o = sl_alloc_zero(p->alloc, 1, sizeof *o);
     if (o == NULL)
         return NULL;
     o->lease = d->lease;
@@ -112,7 +111,7 @@ static void free_outgoing(struct gw_peer *p, struct gw_outgoing *o)
     p->unsent_bytes -= o->total_bytes - o->sent_bytes;
     for (size_t i = 0; i < o->part_count; i++)
         gw_body_release(o->parts[i].body);
-    free(o);
+    sl_alloc_free(p->alloc, o);
 }
 
 void gw_link_drop_outgoing(struct gw_peer *p, sl_slot_id lease)
@@ -136,7 +135,7 @@ sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node, const st
     bool by_bulk = bytes > inline_max || bytes > p->inline_max_bytes;
     if (by_bulk && p->unsent_bytes > 0 && p->unsent_bytes + bytes > l->conf.max_unsent_bytes)
         return SL_EFULL;
-    if (by_bulk && (o = make_outgoing(d)) == NULL)
+    if (by_bulk && (o = make_outgoing(p, d)) == NULL)
         return SL_ENOMEM;
     if (o != NULL) {
         DL_APPEND(p->outgoing, o);

@@ -39,7 +39,7 @@ struct gw_node_batch {
     bool is_draining;
 };
 
-/* Everything lies in the arena or in the message. */
+/* Everything lies in the arena or in the message. false with arena->has_failed: there is no room for it. */
 bool gw_link_read_batch(struct sl_span message, struct sl_arena *arena, struct gw_node_batch *out);
 
 struct gw_bulk_header {

@@ -404,9 +404,20 @@ void h2_pair_run(struct h2_pair *p)
     } while (moved > 0);
 }
 
-bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t initial_window)
+void h2_pair_join(struct h2_pair *p, struct gw_h2 *server, uint32_t initial_window)
 {
     memset(p, 0, sizeof *p);
+    p->server = server;
+    p->client_takes_max = SIZE_MAX;
+    p->now = SL_NS_PER_S;
+    p->calls = calloc(H2_CALLS_MAX, sizeof *p->calls);
+    assert_non_null(p->calls);
+    assert_int_equal(open_client(p, initial_window), 0);
+}
+
+bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t initial_window)
+{
+    h2_pair_join(p, NULL, initial_window);
     p->conf = (struct gw_h2_conf){
         .max_streams = 100,
         .max_message_bytes = 32 << 20,
@@ -418,11 +429,6 @@ bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t init
     };
     gw_stream_pool_init(&p->pool, alloc != NULL ? alloc : &sl_alloc_malloc, 64, NULL);
     p->port = (struct gw_h2_port){post, p, &p->pool, &p->counts};
-    p->client_takes_max = SIZE_MAX;
-    p->now = SL_NS_PER_S;
-    p->calls = calloc(H2_CALLS_MAX, sizeof *p->calls);
-    assert_non_null(p->calls);
-    assert_int_equal(open_client(p, initial_window), 0);
     return gw_h2_create(&p->conf, &p->port, sl_span_str("1.2.3.4:5"), p, p->now, &p->server) ==
            SL_OK;
 }
@@ -439,6 +445,11 @@ void h2_pair_close(struct h2_pair *p)
     assert_int_equal(p->pool.taken_count, 0);
     assert_int_equal(p->pool.held_bytes, 0);
     gw_stream_pool_finish(&p->pool);
+    h2_pair_leave(p);
+}
+
+void h2_pair_leave(struct h2_pair *p)
+{
     nghttp2_session_del(p->client);
     for (size_t i = 0; i < p->call_count; i++) {
         sl_buf_finish(&p->calls[i].upload);

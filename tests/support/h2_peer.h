@@ -85,6 +85,9 @@ struct h2_pair {
  * the server. */
 bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t initial_window);
 void h2_pair_close(struct h2_pair *p);
+/* The client alone, joined to somebody else's server (NULL: none yet); p->flow stays empty. */
+void h2_pair_join(struct h2_pair *p, struct gw_h2 *server, uint32_t initial_window);
+void h2_pair_leave(struct h2_pair *p);
 
 /* ModelInfer with one message of these bytes. */
 struct h2_call *h2_call(struct h2_pair *p, const void *message, size_t len);

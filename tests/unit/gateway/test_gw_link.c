@@ -60,7 +60,7 @@ static void begin(struct rig *r)
 static void start(struct rig *r)
 {
     struct sl_error err;
-    assert_ok(gw_link_create(&r->conf, &r->counts, &r->link, &err));
+    assert_ok(gw_link_create(&sl_alloc_malloc, &r->conf, &r->counts, &r->link, &err));
     r->port = gw_link_port(r->link);
     r->w.link = &r->port;
     assert_ok(fake_world_start(&r->w));
@@ -536,7 +536,7 @@ static void an_endpoint_that_cannot_be_bound_is_named(void **state SL_UNUSED)
     start(&r);
     struct gw_link_conf conf = r.conf;
     conf.control = "ipc:///no/such/folder/socket";
-    assert_status(gw_link_create(&conf, &r.counts, &link, &err), SL_EIO);
+    assert_status(gw_link_create(&sl_alloc_malloc, &conf, &r.counts, &link, &err), SL_EIO);
     assert_non_null(
         strstr(err.text, "cannot listen for executors at ipc:///no/such/folder/socket"));
     assert_null(link);

@@ -1,0 +1,245 @@
+/* test_whole_nomem.c - whole calls from a visitor's bytes to an executor and back, each played again and again
+ * while the first, the second, the third ... allocation fails, alone or with all after it, in the gateway or in
+ * the executor. Every time the visitor gets an answer, a typed error or the end of the connection; the next
+ * visitor is served; nothing is left over. */
+#include "sl_log.h"
+#include "sl_test.h"
+#include "whole_stage.h"
+
+enum { LARGE_FLOATS = 50000, MIDDLE_FLOATS = 1000 };
+
+/* ---- messages */
+
+static struct sl_span floats(struct infer_builder *b, const char *model, size_t count)
+{
+    infer_begin(b, model);
+    infer_input(b, "IN", "FP32", 1, (int64_t[]){(int64_t)count});
+    infer_raw(b, infer_room(b, count * 4), count * 4);
+    return infer_bytes(b);
+}
+
+/* Typed contents that are converted, a parameter, an id, and outputs asked for by name. */
+static struct sl_span typed_pair(struct infer_builder *b)
+{
+    static int64_t numbers[] = {1, -2, 3, -4};
+    infer_begin(b, "pair");
+    b->request.id = (char *)(uintptr_t) "an id";
+    infer_param_string(b, "note", "to the model");
+    Inference__InferTensorContents *texts =
+        infer_contents(b, infer_input(b, "A", "BYTES", 1, (int64_t[]){2}));
+    ProtobufCBinaryData *list = infer_room(b, 2 * sizeof *list);
+    list[0] = (ProtobufCBinaryData){5, infer_copy(b, "first", 5)};
+    list[1] = (ProtobufCBinaryData){6, infer_copy(b, "second", 6)};
+    texts->bytes_contents = list;
+    texts->n_bytes_contents = 2;
+    Inference__InferTensorContents *ints =
+        infer_contents(b, infer_input(b, "B", "INT64", 2, (int64_t[]){2, 2}));
+    ints->int64_contents = numbers;
+    ints->n_int64_contents = SL_ARRAY_LEN(numbers);
+    infer_output(b, "Y");
+    infer_output(b, "X");
+    return infer_bytes(b);
+}
+
+static struct h2_call *call_floats(struct stage *s, const char *model, size_t count)
+{
+    struct infer_builder b;
+    struct h2_call *c = stage_call(s, GW_METHOD_MODEL_INFER, floats(&b, model, count));
+    infer_end(&b);
+    return c;
+}
+
+/* ---- scenes */
+
+static void play_small(struct stage *s)
+{
+    struct h2_call *c = call_floats(s, "echo", 3);
+    stage_run(s);
+    stage_expect(s, c, SL_GRPC_OK);
+}
+
+/* Room is asked for, and both ways go by bulk. */
+static void play_large(struct stage *s)
+{
+    struct h2_call *c = call_floats(s, "echo", LARGE_FLOATS);
+    stage_run(s);
+    if (stage_expect(s, c, SL_GRPC_OK))
+        assert_true(c->download.len > LARGE_FLOATS * 4);
+}
+
+static void play_typed(struct stage *s)
+{
+    struct infer_builder b;
+    struct h2_call *c = stage_call(s, GW_METHOD_MODEL_INFER, typed_pair(&b));
+    infer_end(&b);
+    stage_run(s);
+    stage_expect(s, c, SL_GRPC_OK);
+}
+
+static void play_zipped_of(struct stage *s, size_t count)
+{
+    struct infer_builder b;
+    struct h2_call *c = stage_call_zipped(s, floats(&b, "echo", count));
+    infer_end(&b);
+    stage_run(s);
+    stage_expect(s, c, SL_GRPC_OK);
+}
+
+static void play_zipped(struct stage *s)
+{
+    play_zipped_of(s, MIDDLE_FLOATS);
+}
+
+static void play_zipped_large(struct stage *s)
+{
+    play_zipped_of(s, LARGE_FLOATS);
+}
+
+static void play_refused(struct stage *s)
+{
+    struct h2_call *a = call_floats(s, "nobody", 3);
+    struct infer_builder b;
+    infer_begin(&b, "echo");
+    infer_input(&b, "IN", "INT8", 1, (int64_t[]){1});
+    infer_raw(&b, "1", 1);
+    struct h2_call *c = stage_call(s, GW_METHOD_MODEL_INFER, infer_bytes(&b));
+    infer_end(&b);
+    struct h2_call *d = stage_call(s, GW_METHOD_MODEL_INFER, sl_span_str("\xff"));
+    stage_run(s);
+    stage_expect(s, a, SL_GRPC_NOT_FOUND);
+    stage_expect(s, c, SL_GRPC_INVALID_ARGUMENT);
+    stage_expect(s, d, SL_GRPC_INVALID_ARGUMENT);
+}
+
+static void play_questions(struct stage *s)
+{
+    static const char echo[] = "\x0a\x04"
+                               "echo"; /* field 1: the model's name */
+    struct h2_call *calls[GW_METHOD_COUNT] = {0};
+    for (int m = GW_METHOD_UNKNOWN + 1; m < GW_METHOD_COUNT; m++) {
+        bool has_model = m == GW_METHOD_MODEL_READY || m == GW_METHOD_MODEL_METADATA;
+        if (m != GW_METHOD_MODEL_INFER)
+            calls[m] = stage_call(s, (enum gw_method)m, sl_span_str(has_model ? echo : ""));
+    }
+    stage_run(s);
+    for (int m = GW_METHOD_UNKNOWN + 1; m < GW_METHOD_COUNT; m++)
+        if (calls[m] != NULL)
+            stage_expect(s, calls[m], SL_GRPC_OK);
+}
+
+static void play_failed(struct stage *s)
+{
+    struct h2_call *a = call_floats(s, "fails", 3);
+    struct h2_call *b = call_floats(s, "dies", 3);
+    stage_run(s);
+    stage_expect(s, a, SL_GRPC_INTERNAL);
+    stage_expect(s, b, SL_GRPC_INTERNAL);
+}
+
+/* One that runs is cancelled, one beside it is not. */
+static void play_cancelled(struct stage *s)
+{
+    struct h2_call *a = call_floats(s, "stalls", 3);
+    stage_run(s);
+    if (s->is_connected && !a->is_closed)
+        h2_call_reset(&s->visitor, a);
+    struct h2_call *b = call_floats(s, "echo", 3);
+    stage_run(s);
+    stage_expect(s, b, SL_GRPC_OK);
+}
+
+static void play_too_long(struct stage *s)
+{
+    struct h2_call *c = call_floats(s, "stalls", 3);
+    stage_run(s);
+    stage_wait(s, 3 * SL_NS_PER_S);
+    stage_expect(s, c, SL_GRPC_DEADLINE_EXCEEDED);
+}
+
+/* Two run and one waits when their executor is lost; the one that waited is run by the next. Without memory
+ * the two may not have begun, and then run there to their limit. */
+static void play_lost_node(struct stage *s)
+{
+    s->other_status = SL_GRPC_DEADLINE_EXCEEDED;
+    struct h2_call *a = call_floats(s, "stalls", 3);
+    struct h2_call *b = call_floats(s, "stalls", 3);
+    stage_run(s);
+    struct h2_call *c = call_floats(s, "echo", 3);
+    stage_run(s);
+    stage_lose_node(s);
+    stage_start_node(s);
+    stage_run(s);
+    for (int i = 0; i < 10; i++)
+        stage_wait(s, SL_NS_PER_S);
+    stage_expect(s, a, SL_GRPC_UNAVAILABLE);
+    stage_expect(s, b, SL_GRPC_UNAVAILABLE);
+    stage_expect(s, c, SL_GRPC_OK);
+}
+
+/* ---- the sweep */
+
+typedef void (*scene)(struct stage *s);
+
+static struct stage stage;
+
+/* Once with allocation i failing; false: it was not reached. */
+static bool play(scene play_it, enum stage_side side, size_t i, bool keeps_failing)
+{
+    stage_open(&stage);
+    stage_arm(&stage, side, i, keeps_failing);
+    play_it(&stage);
+    bool was_reached = stage_disarm(&stage);
+    stage_expect_service(&stage);
+    stage_close(&stage);
+    return was_reached;
+}
+
+static void sweep(const char *name, scene play_it, size_t at_least[STAGE_SIDES])
+{
+    for (int side = 0; side < STAGE_SIDES; side++) {
+        size_t i = 0;
+        (void)play(play_it, side, 0, false); /* as it is with memory */
+        do {
+            i++;
+            (void)play(play_it, side, i, true);
+        } while (play(play_it, side, i, false));
+        print_message("%s: %zu allocations of the %s\n", name, i - 1,
+                      side == STAGE_GATEWAY ? "gateway" : "executor");
+        assert_true(i - 1 >= at_least[side]);
+    }
+}
+
+#define SCENES(X)                                                                                  \
+    X(small, 10, 2)                                                                                \
+    X(large, 15, 4)                                                                                \
+    X(typed, 10, 3)                                                                                \
+    X(zipped, 15, 3)                                                                               \
+    X(zipped_large, 15, 3)                                                                         \
+    X(refused, 10, 0)                                                                              \
+    X(questions, 20, 0)                                                                            \
+    X(failed, 10, 2)                                                                               \
+    X(cancelled, 10, 2)                                                                            \
+    X(too_long, 10, 2)                                                                             \
+    X(lost_node, 20, 10)
+
+#define SCENE_TEST(NAME, GATEWAY, NODE)                                                            \
+    static void test_##NAME(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        sweep(#NAME, play_##NAME, (size_t[]){GATEWAY, NODE});                                      \
+    }
+SCENES(SCENE_TEST)
+
+/* That nodes come and go is the scenes' business. */
+static void drop_line(void *ctx, const char *line, unsigned len)
+{
+    (void)ctx, (void)line, (void)len;
+}
+
+int main(void)
+{
+#define SCENE_ROW(NAME, GATEWAY, NODE) cmocka_unit_test(test_##NAME),
+    const struct CMUnitTest tests[] = {SCENES(SCENE_ROW)};
+    sl_log_set_sink(drop_line, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,210 @@
+/* whole_gateway.c - the gateway's parts in one thread: mail is taken as soon as it is posted. */
+#include "whole_gateway.h"
+
+#include "gw_wire.h"
+#include "whole_node.h"
+
+/* As in gw_front: flow has had its last word, the exchange comes home. */
+enum { TO_NET_HOME = 1 << 8 };
+
+void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, sl_mono_ns now)
+{
+    *w = (struct whole_gateway){.alloc = alloc, .now = now};
+    w->h2_conf = (struct gw_h2_conf){
+        .max_streams = 10,
+        .max_message_bytes = 1 << 20,
+        .header_bytes_max = 4096,
+        .held_bytes_max = 256 * 1024,
+        .outbound_max_bytes = 32 * 1024,
+        .stall_timeout_ns = 30 * SL_NS_PER_S,
+        .mirrors_encoding = true,
+    };
+    w->flow_conf = (struct gw_flow_conf){
+        .version = "test",
+        .max_calls = 16,
+        .max_queued = 8,
+        .max_message_bytes = 1 << 20,
+        .max_body_bytes = 2 << 20,
+        .body_wait_ns = 5 * SL_NS_PER_S,
+        .asks = {.max_duration_us = 300 * SL_US_PER_S,
+                 .max_wait_default_ns = 60 * SL_NS_PER_S,
+                 .max_wait_limit_ns = 600 * SL_NS_PER_S},
+        .fleet = {.max_nodes = 4,
+                  .max_models = 16,
+                  .max_leases = 32,
+                  .feed_ahead_us = 2000,
+                  .feed_ahead_max = 4},
+        .seed = 1,
+        .started_at = now,
+    };
+    w->link_conf = (struct gw_link_conf){
+        .control = WHOLE_CONTROL,
+        .bulk = WHOLE_BULK,
+        .max_nodes = 4,
+        .heartbeat_every_ns = SL_NS_PER_S,
+        .lost_after_ns = 5 * SL_NS_PER_S,
+        .bulk_window_bytes = 256 * 1024,
+        .inline_max_bytes = 1024,
+        .max_result_bytes = 1 << 20,
+        .max_unsent_bytes = 1 << 20,
+    };
+}
+
+/* ---- ports */
+
+static void post_to_flow(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct whole_gateway *w = ctx;
+    gw_mail_post(&w->to_flow, x, events);
+}
+
+static void post_to_net(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct whole_gateway *w = ctx;
+    gw_mail_post(&w->to_net, x, events);
+}
+
+static uint64_t connections(void *ctx)
+{
+    const struct whole_gateway *w = ctx;
+    uint64_t count = 0;
+    for (size_t i = 0; i < WHOLE_CONNS; i++)
+        count += w->conns[i] != NULL;
+    return count;
+}
+
+static void on_mail_to_flow(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct whole_gateway *w = ctx;
+    w->opened_count += (events & GW_EV_OPEN) != 0;
+    gw_flow_on_exchange(w->flow, x, events, w->now);
+    if ((events & GW_EV_SENT) != 0) {
+        w->sent_count++;
+        gw_mail_post(&w->to_net, x, TO_NET_HOME);
+    }
+}
+
+static void on_mail_to_net(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct whole_gateway *w = ctx;
+    struct gw_stream *s = gw_stream_of(x);
+    if ((events & TO_NET_HOME) != 0)
+        gw_stream_give(&w->pool, s);
+    else if ((events & GW_TO_NET_REPLY) != 0)
+        gw_h2_reply(s, &w->port);
+    else if ((events & GW_TO_NET_GRANT) != 0)
+        gw_h2_grant(s);
+}
+
+/* ---- its life */
+
+static sl_status create_flow(struct whole_gateway *w)
+{
+    static const struct gw_flow_metrics nobody_counts;
+    const struct gw_ports ports = {
+        .net = {w, post_to_net, connections}, .link = gw_link_port(w->link), .wire = gw_wire_port};
+    sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
+    if (s == SL_OK)
+        gw_link_attach(w->link, w->flow);
+    return s;
+}
+
+sl_status whole_gateway_start(struct whole_gateway *w)
+{
+    static const struct gw_link_metrics nobody_counts;
+    struct sl_error err;
+    gw_stream_pool_init(&w->pool, w->alloc, 4, NULL);
+    gw_mail_init(&w->to_flow, offsetof(struct gw_exchange, to_flow), GW_EV_SENT);
+    gw_mail_init(&w->to_net, offsetof(struct gw_exchange, to_net), TO_NET_HOME);
+    w->port = (struct gw_h2_port){post_to_flow, w, &w->pool, &w->counts};
+    if (gw_link_create(w->alloc, &w->link_conf, &nobody_counts, &w->link, &err) == SL_OK &&
+        create_flow(w) == SL_OK)
+        return SL_OK;
+    (void)whole_gateway_finish(w);
+    return SL_ENOMEM;
+}
+
+struct gw_h2 *whole_gateway_connect(struct whole_gateway *w)
+{
+    size_t i = 0;
+    while (i < WHOLE_CONNS && w->conns[i] != NULL)
+        i++;
+    if (i == WHOLE_CONNS || gw_h2_create(&w->h2_conf, &w->port, sl_span_str("192.0.2.1:5"), NULL,
+                                         w->now, &w->conns[i]) != SL_OK)
+        return NULL;
+    return w->conns[i];
+}
+
+void whole_gateway_disconnect(struct whole_gateway *w, struct gw_h2 *conn)
+{
+    for (size_t i = 0; i < WHOLE_CONNS; i++)
+        if (w->conns[i] == conn)
+            w->conns[i] = NULL;
+    gw_h2_destroy(conn);
+}
+
+/* ---- turns */
+
+size_t whole_gateway_turn(struct whole_gateway *w)
+{
+    (void)!gw_mail_flush(&w->to_flow);
+    size_t moved = gw_mail_take(&w->to_flow, on_mail_to_flow, w);
+    for (size_t i = 0; i < GW_LINK_FDS; i++)
+        gw_link_stir(w->link, i);
+    gw_link_read(w->link, w->now);
+    gw_link_tick(w->link, w->now);
+    gw_flow_turn(w->flow, w->now);
+    gw_link_flush(w->link, w->now);
+    (void)!gw_mail_flush(&w->to_net);
+    return moved + gw_mail_take(&w->to_net, on_mail_to_net, w);
+}
+
+void whole_gateway_advance(struct whole_gateway *w, int64_t ns)
+{
+    w->now = sl_sat_add(w->now, ns);
+    for (size_t i = 0; i < WHOLE_CONNS; i++)
+        if (w->conns[i] != NULL)
+            (void)!gw_h2_tick(w->conns[i], w->now);
+    whole_gateway_turn(w);
+}
+
+/* ---- the end */
+
+static const char *what_is_left(struct whole_gateway *w)
+{
+    if (w->opened_count != w->sent_count || !gw_flow_is_empty(w->flow))
+        return "an exchange was not replied to, or its reply not let go";
+    for (int s = GW_CALL_RECEIVING; s < GW_CALL_STATE_COUNT; s++)
+        if (gw_flow_counts(w->flow)->in[s] != 0)
+            return "calls are counted that are gone";
+    if (gw_fleet_check(gw_flow_fleet(w->flow)) != SL_OK)
+        return "the fleet's invariants are broken";
+    if (w->pool.taken_count != 0)
+        return "a stream has not come home";
+    return w->pool.held_bytes != 0 ? "bytes are counted as held that are gone" : NULL;
+}
+
+static const char *end_all(struct whole_gateway *w)
+{
+    for (size_t i = 0; i < WHOLE_CONNS; i++)
+        if (w->conns[i] != NULL)
+            whole_gateway_disconnect(w, w->conns[i]);
+    gw_flow_drain(w->flow);
+    gw_flow_end_all(w->flow, w->now);
+    while (whole_gateway_turn(w) > 0)
+        ;
+    return what_is_left(w);
+}
+
+const char *whole_gateway_finish(struct whole_gateway *w)
+{
+    const char *wrong = w->flow != NULL ? end_all(w) : NULL;
+    gw_link_destroy(w->link); /* first, as in the server */
+    gw_flow_destroy(w->flow);
+    gw_stream_pool_finish(&w->pool);
+    gw_mail_finish(&w->to_flow);
+    gw_mail_finish(&w->to_net);
+    w->link = NULL;
+    w->flow = NULL;
+    return wrong;
+}
