@@ -338,7 +338,7 @@ static int on_ping(struct gw_h2 *h, const nghttp2_frame *frame)
         gw_h2_on_pong(h, frame->ping.opaque_data);
     else if (!gw_h2_guard_ping(&h->guard, &h->conf.pings, h->open_count > 0, h->now))
         gw_h2_kill(h, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
-    return h->is_dead ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    return gw_h2_is_dead(h) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int on_frame_received(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)

@@ -16,7 +16,7 @@ void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, s
         .header_bytes_max = 4096,
         .held_bytes_max = 256 * 1024,
         .outbound_max_bytes = 32 * 1024,
-        .stall_timeout_ns = 30 * SL_NS_PER_S,
+        .pace = {.interval_ns = 30 * SL_NS_PER_S},
         .mirrors_encoding = true,
     };
     w->flow_conf = (struct gw_flow_conf){
