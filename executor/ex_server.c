@@ -2,6 +2,7 @@
 #include "ex_server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,11 +18,12 @@
 #include "ex_pool.h"
 #include "ex_process.h"
 #include "ex_slice_cpu.h"
+#include "ex_spin.h"
 #include "sl_shm_peer.h"
 #include "sl_shm_pool.h"
 
-/* What the loop waits for, as bits. */
-enum { SIGNALS = 1, POOL = 2, LINK = 4 };
+/* What the loop waits for, as bits. RESULTS lie in rings: no descriptor tells of them. */
+enum { SIGNALS = 1, POOL = 2, LINK = 4, RESULTS = 8 };
 
 enum phase { LOADING, SERVING, DRAINING, ABANDONING, STOPPING, STOPPED };
 
@@ -53,6 +55,7 @@ struct ex_server {
     struct ex_worker_port workers;
     int epoll;
     int signals;
+    struct ex_spin spin;
     enum phase phase;
     sl_mono_ns phase_ends_at; /* LOADING: hello anyway; later ones: no longer */
     uint32_t late_models;     /* announced as loading */
@@ -306,6 +309,7 @@ sl_status ex_server_create(const struct ex_conf *conf, const char *config_path,
     s->config_path = config_path;
     s->clock = clock;
     s->epoll = s->signals = -1;
+    s->spin.for_ns = conf->worker.watch_ns;
     s->slice_count = (size_t)conf->slices.cpu;
     ex_slice_cpu_make(s->slices, s->slice_count, (uint32_t)conf->slices.cpu_threads,
                       conf->slices.memory_bytes);
@@ -467,8 +471,7 @@ static unsigned turn(struct ex_server *s, unsigned ready)
     ex_pool_publish(s->pool);
     const bool has_mail = ex_link_flush(s->link, s->now);
     advance_end(s);
-    const unsigned more = has_mail ? LINK : 0;
-    return ex_pool_sleep(s->pool) ? more : more | POOL;
+    return has_mail ? LINK : 0;
 }
 
 static void log_end(const struct ex_server *s)
@@ -483,15 +486,41 @@ static void log_end(const struct ex_server *s)
            SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions));
 }
 
-/* Waits, unless there is more to do; adds what is ready. False: waiting is not possible. */
-static bool wait_for_more(const struct ex_server *s, unsigned more, unsigned *out_ready)
+/* Adds what is ready. False: waiting is not possible. */
+static bool wait_for(const struct ex_server *s, int limit_ms, unsigned *ready)
 {
     struct epoll_event events[4];
-    const int n = epoll_wait(s->epoll, events, SL_ARRAY_LEN(events), more ? 0 : wait_ms(s));
-    *out_ready = more;
+    const int n = epoll_wait(s->epoll, events, SL_ARRAY_LEN(events), limit_ms);
     for (int i = 0; i < n; i++)
-        *out_ready |= events[i].data.u32;
+        *ready |= events[i].data.u32;
     return n >= 0 || errno == EINTR;
+}
+
+/* The result of a short call comes within microseconds. While calls lie behind each other, sleep is
+ * better: it lets results gather. */
+static bool watch_rings(struct ex_server *s, unsigned *ready)
+{
+    bool can_wait = true;
+    if (!ex_pool_is_at_last_jobs(s->pool) || !ex_spin_may(&s->spin))
+        return true;
+    const sl_mono_ns end = sl_clock_mono(s->clock) + s->spin.for_ns;
+    do {
+        sched_yield();
+        can_wait = wait_for(s, 0, ready);
+        *ready |= ex_pool_has_result(s->pool) ? RESULTS : 0;
+    } while (can_wait && *ready == 0 && sl_clock_mono(s->clock) < end);
+    ex_spin_tell(&s->spin, (*ready & RESULTS) != 0);
+    return can_wait;
+}
+
+/* Waits, unless there is more to do. False: waiting is not possible. */
+static bool wait_for_more(struct ex_server *s, unsigned *ready)
+{
+    if (*ready == 0 && !watch_rings(s, ready))
+        return false;
+    if (*ready == 0 && !ex_pool_sleep(s->pool))
+        *ready = RESULTS;
+    return wait_for(s, *ready != 0 ? 0 : wait_ms(s), ready);
 }
 
 void ex_server_run(struct ex_server *s)
@@ -501,10 +530,8 @@ void ex_server_run(struct ex_server *s)
     s->phase_ends_at = sl_sat_add(s->now, s->conf->worker.hello_wait_ns);
     sl_log(SL_LOG_INFO, "starting", SL_S("node", s->conf->node),
            SL_U("models", ex_catalog_count(s->catalog)), SL_U("slices", s->slice_count));
-    for (;;) {
-        const unsigned more = turn(s, ready);
-        if (s->phase == STOPPED || !wait_for_more(s, more, &ready))
-            break;
-    }
+    do {
+        ready = turn(s, ready);
+    } while (s->phase != STOPPED && wait_for_more(s, &ready));
     log_end(s);
 }

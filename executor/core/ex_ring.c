@@ -244,6 +244,11 @@ sl_status ex_ring_next(struct ex_ring *r, struct ex_ring_record *out)
     return SL_OK;
 }
 
+bool ex_ring_has_record(const struct ex_ring *r)
+{
+    return load_u64(r->in, AT_HEAD, __ATOMIC_ACQUIRE) != r->in_next;
+}
+
 void ex_ring_release(struct ex_ring *r, uint64_t end)
 {
     if (end - r->in_released <= r->in_next - r->in_released)

@@ -128,6 +128,9 @@ struct ex_ring_record {
 /* The next record. Errors: SL_EAGAIN (none now), SL_EPROTO. */
 SL_MUST_CHECK sl_status ex_ring_next(struct ex_ring *r, struct ex_ring_record *out);
 
+/* Has the peer published more than was read? A look, nothing is checked. */
+bool ex_ring_has_record(const struct ex_ring *r);
+
 /* Everything up to `end` (of a record that was read) is needed no more; the peer learns it with the
  * next publish. Going backwards is ignored. */
 void ex_ring_release(struct ex_ring *r, uint64_t end);

@@ -646,15 +646,25 @@ static unsigned ready_sockets(struct ex_link *l, bool *out_was_cut)
     return ready;
 }
 
+/* True: perhaps there is more. False: there was nothing more, and what comes will be signalled. */
+static bool receive_some(struct ex_link *l, bool (*receive)(struct ex_link *, sl_mono_ns),
+                         sl_mono_ns now)
+{
+    bool more = true;
+    for (int i = 0; more && i < RECEIVE_MAX; i++)
+        more = receive(l, now);
+    return more;
+}
+
 static void receive_all(struct ex_link *l, sl_mono_ns now)
 {
     bool was_cut;
     const unsigned ready = ready_sockets(l, &was_cut);
-    l->touched |= ready;
-    for (int i = 0; (ready & CONTROL) && i < RECEIVE_MAX && receive_control(l, now); i++)
-        ;
-    for (int i = 0; (ready & BULK) && i < RECEIVE_MAX && receive_bulk(l, now); i++)
-        ;
+    l->readable = 0;
+    if ((ready & CONTROL) && receive_some(l, receive_control, now))
+        l->touched |= CONTROL;
+    if ((ready & BULK) && receive_some(l, receive_bulk, now))
+        l->touched |= BULK;
     if (was_cut)
         lose_gateway(l, "the connection broke", now);
 }

@@ -194,6 +194,27 @@ void ex_pool_publish(struct ex_pool *p)
     }
 }
 
+bool ex_pool_is_at_last_jobs(const struct ex_pool *p)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < p->active_count; i++) {
+        const struct ex_pool_worker *w = p->active[i];
+        const uint64_t jobs = w->state == EX_POOL_READY ? w->posted - w->done : 0;
+        most = jobs > most ? jobs : most;
+    }
+    return most == 1;
+}
+
+bool ex_pool_has_result(const struct ex_pool *p)
+{
+    for (size_t i = 0; i < p->active_count; i++) {
+        const struct ex_pool_worker *w = p->active[i];
+        if (w->state == EX_POOL_READY && ex_ring_has_record(&w->channel.ring))
+            return true;
+    }
+    return false;
+}
+
 /* Workers without jobs have nothing to say in their rings: only the others are asked to ring. */
 bool ex_pool_sleep(struct ex_pool *p)
 {

@@ -84,6 +84,11 @@ void ex_pool_tick(struct ex_pool *p,
                   sl_mono_ns now); /* starts what is due, ends what loads too long */
 sl_mono_ns ex_pool_next_at(const struct ex_pool *p);
 void ex_pool_publish(struct ex_pool *p);
+/* Does a worker run a job, and has none another one behind it? */
+bool ex_pool_is_at_last_jobs(const struct ex_pool *p);
+/* Is there something for ex_pool_receive in a ring? */
+bool ex_pool_has_result(const struct ex_pool *p);
+/* Before waiting for the descriptor. False: there is a result already. */
 SL_MUST_CHECK bool ex_pool_sleep(struct ex_pool *p);
 
 /* No worker is started any more; those without work are asked to exit, those that load are killed. */
