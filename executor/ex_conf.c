@@ -57,8 +57,9 @@ const struct sl_conf_key ex_conf_table[] = {
         .help = "How long the node waits for models that still load before it goes to the gateway "
                 "without them."),
     KEY("worker.watch", SL_CONF_DURATION, worker.watch_ns, "20us", .min = 0, .max = 1 * MS,
-        .help = "How long the node looks for the result of a single call before it sleeps until the "
-                "worker wakes it; 0us: not at all. Others that want the processor get it meanwhile."),
+        .help =
+            "How long the node looks for the result of a single call before it sleeps until the "
+            "worker wakes it; 0us: not at all. Others that want the processor get it meanwhile."),
     KEY("lease.cancel_grace", SL_CONF_DURATION, lease.cancel_grace_ns, "1s", .min = 0,
         .max = 600 * S,
         .help = "How long a call that nobody waits for may run on before its worker is ended."),
