@@ -63,6 +63,9 @@ static bool register_rest(struct gw_metrics *m)
                         "When the certificate of the gRPC port expires; 0 without TLS.");
     m->flow.requeued = sl_metric_counter(r, "sluice_calls_requeued_total", "",
                                          "Calls given back unstarted and queued again.");
+    m->flow.unclaimed = sl_metric_counter(
+        r, "sluice_calls_unclaimed_total", "",
+        "Calls that went on after their connection was lost (sluice-on-disconnect: keep).");
     m->flow.stale_messages =
         sl_metric_counter(r, "sluice_node_messages_stale_total", "",
                           "Node messages about leases that were not open any more.");

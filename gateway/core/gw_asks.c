@@ -51,6 +51,17 @@ bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_
     return false;
 }
 
+bool gw_ask_on_disconnect(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
+{
+    asks->goes_on = sl_span_eq_str(text, "keep");
+    if (asks->goes_on || sl_span_eq_str(text, "cancel"))
+        return true;
+    sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-on-disconnect '%.*s' is neither cancel nor keep",
+                 (int)text.len, (const char *)text.data);
+    sl_error_set_field(err, "sluice-on-disconnect");
+    return false;
+}
+
 /* A parameter as the text that the same metadata would have. */
 static struct sl_span param_text(const struct gw_peek_param *p, const uint8_t *message,
                                  char out[64])
@@ -82,7 +93,19 @@ static struct sl_span param_text(const struct gw_peek_param *p, const uint8_t *m
 bool gw_ask_is_ours(struct sl_span name)
 {
     return sl_span_eq_str(name, "sluice_duration") || sl_span_eq_str(name, "sluice_size") ||
-           sl_span_eq_str(name, "sluice_max_wait");
+           sl_span_eq_str(name, "sluice_max_wait") || sl_span_eq_str(name, "sluice_on_disconnect");
+}
+
+static bool ask(struct gw_asks *asks, struct sl_span name, struct sl_span text,
+                const struct gw_ask_limits *limits, struct sl_error *err)
+{
+    if (sl_span_eq_str(name, "sluice_duration"))
+        return gw_ask_duration(asks, text, err);
+    if (sl_span_eq_str(name, "sluice_size"))
+        return gw_ask_size(asks, text, err);
+    if (sl_span_eq_str(name, "sluice_max_wait"))
+        return gw_ask_max_wait(asks, text, limits, err);
+    return gw_ask_on_disconnect(asks, text, err);
 }
 
 bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const uint8_t *message,
@@ -94,10 +117,7 @@ bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const
             continue;
         char room[64];
         struct sl_span text = param_text(&peek->params[i], message, room);
-        bool ok = sl_span_eq_str(name, "sluice_duration") ? gw_ask_duration(asks, text, err)
-                  : sl_span_eq_str(name, "sluice_size")   ? gw_ask_size(asks, text, err)
-                                                        : gw_ask_max_wait(asks, text, limits, err);
-        if (!ok) {
+        if (!ask(asks, name, text, limits, err)) {
             sl_error_set_field(err, "parameters.%.*s", (int)name.len, (const char *)name.data);
             return false;
         }

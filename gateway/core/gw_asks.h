@@ -1,4 +1,5 @@
-/* gw_asks.h - what a call asks for beside its tensors: duration, size, longest wait. Pure.
+/* gw_asks.h - what a call asks for beside its tensors: duration, size, longest wait, and what becomes of it
+ * when its connection is lost. Pure.
  *
  * Asked by metadata (sluice-duration: 5) or by a parameter of the request (sluice_duration); when
  * both are there they must agree in being readable, and the parameter wins, because it is nearer to
@@ -14,6 +15,7 @@
 struct gw_asks {
     int64_t duration_us; /* 0: the model's own */
     int64_t max_wait_ns; /* 0: the default */
+    bool goes_on;        /* when its connection is lost, once it has been admitted */
 };
 
 struct gw_ask_limits {
@@ -28,6 +30,8 @@ bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error 
 bool gw_ask_size(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
 bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
                      struct sl_error *err);
+
+bool gw_ask_on_disconnect(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
 
 /* The request's sluice_* parameters. */
 bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const uint8_t *message,

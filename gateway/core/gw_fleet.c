@@ -154,6 +154,15 @@ static int64_t expected_us(const struct gw_fleet_model *m)
     return m->samples >= GW_FLEET_SAMPLES_MIN ? m->mean_exec_us : m->spec.duration_us;
 }
 
+int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m)
+{
+    const struct gw_fleet_offer *o;
+    int64_t slices = 0;
+    DL_FOREACH2(m->offers, o, model_next)
+    slices += (int64_t)o->node->slice_count;
+    return slices == 0 ? -1 : sl_sat_mul(expected_us(m), (int64_t)m->pool.count) / slices;
+}
+
 sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struct gw_fleet_model *m,
                          uint64_t call, sl_mono_ns now, struct gw_fleet_lease **out)
 {

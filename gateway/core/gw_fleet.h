@@ -187,6 +187,9 @@ struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_m
  * nodes are not. */
 void gw_fleet_new_round(struct gw_fleet *f);
 void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
+/* How long the calls that wait for m would take, one after the other on each of its slices, by what is known of
+ * such calls; -1: no node has it. */
+int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m);
 /* Errors: SL_EFULL, SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice,
                                        struct gw_fleet_model *m, uint64_t call, sl_mono_ns now,

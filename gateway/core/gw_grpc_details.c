@@ -115,7 +115,9 @@ size_t gw_grpc_details(const struct gw_reply *r, char out[GW_GRPC_DETAILS_MAX + 
 {
     uint8_t room[STATUS_MAX];
     struct writer status = WRITER(room);
-    int64_t delay_ms = sl_reason_retry_after_ms(r->error.reason);
+    int64_t delay_ms = r->retry_after_ms;
+    if (delay_ms == 0)
+        delay_ms = sl_reason_retry_after_ms(r->error.reason);
     put_int(&status, STATUS_CODE, sl_reason_grpc(r->error.reason));
     put_str(&status, STATUS_MESSAGE, r->error.text);
     put_error_info(&status, r);

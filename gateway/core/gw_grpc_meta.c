@@ -198,6 +198,7 @@ void gw_grpc_meta_begin(struct gw_grpc_meta *m, struct gw_request *req, struct g
     refusal->error.reason = SL_REASON_OK;
     refusal->error.text[0] = '\0';
     refusal->trailer_count = 0;
+    refusal->retry_after_ms = 0;
 }
 
 bool gw_grpc_meta_header(struct gw_grpc_meta *m, struct sl_span name, struct sl_span value)

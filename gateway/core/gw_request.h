@@ -51,6 +51,8 @@ struct gw_reply {
     uint64_t message_bytes; /* sum of the pieces */
     struct gw_trailer trailers[GW_TRAILERS_MAX];
     size_t trailer_count;
+    int64_t
+        retry_after_ms; /* when the same call may go well; 0: the reason's own time, if it has one */
     /* Called once by net, when the last byte has left or nothing will be sent: gives back what the
      * pieces lie in. May be NULL. Any thread. */
     void (*release)(void *ctx);

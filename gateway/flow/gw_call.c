@@ -223,15 +223,8 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
         return false;
     if (req->max_wait.data != NULL && !gw_ask_max_wait(&c->asks, req->max_wait, &f->conf.asks, err))
         return false;
-    if (req->on_disconnect.data != NULL && !sl_span_eq_str(req->on_disconnect, "cancel")) {
-        sl_error_set(
-            err, SL_REASON_BAD_INPUT,
-            "sluice-on-disconnect '%.*s' is not offered; a lost connection cancels its call",
-            (int)req->on_disconnect.len, (const char *)req->on_disconnect.data);
-        sl_error_set_field(err, "sluice-on-disconnect");
-        return false;
-    }
-    return true;
+    return req->on_disconnect.data == NULL ||
+           gw_ask_on_disconnect(&c->asks, req->on_disconnect, err);
 }
 
 static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
@@ -430,6 +423,17 @@ static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *er
            convert(f, c, err);
 }
 
+/* When half of those that wait for the model now will be over, as far as is known. */
+static void tell_retry(struct gw_call *c)
+{
+    enum { LEAST_MS = 100, MOST_MS = 60000 };
+    int64_t backlog_us = gw_fleet_backlog_us(c->model);
+    if (backlog_us < 0)
+        return;
+    int64_t ms = backlog_us / 2 / (SL_NS_PER_MS / SL_NS_PER_US);
+    c->exchange->reply.retry_after_ms = ms < LEAST_MS ? LEAST_MS : ms > MOST_MS ? MOST_MS : ms;
+}
+
 static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     int64_t wait = c->asks.max_wait_ns > 0 ? c->asks.max_wait_ns : f->conf.asks.max_wait_default_ns;
@@ -440,6 +444,7 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         struct sl_error err;
         sl_error_set(&err, SL_REASON_QUEUE_FULL,
                      "%zu calls are waiting, which is the queue's limit", f->conf.max_queued);
+        tell_retry(c);
         gw_call_fail(f, c, &err);
         return;
     }
@@ -645,6 +650,12 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
         sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
                      (const char *)result->text.data);
     tell_times(f, c, result);
+    if (result->reason == SL_REASON_OK && c->is_unclaimed) {
+        release_result(result);
+        free_result(f, c);
+        end(f, c, SL_REASON_OK);
+        return;
+    }
     if (result->reason != SL_REASON_OK || !hold_result(f, c, result->payload.total_bytes, &err) ||
         !fill_reply(c, result, &err)) {
         release_result(result);
@@ -700,6 +711,7 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
         format_wait(c->wait_until - c->queued_at, waited);
         sl_error_set(&err, SL_REASON_ALLOCATION_TIMEOUT, "GPU allocation timed out after %s",
                      waited);
+        tell_retry(c);
     }
     gw_call_fail(f, c, &err);
 }
@@ -714,9 +726,22 @@ void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         time_out_waiting(f, c);
 }
 
+/* Who asked for it has its call go on; its reply only tells the net side that it is over. */
+static bool goes_on(const struct gw_call *c)
+{
+    return c->asks.goes_on && c->exchange->is_disconnect &&
+           (c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED ||
+            c->state == GW_CALL_RUNNING);
+}
+
 void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
 {
-    fail(f, c, SL_REASON_CANCELLED, "the caller cancelled the call or its connection was lost");
+    if (!goes_on(c)) {
+        fail(f, c, SL_REASON_CANCELLED, "the caller cancelled the call or its connection was lost");
+        return;
+    }
+    c->is_unclaimed = true;
+    sl_metric_add(f->metrics.unclaimed, 1);
 }
 
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)

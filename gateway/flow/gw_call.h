@@ -37,6 +37,7 @@ struct gw_call {
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
     struct gw_call *room_prev, *room_next; /* gw_flow.room_waiting or model_waiting */
     bool waits_for_room;
+    bool is_unclaimed; /* its connection is lost, and it goes on as it asked to */
     bool waits_for_model;
     sl_slot_id lease; /* 0: none */
     char node[64];    /* where it was sent last */

@@ -63,6 +63,8 @@ struct gw_exchange {
     uint64_t net_connection; /* net, before OPEN: whose it is, a number given once; 0: nobody's */
     uint64_t message_bytes;  /* net, before LENGTH */
     struct sl_span head; /* net, before LENGTH: how the message begins; gone after GRANT or REPLY */
+    bool
+        is_disconnect; /* net, before GONE: the connection was lost; else the request was reset or refused */
     struct gw_body *body;  /* net, before MESSAGE: the reference is handed over */
     struct gw_reply reply; /* flow, before REPLY */
 

@@ -49,6 +49,7 @@ struct gw_flow_metrics {
     struct sl_metric *result_bytes;
     struct sl_metric *stale_messages; /* of nodes, about leases that are not open */
     struct sl_metric *requeued;
+    struct sl_metric *unclaimed; /* calls that went on without their connection */
 };
 
 struct gw_flow;

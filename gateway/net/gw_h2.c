@@ -184,13 +184,21 @@ void gw_h2_close_stream(struct gw_h2 *h, struct gw_stream *s)
     let_depart(h);
 }
 
+/* By the end of the connection; flow is told that, unless it was told of another end before. */
+static void lose_stream(struct gw_h2 *h, struct gw_stream *s)
+{
+    if (!s->is_gone)
+        s->x.is_disconnect = true;
+    gw_h2_close_stream(h, s);
+}
+
 void gw_h2_destroy(struct gw_h2 *h)
 {
     if (h == NULL)
         return;
     struct gw_stream *s, *next;
     while (h->live != NULL)
-        gw_h2_close_stream(h, h->live);
+        lose_stream(h, h->live);
     DL_FOREACH_SAFE (h->leaving, s, next) {
         DL_DELETE(h->leaving, s);
         gw_h2_depart(s, h->port);
@@ -243,7 +251,7 @@ static void kill_for(struct gw_h2 *h, int rv)
 static void close_all(struct gw_h2 *h)
 {
     while (h->live != NULL)
-        gw_h2_close_stream(h, h->live);
+        lose_stream(h, h->live);
 }
 
 sl_status gw_h2_input(struct gw_h2 *h, struct sl_span bytes, sl_mono_ns now)

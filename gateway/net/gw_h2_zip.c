@@ -40,6 +40,8 @@ bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s)
     if (plain != NULL)
         status =
             gw_zip_inflate(alloc, s->x.req.encoding, packed_message(s), plain->data, plain->len);
+    if (status == SL_ETOOBIG) /* more than it said of itself */
+        status = SL_EINVAL;
     if (status != SL_OK) {
         gw_body_release(plain);
         refuse_packed(h, s, status);
@@ -52,8 +54,8 @@ bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s)
 
 bool gw_h2_measure(struct gw_h2 *h, struct gw_stream *s)
 {
-    sl_status status = gw_zip_measure(h->port->pool->alloc, s->x.req.encoding, packed_message(s),
-                                      s->frame.limit_bytes, &s->unpacked_bytes);
+    sl_status status = gw_zip_size(h->port->pool->alloc, s->x.req.encoding, packed_message(s),
+                                   s->frame.limit_bytes, &s->unpacked_bytes);
     if (status != SL_OK)
         refuse_packed(h, s, status);
     return status == SL_OK;

@@ -70,6 +70,7 @@ static void forget(struct gw_stream *s)
     x->net_connection = 0;
     x->message_bytes = 0;
     x->body = NULL;
+    x->is_disconnect = false;
     x->flow_call = 0;
     x->flow_replied = false;
     x->head = (struct sl_span){0};
@@ -78,6 +79,7 @@ static void forget(struct gw_stream *s)
     x->reply.piece_count = 0;
     x->reply.message_bytes = 0;
     x->reply.trailer_count = 0;
+    x->reply.retry_after_ms = 0;
     x->reply.release = NULL;
     x->reply.release_ctx = NULL;
     s->prev = s->next = NULL;

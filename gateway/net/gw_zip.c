@@ -81,6 +81,29 @@ sl_status gw_zip_measure(const struct sl_alloc *alloc, enum gw_encoding e, struc
     return s;
 }
 
+/* RFC 1952: the last 4 bytes are the size modulo 2^32, low byte first; less than 2^32 by our limit on messages.
+ * Deflate makes at most 1032 bytes of one (zlib's technical details). */
+static sl_status read_gzip_size(struct sl_span packed, uint64_t max, uint64_t *out_bytes)
+{
+    enum { HEAD_AND_TRAILER_BYTES = 18, RATIO_MAX = 1032 };
+    if (packed.len < HEAD_AND_TRAILER_BYTES)
+        return SL_EINVAL;
+    const uint8_t *p = packed.data + packed.len - 4;
+    uint64_t bytes =
+        (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+    if (bytes > RATIO_MAX * (uint64_t)packed.len)
+        return SL_EINVAL;
+    *out_bytes = bytes;
+    return bytes > max ? SL_ETOOBIG : SL_OK;
+}
+
+sl_status gw_zip_size(const struct sl_alloc *alloc, enum gw_encoding e, struct sl_span packed,
+                      uint64_t max, uint64_t *out_bytes)
+{
+    return e == GW_ENCODING_GZIP ? read_gzip_size(packed, max, out_bytes)
+                                 : gw_zip_measure(alloc, e, packed, max, out_bytes);
+}
+
 sl_status gw_zip_inflate(const struct sl_alloc *alloc, enum gw_encoding e, struct sl_span packed,
                          void *out, size_t bytes)
 {

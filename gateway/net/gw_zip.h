@@ -1,9 +1,10 @@
 /* gw_zip.h - messages in and out of gzip and zlib form, never past a bound that is known before. No
  * socket, no state between calls.
  *
- * A message is first measured (inflated into a small scratch buffer and forgotten), then, when there
- * is memory of exactly that size, inflated. So nobody can make us hold more than was granted, for
- * the price of inflating twice.
+ * A message's size is known before it is inflated, and it is inflated into memory of exactly that size: nobody
+ * can make us hold more than was granted. gzip's form ends with the size, which is believed as far as the form
+ * can be true and checked by inflating; a message in zlib's form is inflated once more for it, into a small
+ * scratch buffer.
  *
  * Memory   zlib's own state, about 40 KiB to inflate and 270 KiB to deflate, from alloc during a call.
  * Errors   SL_EINVAL (no such stream, cut off, checksum, bytes after its end), SL_ETOOBIG,
@@ -25,6 +26,9 @@
 /* How many bytes does the message have? SL_ETOOBIG as soon as it has more than max. */
 SL_MUST_CHECK sl_status gw_zip_measure(const struct sl_alloc *alloc, enum gw_encoding e,
                                        struct sl_span packed, uint64_t max, uint64_t *out_bytes);
+/* The same, but gzip is taken at its word: what it says may turn out to be wrong when it is inflated. */
+SL_MUST_CHECK sl_status gw_zip_size(const struct sl_alloc *alloc, enum gw_encoding e,
+                                    struct sl_span packed, uint64_t max, uint64_t *out_bytes);
 /* Exactly so many; SL_EINVAL when it has less, SL_ETOOBIG when more. */
 SL_MUST_CHECK sl_status gw_zip_inflate(const struct sl_alloc *alloc, enum gw_encoding e,
                                        struct sl_span packed, void *out, size_t bytes);

@@ -68,7 +68,7 @@ FIELDS = [
     ("sluice-size", identity_request, (("sluice-size", "huge"),)),
     ("sluice-max-wait", identity_request, (("sluice-max-wait", "0"),)),
     ("sluice-call-id", identity_request, (("sluice-call-id", "me"),)),
-    ("sluice-on-disconnect", identity_request, (("sluice-on-disconnect", "keep"),)),
+    ("sluice-on-disconnect", identity_request, (("sluice-on-disconnect", "perhaps"),)),
     (None, lambda: request("identity" * 100, []), ()),
 ]
 

@@ -282,9 +282,9 @@ static void headers_that_cannot_be_served_are_refused_at_once(void **state SL_UN
                            SL_REASON_SIZE_UNAVAILABLE, NULL);
     assert_refused_at_open(&(struct gw_request){.max_wait = sl_span_str("601")},
                            SL_REASON_BAD_INPUT, NULL);
-    assert_refused_at_open(
-        &(struct gw_request){.on_disconnect = sl_span_str("keep")}, SL_REASON_BAD_INPUT,
-        "sluice-on-disconnect 'keep' is not offered; a lost connection cancels its call");
+    assert_refused_at_open(&(struct gw_request){.on_disconnect = sl_span_str("perhaps")},
+                           SL_REASON_BAD_INPUT,
+                           "sluice-on-disconnect 'perhaps' is neither cancel nor keep");
 }
 
 static void calls_have_a_limit(void **state SL_UNUSED)
@@ -541,6 +541,72 @@ static void typed_contents_count_as_bodies_too(void **state SL_UNUSED)
     fake_result(&w, n, w.sent[0].lease, false);
     e = fake_call(&w, unpacked_request(16));
     assert_memory_equal(w.sent[1].payload, &one, sizeof one);
+    gw_flow_end_all(w.flow, w.now);
+    finish(&w);
+}
+
+/* ---- calls whose connection is lost */
+
+static void kept_calls_go_on_without_their_connection(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *e[3];
+    for (int i = 0; i < 3; i++) {
+        e[i] = fake_exchange(&w, GW_METHOD_MODEL_INFER);
+        e[i]->x.req.on_disconnect = sl_span_str("keep");
+        fake_event(&w, e[i], GW_EV_OPEN);
+        if (i < 2)
+            fake_message(&w, e[i], request());
+        fake_turn(&w);
+        e[i]->x.is_disconnect = true;
+        fake_event(&w, e[i], GW_EV_GONE);
+    }
+    assert_true(e[0]->replies == 0 && e[1]->replies == 0); /* one is sent, one is queued */
+    assert_replied(e[2], SL_REASON_CANCELLED, NULL);       /* nothing to run it with */
+    fake_result(&w, n, w.sent[0].lease, true);
+    assert_replied(e[0], SL_REASON_OK, NULL);
+    assert_int_equal(e[0]->x.reply.piece_count, 0);
+    assert_int_equal(w.releases, 1); /* dropped at once */
+    fake_turn(&w);
+    fake_failure(&w, n, w.sent[1].lease, true, SL_REASON_MODEL_ERROR, "no");
+    assert_replied(e[1], SL_REASON_MODEL_ERROR, "no");
+    finish(&w);
+}
+
+static void a_reset_ends_a_kept_call(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    start(&w);
+    fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *e = fake_exchange(&w, GW_METHOD_MODEL_INFER);
+    e->x.req.on_disconnect = sl_span_str("keep");
+    fake_event(&w, e, GW_EV_OPEN);
+    fake_message(&w, e, request());
+    fake_event(&w, e, GW_EV_GONE);
+    assert_replied(e, SL_REASON_CANCELLED, NULL);
+    finish(&w);
+}
+
+/* Of what is known: 3 calls that are said to take 5 s each, on one slice. */
+static void a_full_queue_tells_when_to_come_again(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    w.conf.max_queued = 3;
+    start(&w);
+    fake_join(&w, "n1", 1, "m");
+    for (int i = 0; i < 4; i++)
+        fake_call(&w, request());
+    struct fake_exchange *e = fake_call(&w, request());
+    assert_replied(e, SL_REASON_QUEUE_FULL, NULL);
+    struct gw_fleet_model *m = gw_fleet_find(gw_flow_fleet(w.flow), sl_span_str("m"));
+    assert_int_equal(gw_fleet_backlog_us(m), 3 * m->spec.duration_us);
+    int64_t ms = 3 * m->spec.duration_us / 2000;
+    assert_int_equal(e->x.reply.retry_after_ms, ms < 60000 ? ms : 60000);
     gw_flow_end_all(w.flow, w.now);
     finish(&w);
 }
@@ -1415,6 +1481,9 @@ int main(void)
         cmocka_unit_test(a_connection_has_its_share_of_room),
         cmocka_unit_test(half_sent_messages_do_not_lock_each_other_out),
         cmocka_unit_test(waiting_for_room_ends),
+        cmocka_unit_test(kept_calls_go_on_without_their_connection),
+        cmocka_unit_test(a_reset_ends_a_kept_call),
+        cmocka_unit_test(a_full_queue_tells_when_to_come_again),
         cmocka_unit_test(results_that_nobody_reads_hold_calls_back),
         cmocka_unit_test(a_result_without_room_ends_its_call),
         cmocka_unit_test(an_announced_result_has_its_room),

@@ -81,6 +81,36 @@ static void a_bomb_ends_at_the_limit(void **state SL_UNUSED)
     }
 }
 
+static void gzip_says_its_size_and_lies_are_found(void **state SL_UNUSED)
+{
+    fill(3000, 9);
+    struct sl_span p = pack(GW_ENCODING_GZIP, 3000);
+    uint8_t *own = malloc(p.len);
+    memcpy(own, p.data, p.len);
+    struct sl_span lie = sl_span_of(own, p.len);
+    uint64_t bytes = 0;
+    assert_ok(gw_zip_size(&sl_alloc_malloc, GW_ENCODING_GZIP, p, 3000, &bytes));
+    assert_int_equal(bytes, 3000);
+    assert_status(gw_zip_size(&sl_alloc_malloc, GW_ENCODING_GZIP, p, 2999, &bytes), SL_ETOOBIG);
+    for (uint64_t said = 2999; said <= 3001; said += 2) {
+        own[p.len - 4] = (uint8_t)said;
+        own[p.len - 3] = (uint8_t)(said >> 8);
+        assert_ok(gw_zip_size(&sl_alloc_malloc, GW_ENCODING_GZIP, lie, ROOM, &bytes));
+        assert_int_equal(bytes, said);
+        sl_status s = gw_zip_inflate(&sl_alloc_malloc, GW_ENCODING_GZIP, lie, back, said);
+        assert_status(s, said < 3000 ? SL_ETOOBIG : SL_EINVAL);
+    }
+    own[p.len - 1] = 1; /* 16 MiB out of 3000 bytes: no deflate can */
+    assert_status(gw_zip_size(&sl_alloc_malloc, GW_ENCODING_GZIP, lie, 1 << 30, &bytes), SL_EINVAL);
+    assert_status(
+        gw_zip_size(&sl_alloc_malloc, GW_ENCODING_GZIP, sl_span_of(own, 17), ROOM, &bytes),
+        SL_EINVAL);
+    free(own);
+    p = pack(GW_ENCODING_DEFLATE, 3000);
+    assert_ok(gw_zip_size(&sl_alloc_malloc, GW_ENCODING_DEFLATE, p, 3000, &bytes));
+    assert_int_equal(bytes, 3000);
+}
+
 static void less_than_promised_is_refused(void **state SL_UNUSED)
 {
     fill(1000, 4);
@@ -148,6 +178,7 @@ int main(void)
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(pieces_of_any_size_make_one_stream),
         cmocka_unit_test(a_bomb_ends_at_the_limit),
+        cmocka_unit_test(gzip_says_its_size_and_lies_are_found),
         cmocka_unit_test(less_than_promised_is_refused),
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(what_is_not_a_stream_is_refused),
