@@ -82,13 +82,17 @@ def show(tables):
         print(f"\n{title}\n{report.plain(headings, lines)}")
 
 
-def keep(plan, found, tables, write_docs):
+def keep(plan, found, tables):
     path = OUT / f"bench-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.json"
     path.write_text(json.dumps(report.as_json(plan, found, tables), indent=1) + "\n")
     say(f"all rounds are in {path}")
-    if write_docs:
-        docs.write(DOCS, docs.render(found, tables))
-        say(f"the tables are in {DOCS}")
+
+
+def write_docs(plan, found, tables):
+    if plan.failures():
+        raise BenchError("some cells have no figure, so docs are left as they are")
+    docs.write(DOCS, docs.render(found, tables))
+    say(f"the tables are in {DOCS}")
 
 
 def measure(options):
@@ -96,8 +100,8 @@ def measure(options):
     with work_folder() as folder, contextlib.ExitStack() as stack:
         cells = line_up(found, options.rows, options.aims, folder)
         start_all(cells, folder, stack)
-        say("all servers answer alike, byte for byte")
         plan = Plan(cells, options.rounds, options.seconds, folder, say, options.quick)
+        say(f"all servers answer alike, byte for byte; the run takes about {plan.minutes_text()}")
         plan.run()
     return plan
 
@@ -113,13 +117,12 @@ def main(argv=None):
         tables = tables_of(plan)
         show(tables)
         say("only ratios of one run count: figures drift by 30 % from hour to hour")
-        failures = plan.failures()
-        if failures and options.write_docs:
-            raise BenchError("some cells have no figure, so docs are left as they are")
-        keep(plan, found, tables, options.write_docs)
+        keep(plan, found, tables)
+        if options.write_docs:
+            write_docs(plan, found, tables)
     except BenchError as error:
         print(f"bench/run: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 1 if failures else 0
+    return 1 if plan.failures() else 0

@@ -7,6 +7,7 @@ from . import cpu, load
 from .errors import BenchError
 
 PROBE_S = 0.2  # a first, unmeasured run is at least about this long; its rate sizes the others
+RUN_MORE_S, PROBES_S, QUICK_RUN_S = 0.4, 0.6, 0.1  # estimates, only to say how long it takes
 PROBE_REQUESTS_MAX = 100_000
 COUNT_LIMIT_S = 5
 RUN_LIMIT_S = 120
@@ -50,6 +51,13 @@ class Plan:
         """Its results, round by round; none where a round has failed."""
         found = self.results.get((row_name, server_name))
         return found if isinstance(found, list) else []
+
+    def minutes_text(self):
+        """How long run() takes, from what starting h2load and reading its log cost beside a run."""
+        cells = sum(map(len, self._cells.values()))
+        each_s = QUICK_RUN_S if self.is_quick else self.rounds * (self.seconds + RUN_MORE_S)
+        minutes = round(cells * (each_s + PROBES_S) / 60)
+        return f"{max(1, minutes)} minute{'s' if minutes > 1 else ''}"
 
     def run(self):
         for row in self.rows:

@@ -1,17 +1,20 @@
 """A server's process, and what all servers need: programs, ports, the wait until one is open."""
 
 import contextlib
+import random
 import select
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 from .errors import BenchError
 
 START_LIMIT_S = 30
 STOP_LIMIT_S = 10
+PORT_MIN = 15000
 
 
 class Process:
@@ -81,9 +84,18 @@ def find_program(name):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For a server that cannot choose one. Below the range from which the system serves those who
+    ask for any port: none of them can take it before our server does."""
+    while True:
+        port = random.randrange(PORT_MIN, ephemeral_port_min())
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def ephemeral_port_min():
+    text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+    return max(int(text.split()[0]), PORT_MIN + 1000)
 
 
 def wait_until(is_true, process, what):
@@ -98,6 +110,7 @@ def wait_until(is_true, process, what):
 
 def wait_for_port(port, process):
     wait_until(lambda: is_open(port), process, f"listener at port {port}")
+    process.expect_alive()  # or somebody else listens there
 
 
 def is_open(port):

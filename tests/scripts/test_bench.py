@@ -146,6 +146,13 @@ def test_aims_are_judged_from_the_rounds():
     assert verdicts["then", "CPU without the worker at most 16.0 us"] == "reached"
 
 
+def test_a_run_says_how_long_it_takes():
+    servers = [Fake(name) for name in lineup.KNOWN]
+    plan = Plan(dict.fromkeys(ROWS, servers), 15, 1, None, print)
+    assert plan.minutes_text() == "22 minutes"
+    assert Plan({ROW: servers}, 1, 1, None, print).minutes_text() == "1 minute"
+
+
 def test_a_failed_cell_judges_nothing():
     plan = plan_of({"sluice": [30] * 6, "echo": [20] * 6})
     plan.results[ROW.name, "sluice"] = BenchError("it failed")
@@ -255,6 +262,11 @@ def test_a_server_that_ends_says_so_with_its_log(tmp_path):
     with pytest.raises(BenchError, match="bad ended with 3: no"):
         process.wait_until(lambda: False, server, "readiness")
     server.stop()
+
+
+def test_a_port_is_out_of_reach_of_those_who_take_any():
+    for _ in range(20):
+        assert process.PORT_MIN <= process.free_port() < process.ephemeral_port_min()
 
 
 def test_a_server_that_ignores_sigterm_is_stopped(tmp_path, monkeypatch):
