@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 from support.calls import identity_request, request, scripted_request
-from support.census import Census
+from support.census import Census, expect_as_before
 from support.cluster import Cluster
 from support.paths import SLOW, scaled
 from support.storm import Storm, error_info
@@ -86,18 +86,12 @@ class Round:
         return time.monotonic()
 
 
-def quiet_census(cluster, is_right=lambda census: True):
-    """The census once no call is under way and all connections are closed."""
+def settle(cluster):
+    """No call is under way and no connection is open."""
     wait_until(cluster.is_whole, 10 * SLOW, "all executors")
     wait_until(lambda: cluster.calls() == 0, 10 * SLOW, "no call under way")
     cluster.close_channels()
     wait_until(lambda: cluster.metrics()["sluice_connections"] == 0, 10 * SLOW, "no connection")
-    taken = Census(cluster)
-    end = time.monotonic() + 5 * SLOW
-    while not is_right(taken) and time.monotonic() < end:
-        time.sleep(0.1)
-        taken = Census(cluster)
-    return taken
 
 
 def report(what, times):
@@ -110,7 +104,8 @@ def storm_of_deaths(cluster, victims, rounds, chosen):
     rng, times = random.Random(chosen), []
     with Storm(cluster, chosen) as storm:
         wait_until(lambda: storm.counts["ok"] > 50, 20 * SLOW, "answers")
-    before = quiet_census(cluster)
+    settle(cluster)
+    before = Census(cluster)
     with Storm(cluster, chosen + 1) as storm:
         for number in range(rounds):
             death = Round(cluster, rng, victims)
@@ -125,11 +120,8 @@ def storm_of_deaths(cluster, victims, rounds, chosen):
     assert storm.wrong == []
     assert storm.counts["ok"] > rounds
 
-    def nothing_left(census):
-        return not census.problems(before, MEMORY_SLACK_BYTES)
-
-    after = quiet_census(cluster, nothing_left)
-    assert after.problems(before, MEMORY_SLACK_BYTES) == []
+    settle(cluster)
+    expect_as_before(cluster, before, MEMORY_SLACK_BYTES)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import os
 import re
+import time
 from collections import Counter
 
 import psutil
 
+from .paths import SLOW
 from .process import open_files, program_of
 
 # Buffers that are kept for reuse come and go with the load; everything else must come back exactly.
@@ -33,7 +35,9 @@ class Census:
         self.files = sorted(
             name for name in os.listdir(cluster.folder) if not name.endswith((".log", ".yaml"))
         )
-        self.shared = sorted(name for name in os.listdir("/dev/shm") if "sluice" in name)
+        self.shared = [
+            name for name in os.listdir("/dev/shm") if re.match("sluice-(?!bench)", name)
+        ]
 
     def problems(self, before, memory_slack_bytes):
         """Sentences about what is there that was not; memory may have grown by the slack."""
@@ -49,6 +53,17 @@ class Census:
             if grown > memory_slack_bytes:
                 found.append(f"{name} has {grown >> 20} MiB more than before")
         return found
+
+
+def expect_as_before(cluster, before, memory_slack_bytes, limit_s=10 * SLOW):
+    """Waits until the census has no problems and every worker is there."""
+    end = time.monotonic() + limit_s
+    while True:
+        found = Census(cluster).problems(before, memory_slack_bytes)
+        if not found and len(cluster.workers()) == cluster.worker_count():
+            return
+        assert time.monotonic() < end, found or "workers are missing"
+        time.sleep(0.05)
 
 
 def compare_descriptors(name, before, now):

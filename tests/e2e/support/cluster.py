@@ -18,7 +18,6 @@ from .wait import wait_until
 # grpcio waits a second and more before it connects again; a test wants to see our time, not that.
 PROMPT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 200),
 ]
 MARK = "SLUICE_TEST_CLUSTER"
@@ -94,7 +93,9 @@ class Cluster:
             with open(f"/proc/{process.pid}/environ", "rb") as environ:
                 if f"{MARK}={self.folder}\0".encode() not in environ.read():
                     return False
-            return program is None or os.path.basename(process.exe()) == program
+            # Not psutil's exe(), which would keep what a child was before its exec.
+            exe = os.readlink(f"/proc/{process.pid}/exe")
+            return program is None or os.path.basename(exe) == program
         except (OSError, psutil.Error):
             return False
 

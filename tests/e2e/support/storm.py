@@ -1,4 +1,4 @@
-"""Load of small and large calls over several connections that checks every answer and every error."""
+"""Load of calls of all sizes on several connections that checks every answer and every error."""
 
 import random
 import threading
