@@ -20,9 +20,4 @@ struct sl_conf_check {
 /* "PATH:LINE: KEY: 'VALUE' WHY", and ok becomes false. */
 void sl_conf_complain(struct sl_conf_check *c, const char *key, const char *value, const char *why);
 
-/* An address of the link between gateway and executors: ipc://PATH or tcp://HOST:PORT. One off this
- * machine is complained of with why_not, unless is_trusted. */
-void sl_conf_check_link(struct sl_conf_check *c, const char *key, const char *value,
-                        bool is_trusted, const char *why_not);
-
 #endif

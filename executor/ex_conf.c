@@ -30,9 +30,18 @@ const struct sl_conf_key ex_conf_table[] = {
         .help = "The gateway's address for control messages: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,
         .help = "The gateway's address for large tensors: ipc://PATH or tcp://HOST:PORT."),
-    KEY("link.trusted_network", SL_CONF_BOOL, link.trusted_network, "false",
-        .help = "Allow link addresses off this machine although the link is neither encrypted nor "
-                "authenticated."),
+    KEY("link.security", SL_CONF_CHOICE, link.security, "auto", .choices = sl_link_security_names,
+        .help =
+            "As at the gateway: curve knows both ends by their keys and encrypts the link, none "
+            "does not; auto is none where both addresses are ipc:// or loopback, and curve "
+            "elsewhere."),
+    KEY("link.bulk_security", SL_CONF_CHOICE, link.bulk_security, "auto",
+        .choices = sl_link_security_names,
+        .help = "The same for large tensors alone, as at the gateway; auto is as link.security."),
+    KEY("link.secret_key", SL_CONF_STRING, link.secret_key, "",
+        .help = "File with this node's secret key, made by 'sluice-gateway keygen', mode 0600."),
+    KEY("link.gateway_public_key", SL_CONF_STRING, link.gateway_public_key, "",
+        .help = "The gateway's public key, 40 characters of Z85, or the file that holds it."),
     KEY("link.shared_memory", SL_CONF_BYTES, link.shared_memory_bytes, "512MiB", .min = 0,
         .max = 1024 * 1024 * MIB,
         .help = "Memory in which large results are kept, and which a gateway on this host may "
@@ -87,10 +96,6 @@ const struct sl_conf_key ex_conf_table[] = {
 
 /* ---- checks across keys; each adds its sentence */
 
-static const char remote_link[] =
-    "is on another machine, and the link is not encrypted; use a loopback address, or set "
-    "link.trusted_network: true for a network of your own";
-
 static bool is_node_name(const char *name)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -105,6 +110,19 @@ static void check_node(struct sl_conf_check *c, struct ex_conf *conf)
         conf->node = conf->own_node;
     if (!is_node_name(conf->node))
         sl_conf_complain(c, "node", conf->node, "is not 1 to 63 of A-Z a-z 0-9 . _ -");
+}
+
+static void check_link(struct sl_conf_check *c, struct ex_conf *conf)
+{
+    struct sl_link_conf link = {conf->link.control, conf->link.bulk, conf->link.security,
+                                conf->link.bulk_security, conf->link.secret_key};
+    sl_link_conf_check(c, &link);
+    conf->link.security = link.security;
+    conf->link.bulk_security = link.bulk_security;
+    if (link.security == SL_LINK_CURVE && conf->link.gateway_public_key[0] == '\0')
+        sl_conf_complain(c, "link.gateway_public_key", "",
+                         "is missing: the link is encrypted, and the executor must know whom it "
+                         "talks to");
 }
 
 static void check_program(struct sl_conf_check *c, struct ex_conf *conf)
@@ -139,9 +157,7 @@ sl_status ex_conf_load(const char *path, struct ex_conf *out, struct sl_buf *err
     if (st != SL_OK)
         return st;
     struct sl_conf_check c = {path, *out_owner, errors, true};
-    sl_conf_check_link(&c, "link.control", out->link.control, out->link.trusted_network,
-                       remote_link);
-    sl_conf_check_link(&c, "link.bulk", out->link.bulk, out->link.trusted_network, remote_link);
+    check_link(&c, out);
     check_node(&c, out);
     check_program(&c, out);
     check_ring(&c, out);

@@ -4,6 +4,7 @@
 #define EX_CONF_H
 
 #include "sl_conf.h"
+#include "sl_link_conf.h"
 #include "sl_log.h"
 
 enum { EX_NODE_NAME_MAX = 63 };
@@ -14,7 +15,9 @@ struct ex_conf {
     struct {
         const char *control;
         const char *bulk;
-        bool trusted_network;
+        int security, bulk_security; /* enum sl_link_security, not AUTO after ex_conf_load */
+        const char *secret_key;      /* files; "" without CURVE */
+        const char *gateway_public_key;
         uint64_t shared_memory_bytes;
     } link;
     struct {

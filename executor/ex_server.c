@@ -49,6 +49,7 @@ struct ex_server {
     char host[256];
     struct sl_shm_pool *results; /* where large results lie until the gateway has them */
     struct ex_pool *pool;
+    struct ex_link_keys keys; /* with CURVE */
     struct ex_link *link;
     struct ex_jobs *jobs;
     struct ex_report_port report;
@@ -211,11 +212,26 @@ static sl_status make_pool(struct ex_server *s)
     return ex_pool_create(&sl_alloc_malloc, &conf, s->catalog, &events, &s->pool);
 }
 
+static bool read_keys(struct ex_server *s, struct sl_error *err)
+{
+    if (s->conf->link.security == SL_LINK_NONE)
+        return true;
+    if (sl_key_read_secret(s->conf->link.secret_key, &s->keys.own_secret, err) != SL_OK ||
+        sl_key_read_public(s->conf->link.gateway_public_key, &s->keys.gateway, err) != SL_OK)
+        return false;
+    if (ex_link_keys_complete(&s->keys) == SL_OK)
+        return true;
+    sl_error_set(err, SL_REASON_INTERNAL, "the ZeroMQ library of this machine has no CURVE");
+    return false;
+}
+
 static sl_status make_link(struct ex_server *s)
 {
     const struct ex_link_conf conf = {
         .control = s->conf->link.control,
         .bulk = s->conf->link.bulk,
+        .keys = s->conf->link.security == SL_LINK_CURVE ? &s->keys : NULL,
+        .bulk_is_plain = s->conf->link.bulk_security == SL_LINK_NONE,
         .hello = {.node = s->conf->node,
                   .host = s->host,
                   .slices = s->slices,
@@ -277,7 +293,7 @@ static bool make_parts(struct ex_server *s, struct sl_error *err)
     raise_descriptor_limit();
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     sl_status st = open_signals(s) && s->epoll >= 0 ? ex_process_become_reaper() : SL_EIO;
-    if (st == SL_OK && !load_models(s, err))
+    if (st == SL_OK && (!read_keys(s, err) || !load_models(s, err)))
         return false;
     if (st == SL_OK)
         st = make_results(s);
@@ -331,6 +347,7 @@ void ex_server_destroy(struct ex_server *s)
     ex_pool_destroy(s->pool);
     ex_link_destroy(s->link, LINGER_MS);
     sl_shm_pool_destroy(s->results);
+    sl_key_erase(&s->keys.own_secret);
     ex_catalog_destroy(s->catalog);
     ex_model_repo_destroy(s->repo);
     if (s->signals >= 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_fleet.h"
 #include "sl_conf_check.h"
 #include "sl_text.h"
 
@@ -19,6 +20,12 @@
 static const char *const client_auths[] = {"none", "optional", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const compression_names[] = {"never", "mirror", NULL};
+
+static const struct sl_conf_key allow_table[] = {
+    {"", SL_CONF_STRING, offsetof(struct gw_conf_allow, key),
+     .help = "40 characters of Z85 are a key, all else is a file."},
+    {0},
+};
 
 /* clang-format off: one key a line, or one key a paragraph */
 const struct sl_conf_key gw_conf_table[] = {
@@ -128,9 +135,23 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "Where executors connect, control messages: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,
         .help = "Where executors connect, large tensors: ipc://PATH or tcp://HOST:PORT."),
-    KEY("link.trusted_network", SL_CONF_BOOL, link.trusted_network, "false",
-        .help = "Allow link addresses off this machine although the link is neither encrypted nor "
-                "authenticated."),
+    KEY("link.security", SL_CONF_CHOICE, link.security, "auto", .choices = sl_link_security_names,
+        .help =
+            "curve: executors are known by their keys, and the link is encrypted. none: whoever "
+            "reaches the addresses can serve, and read every tensor. auto is none where both "
+            "are ipc:// or loopback, and curve elsewhere."),
+    KEY("link.bulk_security", SL_CONF_CHOICE, link.bulk_security, "auto",
+        .choices = sl_link_security_names,
+        .help = "The same for large tensors alone; auto is as link.security. none beside curve is "
+                "several times as fast, and for a network on which everyone may read and change "
+                "tensors."),
+    KEY("link.secret_key", SL_CONF_STRING, link.secret_key, "",
+        .help = "File with the gateway's secret key, made by 'sluice-gateway keygen', mode 0600."),
+    KEY("link.allow", SL_CONF_MAP, link.allow, NULL, .max = 4096, .items = allow_table,
+        .item_bytes = sizeof(struct gw_conf_allow), .reloadable = true,
+        .help = "The nodes that may connect with CURVE: the name of each, and its public key or "
+                "the file that holds it. Read again on SIGHUP; who is gone from it loses its "
+                "connection."),
     KEY("link.heartbeat", SL_CONF_DURATION, link.heartbeat_ns, "500ms", .min = 10 * MS,
         .max = 60 * S, .help = "How often both ends of the link say that they are there."),
     KEY("link.lost_after", SL_CONF_DURATION, link.lost_after_ns, "3s", .min = 50 * MS,
@@ -191,10 +212,6 @@ bool gw_conf_split_address(const char *text, char *host, size_t host_bytes, uint
 
 /* ---- checks across keys; each adds its sentence and answers false */
 
-static const char remote_link[] =
-    "can be reached from other machines, and executors are not authenticated; use a loopback "
-    "address, or set link.trusted_network: true for a network of your own";
-
 static void check_address(struct sl_conf_check *c, const char *key, const char *value)
 {
     char host[256];
@@ -246,6 +263,19 @@ static void check_tls(struct sl_conf_check *c, const struct gw_tls_conf *t)
                          "needs tls.client_ca: whose certificates are taken");
 }
 
+static void check_link(struct sl_conf_check *c, struct gw_conf *conf)
+{
+    struct sl_link_conf link = {conf->link.control, conf->link.bulk, conf->link.security,
+                                conf->link.bulk_security, conf->link.secret_key};
+    const struct gw_conf_allow *allow = conf->link.allow.items;
+    sl_link_conf_check(c, &link);
+    conf->link.security = link.security;
+    conf->link.bulk_security = link.bulk_security;
+    for (size_t i = 0; i < conf->link.allow.count; i++)
+        if (strlen(allow[i].node) > GW_FLEET_NODE_NAME_MAX)
+            sl_conf_complain(c, "link.allow", allow[i].node, "is longer than 63 bytes");
+}
+
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
                        struct sl_conf **out_owner)
 {
@@ -258,9 +288,7 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     check_address(&c, "listen.grpc", out->listen_grpc);
     check_address(&c, "listen.http", out->listen_http);
     check_tls(&c, &out->tls);
-    sl_conf_check_link(&c, "link.control", out->link.control, out->link.trusted_network,
-                       remote_link);
-    sl_conf_check_link(&c, "link.bulk", out->link.bulk, out->link.trusted_network, remote_link);
+    check_link(&c, out);
     check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,
                 "is less than two heartbeats");
     check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,

@@ -4,10 +4,17 @@
 
 #include "gw_tls_server.h"
 #include "sl_conf.h"
+#include "sl_link_conf.h"
 #include "sl_log.h"
 
 /* Which replies are compressed. */
 enum gw_compression { GW_COMPRESS_NEVER, GW_COMPRESS_MIRROR };
+
+/* A node that may connect: its name, and its public key or the file that holds it. */
+struct gw_conf_allow {
+    const char *node;
+    const char *key;
+};
 
 struct gw_conf {
     const char *listen_grpc;
@@ -33,7 +40,9 @@ struct gw_conf {
     struct {
         const char *control;
         const char *bulk;
-        bool trusted_network;
+        int security, bulk_security; /* enum sl_link_security, not AUTO after gw_conf_load */
+        const char *secret_key;      /* "" without CURVE */
+        struct sl_conf_seq allow;    /* of struct gw_conf_allow */
         int64_t heartbeat_ns, lost_after_ns, feed_ahead_ns;
         uint64_t bulk_window_bytes, inline_max_bytes, unsent_max_bytes, result_max_bytes;
         int64_t feed_ahead_calls;

@@ -47,6 +47,35 @@ static bool register_times(struct gw_metrics *m)
     return m->flow.queue_seconds != NULL && m->flow.exec_seconds != NULL;
 }
 
+/* Both the link and the flow find such messages: one set of counters. */
+static bool register_refusals(struct gw_metrics *m)
+{
+    static const char *const messages[] = {
+#define REFUSAL_LABEL(name, text) [GW_REFUSAL_##name] = "kind=\"" text "\"",
+        GW_REFUSAL_MAP(REFUSAL_LABEL)
+#undef REFUSAL_LABEL
+    };
+    static const char *const nodes[] = {
+#define NODE_LABEL(name, text) [GW_NODE_REFUSAL_##name] = "why=\"" text "\"",
+        GW_NODE_REFUSAL_MAP(NODE_LABEL)
+#undef NODE_LABEL
+    };
+    bool ok = true;
+    for (int k = 0; k < GW_REFUSAL_COUNT; k++) {
+        m->link.refused[k] = m->flow.refused[k] =
+            sl_metric_counter(m->registry, "sluice_node_messages_refused_total", messages[k],
+                              "Messages of executors that were dropped, by kind.");
+        ok = ok && m->link.refused[k] != NULL;
+    }
+    for (int k = 0; k < GW_NODE_REFUSAL_COUNT; k++) {
+        m->link.refused_nodes[k] =
+            sl_metric_counter(m->registry, "sluice_nodes_refused_total", nodes[k],
+                              "Executors that were not let in, by cause.");
+        ok = ok && m->link.refused_nodes[k] != NULL;
+    }
+    return ok;
+}
+
 static bool register_rest(struct gw_metrics *m)
 {
     struct sl_metric_registry *r = m->registry;
@@ -66,12 +95,6 @@ static bool register_rest(struct gw_metrics *m)
     m->flow.unclaimed = sl_metric_counter(
         r, "sluice_calls_unclaimed_total", "",
         "Calls that went on after their connection was lost (sluice-on-disconnect: keep).");
-    m->flow.stale_messages =
-        sl_metric_counter(r, "sluice_node_messages_stale_total", "",
-                          "Node messages about leases that were not open any more.");
-    m->link.bad_messages =
-        sl_metric_counter(r, "sluice_node_messages_bad_total", "",
-                          "Node messages dropped: garbled or of no known session.");
     m->link.sent_bulk_bytes =
         sl_metric_counter(r, "sluice_node_bulk_sent_bytes_total", "", "Payload sent to executors.");
     m->link.received_bulk_bytes = sl_metric_counter(r, "sluice_node_bulk_received_bytes_total", "",
@@ -86,8 +109,8 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     sl_status s = sl_metric_registry_create(&sl_alloc_malloc, &m->registry);
     if (s != SL_OK)
         return s;
-    if (register_calls(m) && register_states(m) && register_times(m) && register_rest(m) &&
-        gw_net_metrics_register(m->registry, &m->net) == SL_OK)
+    if (register_calls(m) && register_states(m) && register_times(m) && register_refusals(m) &&
+        register_rest(m) && gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);
     return SL_ENOMEM;

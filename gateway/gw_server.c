@@ -13,6 +13,7 @@
 #include "gw_http.h"
 #include "gw_link.h"
 #include "gw_metrics.h"
+#include "gw_trust.h"
 #include "gw_wire.h"
 
 enum { ROUNDS_PER_TURN = 4, EXCHANGES_KEPT = 4096 };
@@ -224,6 +225,17 @@ static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
     sl_log_set_level((enum sl_log_level)fresh->log_level);
 }
 
+static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct sl_error *err);
+
+/* Files may have changed where the configuration did not. */
+static void reload_allowed(struct gw_server *s, const struct gw_conf *fresh)
+{
+    struct sl_error err;
+    if (!set_allowed(s, fresh, &err))
+        sl_log(SL_LOG_ERROR, "link.allow not changed, the list before stays in use",
+               SL_S("why", err.text));
+}
+
 /* Certificates are read again even where nothing in the configuration changed: their files may have. */
 static void reload_certs(struct gw_server *s, const struct gw_conf *fresh,
                          struct sl_conf *take_owner)
@@ -246,6 +258,7 @@ static void reload(struct gw_server *s)
     if (gw_conf_load(s->options.config_path, &fresh, &errors, &owner) == SL_OK) {
         sl_log(SL_LOG_INFO, "configuration read again");
         take_reloadable(s, &fresh);
+        reload_allowed(s, &fresh);
         reload_certs(s, &fresh, owner);
     } else {
         sl_status ended = sl_buf_append(&errors, "", 1);
@@ -293,11 +306,33 @@ static bool open_certs(struct gw_server *s, struct sl_error *err)
     return gw_certs_open(&s->certs, &s->conf.tls, err) == SL_OK;
 }
 
+/* All is as it was when a key cannot be read. */
+static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct sl_error *err)
+{
+    struct gw_trust trust;
+    if (gw_trust_read_allowed(conf, &trust, err) != SL_OK)
+        return false;
+    sl_status st = gw_link_set_allowed(s->link, trust.nodes, trust.count, sl_clock_mono(s->clock));
+    if (st != SL_OK)
+        sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for %zu keys", trust.count);
+    else if (s->conf.link.security == SL_LINK_CURVE)
+        sl_log(trust.count > 0 ? SL_LOG_INFO : SL_LOG_WARN,
+               trust.count > 0 ? "nodes may connect" : "link.allow is empty: no node may connect",
+               SL_U("nodes", trust.count));
+    gw_trust_finish(&trust);
+    return st == SL_OK;
+}
+
 static bool create_link(struct gw_server *s, struct sl_error *err)
 {
+    struct sl_key secret;
+    if (gw_trust_read_secret(&s->conf, &secret, err) != SL_OK)
+        return false;
     struct gw_link_conf c = {
         .control = s->conf.link.control,
         .bulk = s->conf.link.bulk,
+        .secret = s->conf.link.security == SL_LINK_CURVE ? &secret : NULL,
+        .bulk_is_plain = s->conf.link.bulk_security == SL_LINK_NONE,
         .max_nodes = (size_t)s->conf.limits.nodes,
         .heartbeat_every_ns = s->conf.link.heartbeat_ns,
         .lost_after_ns = s->conf.link.lost_after_ns,
@@ -306,7 +341,9 @@ static bool create_link(struct gw_server *s, struct sl_error *err)
         .max_result_bytes = s->conf.link.result_max_bytes,
         .max_unsent_bytes = s->conf.link.unsent_max_bytes,
     };
-    return gw_link_create(&sl_alloc_malloc, &c, &s->metrics.link, &s->link, err) == SL_OK;
+    sl_status st = gw_link_create(&sl_alloc_malloc, &c, &s->metrics.link, &s->link, err);
+    sl_key_erase(&secret);
+    return st == SL_OK;
 }
 
 /* Call ids name calls to their owners: nobody should guess the next one. */
@@ -349,7 +386,7 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
         return false;
     }
     gw_link_attach(s->link, s->flow);
-    return true;
+    return set_allowed(s, &s->conf, err);
 }
 
 /* One front's part of what the gateway may have. */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_keygen.h"
 #include "gw_server.h"
+#include "gw_trust.h"
 #include "sl_heap.h"
 
 enum { EXIT_CONFIG = 2, ERRORS_MAX = 1 << 20 };
@@ -17,6 +19,7 @@ struct arguments {
 
 static const char usage[] =
     "usage: sluice-gateway [--config FILE] [OPTION]\n"
+    "       sluice-gateway keygen [--out DIR|FILE]\n"
     "\n"
     "Takes inference calls over gRPC (Open Inference Protocol), queues them, runs them on "
     "executors.\n"
@@ -27,6 +30,7 @@ static const char usage[] =
     "  --config-reference print every key with its default and meaning as Markdown, and end\n"
     "  --announce-fd N    write 'listening grpc=HOST:PORT http=HOST:PORT' to descriptor N when it "
     "listens\n"
+    "  keygen             make a pair of keys for the link to executors; see keygen --help\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -119,17 +123,35 @@ static int serve(const struct arguments *args, const struct gw_conf *conf)
     return EXIT_SUCCESS;
 }
 
+static bool check_certificate(const struct gw_conf *conf, struct sl_error *err)
+{
+    struct gw_tls_server *tls = NULL;
+    if (conf->tls.certificate[0] == '\0')
+        return true;
+    bool ok = gw_tls_server_create(&conf->tls, &tls, err) == SL_OK;
+    gw_tls_server_destroy(tls);
+    return ok;
+}
+
+static bool check_keys(const struct gw_conf *conf, struct sl_error *err)
+{
+    struct sl_key secret;
+    struct gw_trust trust = {0};
+    bool ok = gw_trust_read_secret(conf, &secret, err) == SL_OK &&
+              gw_trust_read_allowed(conf, &trust, err) == SL_OK;
+    sl_key_erase(&secret);
+    gw_trust_finish(&trust);
+    return ok;
+}
+
 /* The files that the configuration names. */
 static int check_files(const struct gw_conf *conf)
 {
-    struct gw_tls_server *tls = NULL;
     struct sl_error err = {0};
-    if (conf->tls.certificate[0] != '\0' && gw_tls_server_create(&conf->tls, &tls, &err) != SL_OK) {
-        fprintf(stderr, "sluice-gateway: %s\n", err.text);
-        return EXIT_CONFIG;
-    }
-    gw_tls_server_destroy(tls);
-    return EXIT_SUCCESS;
+    if (check_certificate(conf, &err) && check_keys(conf, &err))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "sluice-gateway: %s\n", err.text);
+    return EXIT_CONFIG;
 }
 
 static int run(const struct arguments *args, struct sl_buf *text)
@@ -156,6 +178,8 @@ static int run(const struct arguments *args, struct sl_buf *text)
 int main(int argc, char **argv)
 {
     struct arguments args;
+    if (argc > 1 && strcmp(argv[1], "keygen") == 0)
+        return gw_keygen(argc - 1, argv + 1);
     int code = read_arguments(argc, argv, &args);
     if (code >= 0)
         return code;

@@ -31,7 +31,8 @@ enum {
 static const char no_room[] = "there is no memory for what the gateway says";
 
 static const int64_t answer_patience_ns = 5 * SL_NS_PER_S;
-static const int64_t refused_pause_ns = 3 * SL_NS_PER_S;
+static const int64_t refused_pause_ns = SL_NS_PER_S;
+static const int64_t refusal_log_pause_ns = 30 * SL_NS_PER_S;
 static const int64_t reopen_pause_ns = 100 * SL_NS_PER_MS;
 static const int64_t early_patience_ns = 5 * SL_NS_PER_S;
 static const int64_t log_pause_ns = 10 * SL_NS_PER_S;
@@ -54,6 +55,7 @@ struct ex_link {
     struct sl_buf gathered;  /* payload of a result with several outputs */
     struct ex_link_stats stats;
     sl_mono_ns log_at; /* when the next broken message may be logged */
+    sl_mono_ns refusal_log_at;
     bool is_draining;
     bool has_complained; /* that nobody answers; once until somebody does */
     const char *broken;  /* why the session must end; NULL: it need not */
@@ -302,14 +304,20 @@ static uint64_t random_session(void)
     return session;
 }
 
-static sl_status open_socket(struct ex_link *l, struct ex_link_socket *s, uint32_t tag,
-                             const char *endpoint, int high_water)
+static sl_status open_socket(struct ex_link *l, struct ex_link_socket *s, uint32_t tag)
 {
     char routing_id[128];
+    const bool is_control = tag == CONTROL;
     snprintf(routing_id, sizeof(routing_id), "%.63s/%016llx/%s", l->conf.hello.node,
-             (unsigned long long)l->session, tag == CONTROL ? "c" : "b");
-    return ex_link_socket_open(s, l->context, l->epoll, tag, endpoint, routing_id,
-                               EX_LINK_MESSAGE_MAX + MESSAGE_SLACK, high_water);
+             (unsigned long long)l->session, is_control ? "c" : "b");
+    const struct ex_link_socket_conf conf = {
+        .endpoint = is_control ? l->conf.control : l->conf.bulk,
+        .routing_id = routing_id,
+        .keys = is_control || !l->conf.bulk_is_plain ? l->conf.keys : NULL,
+        .message_max = EX_LINK_MESSAGE_MAX + MESSAGE_SLACK,
+        .high_water = is_control ? CONTROL_HIGH_WATER : BULK_HIGH_WATER,
+    };
+    return ex_link_socket_open(s, l->context, l->epoll, tag, &conf);
 }
 
 static sl_status send_hello(struct ex_link *l)
@@ -325,11 +333,12 @@ static sl_status send_hello(struct ex_link *l)
 
 static void open_session(struct ex_link *l, sl_mono_ns now)
 {
+    l->conf.hello.previous_session = l->session;
     l->session = random_session();
     l->opened_at = now;
-    sl_status st = open_socket(l, &l->control, CONTROL, l->conf.control, CONTROL_HIGH_WATER);
+    sl_status st = open_socket(l, &l->control, CONTROL);
     if (st == SL_OK)
-        st = open_socket(l, &l->bulk, BULK, l->conf.bulk, BULK_HIGH_WATER);
+        st = open_socket(l, &l->bulk, BULK);
     if (st == SL_OK)
         st = send_hello(l);
     if (st == SL_OK) {
@@ -397,7 +406,10 @@ static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max)
 /* The bulk connection tells whose it is, now that the gateway knows the session. */
 static void introduce_bulk(struct ex_link *l)
 {
-    const struct ex_bulk_header h = {.session = l->session};
+    const struct ex_bulk_header h = {
+        .session = l->session,
+        .token = sl_span_of(l->welcome.token.bytes, l->welcome.token.len),
+    };
     uint8_t header[EX_BULK_HEADER_MAX];
     l->touched |= BULK;
     if (zmq_send(l->bulk.zmq, header, ex_link_write_bulk(&h, header), ZMQ_SNDMORE | ZMQ_DONTWAIT) <
@@ -410,9 +422,9 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
 {
     if (l->state != GREETING)
         return;
-    if (w->protocol != EX_LINK_PROTOCOL) {
+    if (w->protocol < EX_LINK_PROTOCOL_MIN || w->protocol > EX_LINK_PROTOCOL_MAX) {
         sl_log(SL_LOG_ERROR, "the gateway speaks another protocol", SL_U("its", w->protocol),
-               SL_U("ours", EX_LINK_PROTOCOL));
+               SL_U("ours_min", EX_LINK_PROTOCOL_MIN), SL_U("ours_max", EX_LINK_PROTOCOL_MAX));
         end_session(l, refused_pause_ns, now);
         return;
     }
@@ -426,16 +438,34 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
     l->wake_at = now;
     l->stats.sessions++;
     l->has_complained = false;
+    l->refusal_log_at = now;
     introduce_bulk(l);
     sl_log(SL_LOG_INFO, "welcomed by the gateway", SL_S("node", l->conf.hello.node),
            SL_U("heartbeat_ms", l->welcome.heartbeat_every_ms),
            SL_U("lost_after_ms", l->welcome.lost_after_ms));
 }
 
+/* Tries again before long; says why now and then. */
 static void on_refused(struct ex_link *l, const char *text, sl_mono_ns now)
 {
-    sl_log(SL_LOG_WARN, "refused by the gateway", SL_S("why", text));
+    if (now >= l->refusal_log_at)
+        sl_log(SL_LOG_WARN, "refused by the gateway", SL_S("why", text));
+    if (now >= l->refusal_log_at)
+        l->refusal_log_at = sl_sat_add(now, refusal_log_pause_ns);
     end_session(l, refused_pause_ns, now);
+}
+
+static void on_cut(struct ex_link *l, enum ex_link_cut cut, sl_mono_ns now)
+{
+    if (cut == EX_LINK_KEY_REFUSED)
+        on_refused(l, "this node's public key is not in its link.allow", now);
+    else if (cut == EX_LINK_HANDSHAKE_FAILED)
+        on_refused(l,
+                   "the handshake failed: link.gateway_public_key is not its key, or link.security "
+                   "is not the same at both ends",
+                   now);
+    else
+        lose_gateway(l, "the connection broke", now);
 }
 
 static sl_status hand_over(struct ex_link *l, const struct ex_bulk_header *h, zmq_msg_t *bytes)
@@ -627,19 +657,26 @@ static void look_at_clock(struct ex_link *l, sl_mono_ns now)
         open_session(l, now);
 }
 
+/* Of two sockets' news the one that explains more. */
+static void note_cut(enum ex_link_cut *cut, enum ex_link_cut found)
+{
+    if (found > *cut)
+        *cut = found;
+}
+
 /* Which sockets have something to say, and whether a connection broke. */
-static unsigned ready_sockets(struct ex_link *l, bool *out_was_cut)
+static unsigned ready_sockets(struct ex_link *l, enum ex_link_cut *out_cut)
 {
     struct epoll_event events[4];
     unsigned ready = l->readable;
-    *out_was_cut = false;
+    *out_cut = EX_LINK_UNCUT;
     const int n = epoll_wait(l->epoll, events, SL_ARRAY_LEN(events), 0);
     for (int i = 0; i < n; i++) {
         const uint32_t tag = events[i].data.u32;
         if (tag == (CONTROL | EX_LINK_MONITOR))
-            *out_was_cut = ex_link_socket_was_cut(&l->control) || *out_was_cut;
+            note_cut(out_cut, ex_link_socket_was_cut(&l->control));
         else if (tag == (BULK | EX_LINK_MONITOR))
-            *out_was_cut = ex_link_socket_was_cut(&l->bulk) || *out_was_cut;
+            note_cut(out_cut, ex_link_socket_was_cut(&l->bulk));
         else
             ready |= tag;
     }
@@ -658,15 +695,15 @@ static bool receive_some(struct ex_link *l, bool (*receive)(struct ex_link *, sl
 
 static void receive_all(struct ex_link *l, sl_mono_ns now)
 {
-    bool was_cut;
-    const unsigned ready = ready_sockets(l, &was_cut);
+    enum ex_link_cut cut;
+    const unsigned ready = ready_sockets(l, &cut);
     l->readable = 0;
     if ((ready & CONTROL) && receive_some(l, receive_control, now))
         l->touched |= CONTROL;
     if ((ready & BULK) && receive_some(l, receive_bulk, now))
         l->touched |= BULK;
-    if (was_cut)
-        lose_gateway(l, "the connection broke", now);
+    if (cut != EX_LINK_UNCUT)
+        on_cut(l, cut, now);
 }
 
 void ex_link_receive(struct ex_link *l, bool is_ready, sl_mono_ns now)

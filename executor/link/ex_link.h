@@ -5,7 +5,8 @@
  *    ^                 |                  |
  *    `-- Refuse, -- no answer -- silence, connection lost
  *
- * Every session has fresh sockets and a fresh random number, so nothing of an older one can arrive.
+ * Every session has fresh sockets and a fresh random number, so nothing of an older one can arrive. A
+ * hello names the session before, so that the gateway gives its place up at once.
  *
  * On the way   a turn of the loop: ex_link_receive -> (jobs, workers) -> ex_link_flush. What is
  *          reported in between leaves in one batch, at most EX_LINK_MESSAGE_MAX bytes.
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "ex_call.h"
+#include "ex_link_socket.h"
 #include "ex_link_wire.h"
 #include "ex_ports.h"
 #include "sl_alloc.h"
@@ -31,7 +33,9 @@
 struct ex_link_conf {
     const char *control; /* ZeroMQ endpoints of the gateway */
     const char *bulk;
-    struct ex_hello hello; /* borrowed whole: what it points to is read at every hello */
+    const struct ex_link_keys *keys; /* borrowed, completed; NULL: no CURVE */
+    bool bulk_is_plain;              /* although control is not */
+    struct ex_hello hello;           /* borrowed whole: what it points to is read at every hello */
 };
 
 /* What the gateway says; called from ex_link_receive and ex_link_flush. */

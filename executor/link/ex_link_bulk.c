@@ -190,7 +190,10 @@ static void advance(struct ex_bulk_out *o, size_t len)
 static bool send_chunk(const struct ex_bulk_out *o, void *socket, uint64_t session, size_t len)
 {
     const struct ex_bulk_item *item = o->items;
-    const struct ex_bulk_header h = {session, item->lease, item->sent_bytes, item->total_bytes};
+    const struct ex_bulk_header h = {.session = session,
+                                     .lease = item->lease,
+                                     .offset_bytes = item->sent_bytes,
+                                     .total_bytes = item->total_bytes};
     uint8_t header[EX_BULK_HEADER_MAX];
     zmq_msg_t m;
     const bool is_one = len <= part_rest(item, item->part) && len >= REFERENCE_MIN;

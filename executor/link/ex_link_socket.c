@@ -8,20 +8,37 @@
 #include <zmq.h>
 
 enum { RECONNECT_MS = 50, RECONNECT_MAX_MS = 500 };
+enum {
+    HANDSHAKE_EVENTS = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
+    WATCHED_EVENTS = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | HANDSHAKE_EVENTS,
+};
 
 static bool set_int(void *socket, int option, int value)
 {
     return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
 }
 
-static bool set_options(void *socket, const char *routing_id, int64_t message_max, int high_water)
+static bool set_key(void *socket, int option, const struct sl_key *key)
 {
-    return zmq_setsockopt(socket, ZMQ_ROUTING_ID, routing_id, strlen(routing_id)) == 0 &&
-           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) == 0 &&
-           set_int(socket, ZMQ_SNDHWM, high_water) && set_int(socket, ZMQ_RCVHWM, high_water) &&
-           set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_IPV6, 1) &&
-           set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
-           set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    return zmq_setsockopt(socket, option, key->text, sizeof(key->text)) == 0;
+}
+
+static bool set_curve(void *socket, const struct ex_link_keys *keys)
+{
+    return !keys || (set_key(socket, ZMQ_CURVE_SERVERKEY, &keys->gateway) &&
+                     set_key(socket, ZMQ_CURVE_PUBLICKEY, &keys->own_public) &&
+                     set_key(socket, ZMQ_CURVE_SECRETKEY, &keys->own_secret));
+}
+
+static bool set_options(void *socket, const struct ex_link_socket_conf *c)
+{
+    const size_t id_len = strlen(c->routing_id);
+    return zmq_setsockopt(socket, ZMQ_ROUTING_ID, c->routing_id, id_len) == 0 &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &c->message_max, sizeof(c->message_max)) == 0 &&
+           set_int(socket, ZMQ_SNDHWM, c->high_water) &&
+           set_int(socket, ZMQ_RCVHWM, c->high_water) && set_int(socket, ZMQ_LINGER, 0) &&
+           set_int(socket, ZMQ_IPV6, 1) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+           set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) && set_curve(socket, c->keys);
 }
 
 static bool is_readable(void *socket)
@@ -38,7 +55,7 @@ static void *open_monitor(void *context, void *socket)
     char endpoint[64];
     snprintf(endpoint, sizeof(endpoint), "inproc://sluice-monitor-%u",
              atomic_fetch_add(&number, 1));
-    if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_DISCONNECTED) != 0)
+    if (zmq_socket_monitor(socket, endpoint, WATCHED_EVENTS) != 0)
         return NULL;
     void *monitor = zmq_socket(context, ZMQ_PAIR);
     /* Only a reader that has found nothing once is woken for what comes. */
@@ -57,9 +74,14 @@ static bool watch(int epoll, uint32_t tag, void *socket, int *out_fd)
            epoll_ctl(epoll, EPOLL_CTL_ADD, *out_fd, &event) == 0;
 }
 
+sl_status ex_link_keys_complete(struct ex_link_keys *keys)
+{
+    const int rc = zmq_curve_public(keys->own_public.text, keys->own_secret.text);
+    return rc == 0 ? SL_OK : SL_EINVAL;
+}
+
 sl_status ex_link_socket_open(struct ex_link_socket *s, void *context, int epoll, uint32_t tag,
-                              const char *endpoint, const char *routing_id, int64_t message_max,
-                              int high_water)
+                              const struct ex_link_socket_conf *conf)
 {
     *s = (struct ex_link_socket){.fd = -1, .monitor_fd = -1, .epoll = epoll};
     s->zmq = zmq_socket(context, ZMQ_DEALER);
@@ -68,9 +90,8 @@ sl_status ex_link_socket_open(struct ex_link_socket *s, void *context, int epoll
     s->monitor = open_monitor(context, s->zmq);
     const bool is_ready = s->monitor &&
                           watch(epoll, tag | EX_LINK_MONITOR, s->monitor, &s->monitor_fd) &&
-                          set_options(s->zmq, routing_id, message_max, high_water) &&
-                          watch(epoll, tag, s->zmq, &s->fd);
-    if (is_ready && zmq_connect(s->zmq, endpoint) == 0)
+                          set_options(s->zmq, conf) && watch(epoll, tag, s->zmq, &s->fd);
+    if (is_ready && zmq_connect(s->zmq, conf->endpoint) == 0)
         return SL_OK;
     ex_link_socket_close(s, 0);
     return is_ready ? SL_EINVAL : SL_ENOMEM;
@@ -104,15 +125,28 @@ bool ex_link_socket_is_readable(const struct ex_link_socket *s)
     return is_readable(s->zmq);
 }
 
-/* An event is two frames; that there is one is all that matters, as only one kind is asked for. */
-bool ex_link_socket_was_cut(struct ex_link_socket *s)
+static enum ex_link_cut meaning_of(uint16_t event)
 {
-    bool was_cut = false;
-    char frame[256];
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        return EX_LINK_KEY_REFUSED;
+    return event & HANDSHAKE_EVENTS ? EX_LINK_HANDSHAKE_FAILED : EX_LINK_CUT;
+}
+
+/* An event is two frames: its number with a value, and the endpoint. The most telling one counts. */
+enum ex_link_cut ex_link_socket_was_cut(struct ex_link_socket *s)
+{
+    enum ex_link_cut cut = EX_LINK_UNCUT;
+    uint8_t frame[256];
     while (is_readable(s->monitor)) {
+        uint16_t event;
+        if (zmq_recv(s->monitor, frame, sizeof(frame), ZMQ_DONTWAIT) < (int)sizeof(event))
+            break;
+        memcpy(&event, frame, sizeof(event));
         if (zmq_recv(s->monitor, frame, sizeof(frame), ZMQ_DONTWAIT) < 0)
             break;
-        was_cut = true;
+        const enum ex_link_cut found = meaning_of(event);
+        if (cut == EX_LINK_UNCUT || cut == EX_LINK_CUT)
+            cut = found;
     }
-    return was_cut;
+    return cut;
 }

@@ -12,7 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sl_key.h"
 #include "sl_status.h"
+
+/* Of a CURVE connection. */
+struct ex_link_keys {
+    struct sl_key gateway; /* public */
+    struct sl_key own_public;
+    struct sl_key own_secret;
+};
 
 struct ex_link_socket {
     void *zmq;     /* NULL: closed */
@@ -26,17 +34,31 @@ struct ex_link_socket {
  * EX_LINK_MONITOR added when it is the monitor's. */
 enum { EX_LINK_MONITOR = 0x100 };
 
-/* Connects a DEALER that calls itself routing_id. message_max bounds a frame, high_water how many
- * messages wait in each direction. Both descriptors are added to the epoll. Errors: SL_EINVAL
- * (endpoint), SL_ENOMEM. */
+struct ex_link_socket_conf {
+    const char *endpoint;
+    const char *routing_id;          /* what it calls itself */
+    const struct ex_link_keys *keys; /* NULL: no CURVE */
+    int64_t message_max;             /* bytes of a frame */
+    int high_water;                  /* messages that wait in each direction */
+};
+
+/* Fills keys->own_public in. Errors: SL_EINVAL (no key, or ZeroMQ has no CURVE). */
+SL_MUST_CHECK sl_status ex_link_keys_complete(struct ex_link_keys *keys);
+
+/* Connects a DEALER. Both descriptors are added to the epoll. conf is read during the call. Errors:
+ * SL_EINVAL (endpoint), SL_ENOMEM. */
 SL_MUST_CHECK sl_status ex_link_socket_open(struct ex_link_socket *s, void *context, int epoll,
-                                            uint32_t tag, const char *endpoint,
-                                            const char *routing_id, int64_t message_max,
-                                            int high_water);
+                                            uint32_t tag, const struct ex_link_socket_conf *conf);
 /* Closed sockets are fine. */
 void ex_link_socket_close(struct ex_link_socket *s, int linger_ms);
 bool ex_link_socket_is_readable(const struct ex_link_socket *s);
-/* Was a connection lost since the last question? */
-bool ex_link_socket_was_cut(struct ex_link_socket *s);
+/* Was a connection lost since the last question, and why? */
+enum ex_link_cut {
+    EX_LINK_UNCUT,
+    EX_LINK_CUT,
+    EX_LINK_KEY_REFUSED,      /* the gateway knows our key, and does not let us in */
+    EX_LINK_HANDSHAKE_FAILED, /* the other end has another key than we were told, or no CURVE */
+};
+enum ex_link_cut ex_link_socket_was_cut(struct ex_link_socket *s);
 
 #endif

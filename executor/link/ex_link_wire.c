@@ -124,12 +124,20 @@ static bool read_cancels(const pb_gateway_batch *from, struct sl_arena *arena,
     return cancels != NULL;
 }
 
-static void read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gateway_batch *out)
+static bool read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gateway_batch *out)
 {
     out->has_welcome = true;
-    out->welcome =
-        (struct ex_welcome){from->protocol, from->bulk_window_bytes, from->inline_max_bytes,
-                            from->heartbeat_every_ms, from->lost_after_ms};
+    out->welcome = (struct ex_welcome){.protocol = from->protocol,
+                                       .bulk_window_bytes = from->bulk_window_bytes,
+                                       .inline_max_bytes = from->inline_max_bytes,
+                                       .heartbeat_every_ms = from->heartbeat_every_ms,
+                                       .lost_after_ms = from->lost_after_ms};
+    if (from->bulk_token.len > EX_LINK_TOKEN_MAX)
+        return false;
+    out->welcome.token.len = from->bulk_token.len;
+    if (from->bulk_token.len > 0)
+        memcpy(out->welcome.token.bytes, from->bulk_token.data, from->bulk_token.len);
+    return true;
 }
 
 /* Why something could not be read. */
@@ -149,8 +157,8 @@ sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
     *out = (struct ex_gateway_batch){.session = b->session,
                                      .bulk_taken_bytes = b->bulk_taken_bytes,
                                      .refusal = b->refuse ? b->refuse->text : NULL};
-    if (b->welcome)
-        read_welcome(b->welcome, out);
+    if (b->welcome && !read_welcome(b->welcome, out))
+        return SL_EPROTO;
     return read_calls(b, arena, out) && read_cancels(b, arena, out) ? SL_OK : fault(arena);
 }
 
@@ -162,7 +170,10 @@ sl_status ex_link_read_bulk(struct sl_span message, struct sl_arena *arena,
         sluice__node__v1__bulk_header__unpack(&allocator, message.len, message.data);
     if (!h)
         return fault(arena);
-    *out = (struct ex_bulk_header){h->session, h->lease, h->offset_bytes, h->total_bytes};
+    *out = (struct ex_bulk_header){.session = h->session,
+                                   .lease = h->lease,
+                                   .offset_bytes = h->offset_bytes,
+                                   .total_bytes = h->total_bytes};
     return SL_OK;
 }
 
@@ -281,6 +292,8 @@ size_t ex_link_write_bulk(const struct ex_bulk_header *header, uint8_t out[EX_BU
     h.lease = header->lease;
     h.offset_bytes = header->offset_bytes;
     h.total_bytes = header->total_bytes;
+    h.token.data = (uint8_t *)(uintptr_t)header->token.data;
+    h.token.len = header->token.len <= EX_LINK_TOKEN_MAX ? header->token.len : 0;
     return sluice__node__v1__bulk_header__pack(&h, out);
 }
 
@@ -363,8 +376,9 @@ sl_status ex_link_put_hello(struct sl_buf *out, const struct ex_hello *from, str
 {
     pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
     Sluice__Node__V1__Hello hello = SLUICE__NODE__V1__HELLO__INIT;
-    hello.protocol_min = EX_LINK_PROTOCOL;
-    hello.protocol_max = EX_LINK_PROTOCOL;
+    hello.protocol_min = EX_LINK_PROTOCOL_MIN;
+    hello.protocol_max = EX_LINK_PROTOCOL_MAX;
+    hello.previous_session = from->previous_session;
     hello.node = unconst(from->node);
     hello.host = unconst(from->host);
     hello.version = unconst(SLUICE_VERSION);

@@ -21,7 +21,9 @@
 #include "sl_arena.h"
 #include "sl_buf.h"
 
-enum { EX_LINK_PROTOCOL = 1, EX_LINK_MESSAGE_MAX = 1 << 20, EX_BULK_HEADER_MAX = 64 };
+enum { EX_LINK_MESSAGE_MAX = 1 << 20, EX_BULK_HEADER_MAX = 96, EX_LINK_TOKEN_MAX = 32 };
+/* The versions of the protocol that this executor speaks. */
+enum { EX_LINK_PROTOCOL_MIN = 1, EX_LINK_PROTOCOL_MAX = 1 };
 
 /* ---- down */
 
@@ -31,6 +33,10 @@ struct ex_welcome {
     uint64_t inline_max_bytes;
     uint64_t heartbeat_every_ms;
     uint64_t lost_after_ms;
+    struct {
+        uint8_t bytes[EX_LINK_TOKEN_MAX];
+        size_t len;
+    } token; /* to be shown on the bulk connection */
 };
 
 struct ex_gateway_batch {
@@ -50,6 +56,7 @@ struct ex_bulk_header {
     uint64_t lease;
     uint64_t offset_bytes;
     uint64_t total_bytes;
+    struct sl_span token; /* of an introduction; not read */
 };
 
 SL_MUST_CHECK sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
@@ -65,6 +72,7 @@ struct ex_hello {
     const struct ex_slice *slices;
     size_t slice_count;
     const struct ex_catalog *catalog;
+    uint64_t previous_session; /* of this process; 0: none */
     uint64_t bulk_window_bytes;
     uint64_t inline_max_bytes;
     uint32_t slice_backlog_max;

@@ -205,10 +205,8 @@ bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_n
     struct gw_fleet_node *old = gw_fleet_node_by_name(f->fleet, hello->name);
     if (old != NULL)
         gw_flow_on_lost(f, old, "it was started again", now);
-    if (gw_fleet_join(f->fleet, hello, now, out, err) != SL_OK) {
-        sl_log(SL_LOG_WARN, "node refused", SL_S("node", hello->name), SL_S("why", err->text));
+    if (gw_fleet_join(f->fleet, hello, now, out, err) != SL_OK)
         return false;
-    }
     f->is_stuck = false;
     end_orphans(f);
     gw_call_enter_waiting(f, now);
@@ -238,7 +236,7 @@ static struct gw_fleet_lease *lease_of(struct gw_flow *f, const struct gw_fleet_
     struct gw_fleet_lease *lease = gw_fleet_find_lease(f->fleet, id);
     if (lease != NULL && lease->slice->node == node)
         return lease;
-    sl_metric_add(f->metrics.stale_messages, 1);
+    sl_metric_add(f->metrics.refused[lease == NULL ? GW_REFUSAL_STALE : GW_REFUSAL_FORGED], 1);
     return NULL;
 }
 
@@ -248,6 +246,10 @@ void gw_flow_on_started(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_i
     struct gw_fleet_lease *lease = lease_of(f, node, id);
     if (lease == NULL)
         return;
+    if (lease->is_started) {
+        sl_metric_add(f->metrics.refused[GW_REFUSAL_REPLAYED], 1);
+        return;
+    }
     lease->is_started = true;
     struct gw_call *c = gw_call_find(f, lease->call);
     if (c != NULL)

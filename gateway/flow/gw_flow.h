@@ -17,6 +17,7 @@
 #include "gw_asks.h"
 #include "gw_call_state.h"
 #include "gw_ports.h"
+#include "gw_refusal.h"
 #include "sl_metric.h"
 
 struct gw_flow_conf {
@@ -47,7 +48,7 @@ struct gw_flow_metrics {
     struct sl_metric *slices_busy;
     struct sl_metric *body_bytes;
     struct sl_metric *result_bytes;
-    struct sl_metric *stale_messages; /* of nodes, about leases that are not open */
+    struct sl_metric *refused[GW_REFUSAL_COUNT]; /* what nodes say about leases */
     struct sl_metric *requeued;
     struct sl_metric *unclaimed; /* calls that went on without their connection */
 };

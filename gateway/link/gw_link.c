@@ -5,7 +5,7 @@
 #include "gw_link_int.h"
 #include "sl_log.h"
 
-enum { READ_MAX = 256, HWM = 4096, BATCH_SLACK = 4096 };
+enum { READ_MAX = 256, HWM = 4096, BATCH_SLACK = 65536, HANDSHAKE_MS = 5000 };
 
 /* ---- sockets */
 
@@ -14,17 +14,32 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-static void *open_socket(void *zmq, const char *endpoint, char *bound, size_t bound_bytes,
-                         struct sl_error *err)
+/* ZeroMQ asks the ZAP socket only for sockets with a domain. */
+static bool set_curve(void *socket, const struct sl_key *secret)
+{
+    static const char domain[] = "sluice";
+    return set_int(socket, ZMQ_CURVE_SERVER, 1) &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret->text, sizeof secret->text) == 0 &&
+           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, sizeof domain - 1) == 0;
+}
+
+/* No handover: nobody takes over the routing id of a connection that is there. */
+static bool set_options(void *socket)
+{
+    int64_t max = GW_LINK_BATCH_MAX + BATCH_SLACK;
+    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_SNDHWM, HWM) &&
+           set_int(socket, ZMQ_RCVHWM, HWM) && set_int(socket, ZMQ_ROUTER_MANDATORY, 1) &&
+           set_int(socket, ZMQ_IPV6, 1) && set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max) == 0;
+}
+
+/* secret NULL: no CURVE. */
+static void *open_socket(void *zmq, const struct sl_key *secret, const char *endpoint, char *bound,
+                         size_t bound_bytes, struct sl_error *err)
 {
     void *socket = zmq_socket(zmq, ZMQ_ROUTER);
-    int64_t max = GW_LINK_BATCH_MAX + BATCH_SLACK;
-    bool ok = socket != NULL && set_int(socket, ZMQ_LINGER, 0) &&
-              set_int(socket, ZMQ_SNDHWM, HWM) && set_int(socket, ZMQ_RCVHWM, HWM) &&
-              set_int(socket, ZMQ_ROUTER_MANDATORY, 1) && set_int(socket, ZMQ_ROUTER_HANDOVER, 1) &&
-              set_int(socket, ZMQ_IPV6, 1) &&
-              zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max) == 0 &&
-              zmq_bind(socket, endpoint) == 0 &&
+    bool ok = socket != NULL && set_options(socket) &&
+              (secret == NULL || set_curve(socket, secret)) && zmq_bind(socket, endpoint) == 0 &&
               zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) == 0;
     if (ok)
         return socket;
@@ -41,6 +56,16 @@ static sl_status no_memory(struct sl_error *err)
     return SL_ENOMEM;
 }
 
+static bool open_sockets(struct gw_link *l, const struct sl_key *secret, struct sl_error *err)
+{
+    l->control_socket = open_socket(l->zmq, secret, l->conf.control, l->control_endpoint,
+                                    sizeof l->control_endpoint, err);
+    if (l->control_socket != NULL)
+        l->bulk_socket = open_socket(l->zmq, l->bulk_has_curve ? secret : NULL, l->conf.bulk,
+                                     l->bulk_endpoint, sizeof l->bulk_endpoint, err);
+    return l->bulk_socket != NULL;
+}
+
 sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf *conf,
                          const struct gw_link_metrics *metrics, struct gw_link **out,
                          struct sl_error *err)
@@ -52,21 +77,20 @@ sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf
     l->conf = *conf;
     l->metrics = *metrics;
     sl_arena_init(&l->arena, alloc, ARENA_MAX);
+    l->conf.secret = NULL;
+    l->has_curve = conf->secret != NULL;
+    l->bulk_has_curve = l->has_curve && !conf->bulk_is_plain;
     l->zmq = zmq_ctx_new();
-    if (l->zmq == NULL) {
+    l->zap_socket = l->zmq == NULL ? NULL : gw_link_zap_open(l->zmq);
+    if (l->zap_socket == NULL) {
         gw_link_destroy(l);
         return no_memory(err);
     }
-    l->control_socket =
-        open_socket(l->zmq, conf->control, l->control_endpoint, sizeof l->control_endpoint, err);
-    if (l->control_socket != NULL)
-        l->bulk_socket =
-            open_socket(l->zmq, conf->bulk, l->bulk_endpoint, sizeof l->bulk_endpoint, err);
-    if (l->bulk_socket == NULL) {
+    if (!open_sockets(l, conf->secret, err)) {
         gw_link_destroy(l);
         return SL_EIO;
     }
-    l->control_is_stirred = l->bulk_is_stirred = true;
+    l->control_is_stirred = l->bulk_is_stirred = l->zap_is_stirred = true;
     *out = l;
     return SL_OK;
 }
@@ -79,7 +103,7 @@ static void free_peer(struct gw_peer *p)
     sl_alloc_free(p->alloc, p);
 }
 
-static void forget(struct gw_link *l, struct gw_peer *p)
+void gw_link_forget(struct gw_link *l, struct gw_peer *p)
 {
     /* The analyzer takes a peer in a walk for the last one, with which the table would be gone. */
     HASH_DEL(l->peers, p); /* NOLINT(clang-analyzer-unix.Malloc) */
@@ -100,9 +124,12 @@ void gw_link_destroy(struct gw_link *l)
         zmq_close(l->control_socket);
     if (l->bulk_socket != NULL)
         zmq_close(l->bulk_socket);
+    if (l->zap_socket != NULL)
+        zmq_close(l->zap_socket);
     if (l->zmq != NULL)
         zmq_ctx_term(l->zmq);
     sl_arena_finish(&l->arena);
+    sl_alloc_free(l->alloc, l->allowed);
     sl_alloc_free(l->alloc, l);
 }
 
@@ -127,6 +154,7 @@ void gw_link_fds(const struct gw_link *l, int out[GW_LINK_FDS])
 {
     out[0] = socket_fd(l->control_socket);
     out[1] = socket_fd(l->bulk_socket);
+    out[2] = socket_fd(l->zap_socket);
 }
 
 const char *gw_link_control_endpoint(const struct gw_link *l)
@@ -141,16 +169,16 @@ const char *gw_link_bulk_endpoint(const struct gw_link *l)
 
 /* ---- reading */
 
-static void count_bad(struct gw_link *l, const char *what)
+void gw_link_count(struct gw_link *l, enum gw_refusal kind, const char *what)
 {
-    sl_metric_add(l->metrics.bad_messages, 1);
+    sl_metric_add(l->metrics.refused[kind], 1);
     sl_log(SL_LOG_DEBUG, "node message dropped", SL_S("why", what));
 }
 
-static void lose(struct gw_link *l, struct gw_peer *p, const char *why, sl_mono_ns now)
+void gw_link_lose(struct gw_link *l, struct gw_peer *p, const char *why, sl_mono_ns now)
 {
     struct gw_fleet_node *node = p->node;
-    forget(l, p);
+    gw_link_forget(l, p);
     if (node != NULL)
         gw_flow_on_lost(l->flow, node, why, now);
 }
@@ -164,72 +192,7 @@ static bool take_identity(struct gw_identity *out, zmq_msg_t *m)
     return true;
 }
 
-/* A new run of a node that is listed takes its place. */
-static void forget_older(struct gw_link *l, const char *name, sl_mono_ns now)
-{
-    struct gw_peer *p, *next;
-    HASH_ITER (hh, l->peers, p, next) {
-        if (p->node != NULL && strcmp(p->node->name, name) == 0)
-            lose(l, p, "it was started again", now);
-    }
-}
-
-/* NULL with a sentence when there is no place for one more. */
-static struct gw_peer *make_peer(struct gw_link *l, const struct gw_identity *from,
-                                 const struct gw_node_batch *b, struct sl_error *err)
-{
-    struct gw_peer *p = NULL;
-    sl_error_set(err, SL_REASON_NO_CAPACITY, "the gateway has %zu nodes, which is its limit",
-                 l->conf.max_nodes);
-    if (HASH_COUNT(l->peers) >= l->conf.max_nodes)
-        return NULL;
-    sl_error_set(err, SL_REASON_NO_CAPACITY, "the gateway has no memory for a node");
-    p = sl_alloc_zero(l->alloc, 1, sizeof *p);
-    if (p == NULL)
-        return NULL;
-    *p = (struct gw_peer){.alloc = l->alloc,
-                          .session = b->session,
-                          .control = *from,
-                          .window_bytes = b->bulk_window_bytes,
-                          .inline_max_bytes = b->inline_max_bytes};
-    sl_buf_init(&p->batch, l->alloc, GW_LINK_BATCH_MAX);
-    p->is_listed = true; /* until the table says no */
-    HASH_ADD(hh, l->peers, session, sizeof p->session, p);
-    if (p->is_listed)
-        return p;
-    free_peer(p);
-    return NULL;
-}
-
-static void on_hello(struct gw_link *l, const struct gw_identity *from,
-                     const struct gw_node_batch *b, sl_mono_ns now)
-{
-    struct sl_error err;
-    if (gw_link_peer_of(l, b->session) != NULL)
-        return; /* said twice */
-    if (b->protocol_min > GW_LINK_PROTOCOL || b->protocol_max < GW_LINK_PROTOCOL) {
-        sl_error_set(&err, SL_REASON_BAD_INPUT,
-                     "this gateway speaks node protocol %d, the executor %u to %u",
-                     GW_LINK_PROTOCOL, b->protocol_min, b->protocol_max);
-        gw_link_send_refuse(l, from, b->session, err.text);
-        return;
-    }
-    forget_older(l, b->hello.name, now);
-    struct gw_peer *p = make_peer(l, from, b, &err);
-    if (p == NULL) {
-        gw_link_send_refuse(l, from, b->session, err.text);
-        return;
-    }
-    if (!gw_flow_on_hello(l->flow, &b->hello, now, &p->node, &err)) {
-        gw_link_send_refuse(l, from, b->session, err.text);
-        forget(l, p);
-        return;
-    }
-    p->heartbeat_at = now;
-    gw_link_send_welcome(l, p);
-}
-
-static bool is_same(const struct gw_identity *a, const struct gw_identity *b)
+bool gw_link_is_same(const struct gw_identity *a, const struct gw_identity *b)
 {
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
@@ -245,7 +208,7 @@ static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_b
         gw_flow_on_started(l->flow, p->node, b->started[i], now);
     for (size_t i = 0; i < b->result_count; i++)
         if (!gw_link_on_result(l, p, &b->results[i], now)) {
-            lose(l, p, "it broke the protocol of results", now);
+            gw_link_lose(l, p, "it broke the protocol of results", now);
             return;
         }
     for (size_t i = 0; i < b->returned_count; i++) {
@@ -260,32 +223,63 @@ static void lose_unheard(struct gw_link *l, const struct gw_identity *from, sl_m
 {
     struct gw_peer *p, *next;
     HASH_ITER (hh, l->peers, p, next) {
-        if (p->node != NULL && is_same(&p->control, from))
-            lose(l, p, "there was no memory for what it said", now);
+        if (p->node != NULL && gw_link_is_same(&p->control, from))
+            gw_link_lose(l, p, "there was no memory for what it said", now);
     }
+}
+
+/* Is the message from the holder of the peer's key, over the connection that is the peer's? */
+static bool is_of_peer(const struct gw_peer *p, const struct gw_identity *bound, bool has_curve,
+                       const struct gw_identity *from, zmq_msg_t *m)
+{
+    struct sl_key key;
+    if (bound->len > 0 && !gw_link_is_same(bound, from))
+        return false;
+    return !has_curve || (gw_link_key_of(m, &key) && sl_key_is_same(&key, &p->key));
 }
 
 static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *m,
                        sl_mono_ns now)
 {
     struct gw_node_batch batch;
+    struct sl_key key = {0};
     sl_arena_reset(&l->arena);
+    if (zmq_msg_size(m) > GW_LINK_BATCH_MAX) {
+        gw_link_count(l, GW_REFUSAL_OVERSIZED, "a batch of more than 1 MiB");
+        return;
+    }
     if (!gw_link_read_batch(sl_span_of(zmq_msg_data(m), zmq_msg_size(m)), &l->arena, &batch)) {
         if (l->arena.has_failed)
             lose_unheard(l, from, now);
         else
-            count_bad(l, "no valid batch");
+            gw_link_count(l, GW_REFUSAL_GARBLED, "no valid batch");
         return;
     }
-    if (batch.has_hello)
-        on_hello(l, from, &batch, now);
     struct gw_peer *p = gw_link_peer_of(l, batch.session);
-    if (p == NULL || p->node == NULL || !is_same(&p->control, from)) {
-        if (!batch.has_hello)
-            count_bad(l, "of an unknown session");
-        return;
+    if (p == NULL && batch.has_hello && (!l->has_curve || gw_link_key_of(m, &key))) {
+        p = gw_link_on_hello(l, from, &key, &batch, now);
+        if (p != NULL)
+            on_news(l, p, &batch, now);
+    } else if (p == NULL || p->node == NULL) {
+        gw_link_count(l, GW_REFUSAL_SESSION, "of an unknown session");
+    } else if (!is_of_peer(p, &p->control, l->has_curve, from, m)) {
+        gw_link_count(l, GW_REFUSAL_FORGED, "of another connection's session");
+    } else if (batch.has_hello) {
+        gw_link_count(l, GW_REFUSAL_REPLAYED, "a second hello");
+    } else {
+        on_news(l, p, &batch, now);
     }
-    on_news(l, p, &batch, now);
+}
+
+/* The first message of a bulk connection shows the token; compared without a hint by its time. */
+static bool shows_token(const struct gw_peer *p, const struct gw_bulk_header *h)
+{
+    unsigned differ = 0;
+    if (h->lease != 0 || h->token.len != sizeof p->token)
+        return false;
+    for (size_t i = 0; i < sizeof p->token; i++)
+        differ |= (unsigned)(h->token.data[i] ^ p->token[i]);
+    return differ == 0;
 }
 
 static void on_bulk(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *header,
@@ -293,22 +287,24 @@ static void on_bulk(struct gw_link *l, const struct gw_identity *from, zmq_msg_t
 {
     struct gw_bulk_header h;
     if (!gw_link_read_bulk(sl_span_of(zmq_msg_data(header), zmq_msg_size(header)), &h)) {
-        count_bad(l, "no valid bulk header");
+        gw_link_count(l, GW_REFUSAL_GARBLED, "no valid bulk header");
         return;
     }
     struct gw_peer *p = gw_link_peer_of(l, h.session);
-    if (p == NULL || p->node == NULL) {
-        count_bad(l, "bulk of an unknown session");
-        return;
-    }
-    if (p->bulk.len == 0)
+    if (p == NULL || p->node == NULL)
+        gw_link_count(l, GW_REFUSAL_SESSION, "bulk of an unknown session");
+    else if (!is_of_peer(p, &p->bulk, l->bulk_has_curve, from, header))
+        gw_link_count(l, GW_REFUSAL_FORGED, "bulk of another connection");
+    else if (p->bulk.len == 0 && !shows_token(p, &h))
+        gw_link_count(l, GW_REFUSAL_FORGED, "bulk without its token");
+    else if (p->bulk.len == 0)
         p->bulk = *from;
-    if (!is_same(&p->bulk, from)) {
-        count_bad(l, "bulk of another connection");
-        return;
-    }
-    if (h.lease != 0 && !gw_link_on_chunk(l, p, &h, chunk, now))
-        lose(l, p, "it broke the protocol of bulk payloads", now);
+    else if (h.lease == 0)
+        gw_link_count(l, GW_REFUSAL_REPLAYED, "a second introduction");
+    else if (zmq_msg_size(chunk) > GW_LINK_CHUNK_MAX)
+        gw_link_count(l, GW_REFUSAL_OVERSIZED, "a chunk of more than 1 MiB");
+    else if (!gw_link_on_chunk(l, p, &h, chunk, now))
+        gw_link_lose(l, p, "it broke the protocol of bulk payloads", now);
 }
 
 /* One message of up to three frames; what comes behind them is dropped. false: there is none. */
@@ -343,13 +339,13 @@ static bool read_one(struct gw_link *l, void *socket, sl_mono_ns now)
     bool got = receive(socket, frames, &count);
     if (got) {
         if (!take_identity(&from, &frames[0]))
-            count_bad(l, "without an identity");
+            gw_link_count(l, GW_REFUSAL_GARBLED, "without an identity");
         else if (socket == l->control_socket && count == 2)
             on_control(l, &from, &frames[1], now);
         else if (socket == l->bulk_socket && (count == 2 || count == 3))
             on_bulk(l, &from, &frames[1], &frames[2], now);
         else
-            count_bad(l, "of a wrong number of frames");
+            gw_link_count(l, GW_REFUSAL_GARBLED, "of a wrong number of frames");
     }
     for (int i = 0; i < 3; i++)
         zmq_msg_close(&frames[i]);
@@ -360,6 +356,8 @@ bool gw_link_read(struct gw_link *l, sl_mono_ns now)
 {
     int reads = 0;
     bool control = l->control_is_stirred, bulk = l->bulk_is_stirred;
+    if (l->zap_is_stirred)
+        gw_link_zap_answer(l, now);
     while ((control || bulk) && reads < READ_MAX) {
         control = control && read_one(l, l->control_socket, now);
         bulk = bulk && read_one(l, l->bulk_socket, now);
@@ -382,15 +380,15 @@ bool gw_link_has_mail(struct gw_link *l)
     /* Asking rearms the descriptor. */
     l->control_is_stirred = l->control_is_stirred && is_readable(l->control_socket);
     l->bulk_is_stirred = l->bulk_is_stirred && is_readable(l->bulk_socket);
-    return l->control_is_stirred || l->bulk_is_stirred;
+    l->zap_is_stirred = l->zap_is_stirred && is_readable(l->zap_socket);
+    return l->control_is_stirred || l->bulk_is_stirred || l->zap_is_stirred;
 }
 
 void gw_link_stir(struct gw_link *l, size_t i)
 {
-    if (i == 0)
-        l->control_is_stirred = true;
-    else
-        l->bulk_is_stirred = true;
+    bool *const stirred[GW_LINK_FDS] = {&l->control_is_stirred, &l->bulk_is_stirred,
+                                        &l->zap_is_stirred};
+    *stirred[i] = true;
 }
 
 /* ---- time */
@@ -400,9 +398,9 @@ void gw_link_flush(struct gw_link *l, sl_mono_ns now)
     struct gw_peer *p, *next;
     HASH_ITER (hh, l->peers, p, next) {
         if (p->node == NULL)
-            forget(l, p);
+            gw_link_forget(l, p);
         else if (!gw_link_flush_peer(l, p))
-            lose(l, p, "its connection is gone", now);
+            gw_link_lose(l, p, "its connection is gone", now);
     }
 }
 
@@ -422,7 +420,7 @@ void gw_link_tick(struct gw_link *l, sl_mono_ns now)
         if (p->node == NULL)
             continue;
         if (now - p->node->heard_at > l->conf.lost_after_ns)
-            lose(l, p, "it was silent for too long", now);
+            gw_link_lose(l, p, "it was silent for too long", now);
         else if (now >= p->heartbeat_at)
             beat(l, p, now);
     }

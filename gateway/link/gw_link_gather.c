@@ -114,8 +114,10 @@ bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk
     p->bulk_taken_bytes += len;
     sl_metric_add(l->metrics.received_bulk_bytes, (int64_t)len);
     const struct gw_fleet_lease *lease = open_lease(l, p, h->lease);
-    if (lease == NULL)
+    if (lease == NULL) {
+        gw_link_count(l, GW_REFUSAL_STALE, "a chunk of a lease that is not open here");
         return true;
+    }
     struct gw_gathering *g = find(p, h->lease);
     if (g == NULL)
         g = begin(l, p, lease, h->total_bytes);

@@ -1,5 +1,6 @@
-/* gw_link_int.h - the insides that gw_link.c (sockets, reading), gw_link_send.c (writing) and
- * gw_link_gather.c (results by bulk) share. */
+/* gw_link_int.h - the insides that gw_link.c (sockets, reading), gw_link_join.c (who becomes a node),
+ * gw_link_zap.c (who may connect), gw_link_send.c (writing) and gw_link_gather.c (results by bulk)
+ * share. */
 #ifndef GW_LINK_INT_H
 #define GW_LINK_INT_H
 
@@ -57,6 +58,9 @@ struct gw_peer {
     struct gw_fleet_node
         *node; /* NULL: the flow has given it up, to be dropped at the next flush */
     struct gw_identity control, bulk;
+    struct sl_key key; /* with CURVE */
+    uint8_t token[GW_LINK_TOKEN_BYTES];
+    uint32_t protocol;
     uint64_t window_bytes, inline_max_bytes;
     uint64_t bulk_sent_bytes, bulk_acked_bytes; /* down */
     uint64_t bulk_taken_bytes, bulk_told_bytes; /* up */
@@ -74,14 +78,44 @@ struct gw_link {
     struct gw_link_metrics metrics;
     struct gw_flow *flow;
     void *zmq;
-    void *control_socket, *bulk_socket;
+    void *control_socket, *bulk_socket, *zap_socket;
     /* Signalled or used since it last said that it has nothing; asking one costs two system
      * calls. */
-    bool control_is_stirred, bulk_is_stirred;
+    bool control_is_stirred, bulk_is_stirred, zap_is_stirred;
+    bool has_curve, bulk_has_curve;
+    struct gw_link_allowed *allowed;
+    size_t allowed_count;
+    struct {
+        sl_mono_ns next_at; /* when the next one may be logged */
+        uint64_t unsaid;
+    } refusals;
     char control_endpoint[256], bulk_endpoint[256];
     struct gw_peer *peers; /* by session; at most conf.max_nodes */
     struct sl_arena arena; /* of one message */
 };
+
+/* gw_link.c */
+void gw_link_count(struct gw_link *l, enum gw_refusal kind, const char *what);
+void gw_link_lose(struct gw_link *l, struct gw_peer *p, const char *why, sl_mono_ns now);
+void gw_link_forget(struct gw_link *l, struct gw_peer *p);
+bool gw_link_is_same(const struct gw_identity *a, const struct gw_identity *b);
+
+/* gw_link_join.c */
+/* The new peer; NULL: refused, and told so. */
+struct gw_peer *gw_link_on_hello(struct gw_link *l, const struct gw_identity *from,
+                                 const struct sl_key *key, const struct gw_node_batch *b,
+                                 sl_mono_ns now);
+
+/* gw_link_zap.c */
+/* The socket that ZeroMQ asks about connections; NULL: it cannot be made. Before other sockets. */
+void *gw_link_zap_open(void *zmq);
+/* Answers what it asks now. */
+void gw_link_zap_answer(struct gw_link *l, sl_mono_ns now);
+/* The key that the connection of a message has shown; false: none. */
+bool gw_link_key_of(zmq_msg_t *m, struct sl_key *out);
+/* The entry of the key, or NULL. */
+const struct gw_link_allowed *gw_link_find_allowed(const struct gw_link *l,
+                                                   const struct sl_key *key);
 
 /* gw_link_send.c */
 sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node,
@@ -90,6 +124,8 @@ void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id leas
 void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p);
 void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
                          const char *text);
+/* Can the node still be sent to? Says a heartbeat. */
+bool gw_link_is_connected(struct gw_link *l, struct gw_peer *p);
 /* false: the node cannot be reached any more. */
 bool gw_link_flush_peer(struct gw_link *l, struct gw_peer *p);
 void gw_link_drop_outgoing(struct gw_peer *p, sl_slot_id lease); /* 0: all */

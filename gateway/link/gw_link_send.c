@@ -44,6 +44,8 @@ static sl_status send_batch(struct gw_link *l, struct gw_peer *p)
 void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p)
 {
     struct gw_welcome w = {
+        .protocol = p->protocol,
+        .bulk_token = sl_span_of(p->token, sizeof p->token),
         .bulk_window_bytes = l->conf.bulk_window_bytes,
         .inline_max_bytes = l->conf.inline_max_bytes,
         .heartbeat_every_ms = (uint64_t)(l->conf.heartbeat_every_ns / SL_NS_PER_MS),
@@ -65,6 +67,13 @@ void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64
         (void)s; /* it will ask again */
     }
     sl_buf_finish(&b);
+}
+
+bool gw_link_is_connected(struct gw_link *l, struct gw_peer *p)
+{
+    if (open_batch(p) != SL_OK || gw_link_put_heartbeat(&p->batch, ++p->heartbeats) != SL_OK)
+        return true; /* it cannot be asked */
+    return send_batch(l, p) != SL_ENOENT;
 }
 
 /* A dispatch that does not fit behind the others goes into a batch of its own. */
@@ -199,7 +208,10 @@ static sl_status send_chunk(struct gw_link *l, struct gw_peer *p, struct gw_outg
 {
     struct gw_body *body;
     struct sl_span chunk = next_chunk(o, window_left(p), &body);
-    struct gw_bulk_header h = {p->session, o->lease, o->sent_bytes, o->total_bytes};
+    struct gw_bulk_header h = {.session = p->session,
+                               .lease = o->lease,
+                               .offset_bytes = o->sent_bytes,
+                               .total_bytes = o->total_bytes};
     uint8_t header[GW_BULK_HEADER_MAX];
     size_t header_len = gw_link_write_bulk(&h, header);
     zmq_msg_t m; /* made first: a message that was begun must be ended */

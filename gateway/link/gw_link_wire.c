@@ -16,6 +16,8 @@ enum {
     BATCH_TAKEN = 7
 };
 
+enum { BULK_TOKEN = 5 };
+
 static char *text(const char *s)
 {
     return (char *)(uintptr_t)s;
@@ -78,6 +80,7 @@ static bool read_hello(const Sluice__Node__V1__Hello *h, struct sl_arena *arena,
     out->has_hello = true;
     out->protocol_min = h->protocol_min;
     out->protocol_max = h->protocol_max;
+    out->previous_session = h->previous_session;
     out->bulk_window_bytes = h->bulk_window_bytes;
     out->inline_max_bytes = h->inline_max_bytes;
     out->hello = (struct gw_hello){.session = out->session,
@@ -183,7 +186,15 @@ bool gw_link_read_bulk(struct sl_span message, struct gw_bulk_header *out)
     while (gw_pb_next(&r, &field))
         if (field.type == GW_PB_VARINT && field.number < SL_ARRAY_LEN(places))
             *places[field.number] = field.value;
+        else if (field.type == GW_PB_BYTES && field.number == BULK_TOKEN)
+            out->token = gw_pb_content(&r, &field);
     return !r.bad && out->session != 0;
+}
+
+uint32_t gw_link_negotiate(uint32_t min, uint32_t max)
+{
+    const uint32_t newest = max < GW_LINK_PROTOCOL_MAX ? max : GW_LINK_PROTOCOL_MAX;
+    return newest >= min && newest >= GW_LINK_PROTOCOL_MIN ? newest : 0;
 }
 
 /* ---- writing */
@@ -249,7 +260,9 @@ sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence)
 sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w)
 {
     Sluice__Node__V1__Welcome m = SLUICE__NODE__V1__WELCOME__INIT;
-    m.protocol = GW_LINK_PROTOCOL;
+    m.protocol = w->protocol;
+    m.bulk_token.data = (uint8_t *)(uintptr_t)w->bulk_token.data;
+    m.bulk_token.len = w->bulk_token.len;
     m.bulk_window_bytes = w->bulk_window_bytes;
     m.inline_max_bytes = w->inline_max_bytes;
     m.heartbeat_every_ms = w->heartbeat_every_ms;

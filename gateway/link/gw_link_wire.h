@@ -14,7 +14,9 @@
 #include "gw_ports.h"
 #include "sl_buf.h"
 
-enum { GW_LINK_PROTOCOL = 1, GW_LINK_BATCH_MAX = 1 << 20, GW_LINK_CHUNK_MAX = 1 << 20 };
+enum { GW_LINK_BATCH_MAX = 1 << 20, GW_LINK_CHUNK_MAX = 1 << 20, GW_LINK_TOKEN_BYTES = 16 };
+/* The versions of the protocol that this gateway speaks. */
+enum { GW_LINK_PROTOCOL_MIN = 1, GW_LINK_PROTOCOL_MAX = 1 };
 
 /* A result with where its payload comes from. */
 struct gw_node_result {
@@ -28,6 +30,7 @@ struct gw_node_batch {
     bool has_hello;
     struct gw_hello hello;
     uint32_t protocol_min, protocol_max;
+    uint64_t previous_session; /* of the same run of the executor; 0: none */
     uint64_t bulk_window_bytes, inline_max_bytes;
     const uint64_t *started;
     size_t started_count;
@@ -44,7 +47,10 @@ bool gw_link_read_batch(struct sl_span message, struct sl_arena *arena, struct g
 
 struct gw_bulk_header {
     uint64_t session, lease, offset_bytes, total_bytes;
+    struct sl_span token; /* of an introduction; in the message; not written */
 };
+/* The newest version that both ends speak; 0: none. */
+uint32_t gw_link_negotiate(uint32_t min, uint32_t max);
 bool gw_link_read_bulk(struct sl_span message, struct gw_bulk_header *out);
 enum { GW_BULK_HEADER_MAX = 48 };
 /* Returns the length. */
@@ -59,6 +65,8 @@ SL_MUST_CHECK sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease)
 SL_MUST_CHECK sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence);
 SL_MUST_CHECK sl_status gw_link_put_taken(struct sl_buf *out, uint64_t bulk_taken_bytes);
 struct gw_welcome {
+    uint32_t protocol;
+    struct sl_span bulk_token;
     uint64_t bulk_window_bytes, inline_max_bytes, heartbeat_every_ms, lost_after_ms;
 };
 SL_MUST_CHECK sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w);

@@ -167,7 +167,8 @@ def test_what_a_lost_executor_had_not_started_keeps_its_place(few_models, tmp_pa
 def test_late_results_of_a_paused_executor_reach_nobody(few_models, tmp_path, _stubs):
     """It finds out for itself and drops them, or the gateway refuses and counts them."""
     with Cluster(few_models, tmp_path, slices=1, link=LINK) as cluster:
-        stub, refused = cluster.stub(), "sluice_node_messages_bad_total"
+        stub = cluster.stub()
+        refused = 'sluice_node_messages_refused_total{kind="session"}'
         late = stub.ModelInfer.future(scripted_request(run="300ms"), timeout=60)
         wait_until(lambda: cluster.status().calls_running == 1, 10 * SLOW, "the call runs")
         before, welcomes = cluster.metrics()[refused], cluster.welcomes("n1")

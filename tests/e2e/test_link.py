@@ -1,76 +1,21 @@
 """Gateway and executor as an operator runs them: two daemons, two files, the link over TCP."""
 
 import signal
+import time
 
 import grpc
 import numpy as np
 import pytest
 from support.calls import identity_request, request
-from support.paths import BIN, SLOW
-from support.ports import free_ports
-from support.process import Process
-from support.stubs import Stub, pb
+from support.link import LinkPair
+from support.paths import SLOW
+from support.stubs import pb
 from support.wait import wait_until
-
-
-class Pair:
-    """The two daemons; each may be killed and started anew."""
-
-    def __init__(self, models, folder):
-        self.folder = folder
-        grpc_port, http_port, control, bulk = free_ports(4)
-        self.address = f"127.0.0.1:{grpc_port}"
-        link = f"link: {{control: 'tcp://127.0.0.1:{control}', bulk: 'tcp://127.0.0.1:{bulk}'}}\n"
-        (folder / "gateway.yaml").write_text(
-            f"listen: {{grpc: '{self.address}', http: '127.0.0.1:{http_port}'}}\n{link}"
-        )
-        (folder / "executor.yaml").write_text(f"node: n1\nmodels: {models}\n{link}")
-        self.processes = {}
-        self.channel = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self.channel:
-            self.channel.close()
-        for process in self.processes.values():
-            process.__exit__(*error)
-
-    def start(self, name):
-        argv = [BIN / f"sluice-{name}", "--config", self.folder / f"{name}.yaml"]
-        self.processes[name] = Process(argv, self.folder / f"{name}.log")
-        return self.processes[name]
-
-    def stub(self):
-        if self.channel:
-            self.channel.close()
-        self.channel = grpc.insecure_channel(
-            self.address,
-            options=[
-                ("grpc.use_local_subchannel_pool", 1),
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.max_send_message_length", -1),
-            ],
-        )
-        return Stub(self.channel, "inference.GRPCInferenceService")
-
-    def wait_ready(self, limit_s=20 * SLOW):
-        stub = self.stub()
-
-        def ready():
-            try:
-                return stub.ServerReady(pb().ServerReadyRequest(), timeout=1).ready
-            except grpc.RpcError:
-                return False
-
-        wait_until(ready, limit_s, "ready")
-        return stub
 
 
 @pytest.fixture
 def pair(models, tmp_path, _stubs):
-    with Pair(models, tmp_path) as pair:
+    with LinkPair(models, tmp_path) as pair:
         yield pair
 
 
@@ -125,17 +70,25 @@ def answer(stub):
         return None
 
 
-def test_two_nodes_of_one_name_do_not_stop_the_service(pair):
-    """An operator's mistake: the later one takes the name, the log says so, calls are served."""
+def test_the_second_node_of_a_name_is_refused(pair):
+    """An operator's mistake: the first one goes on undisturbed, the second says why it does not."""
     gateway = pair.start("gateway")
     pair.start("executor")
-    pair.wait_ready()
-    twin = [BIN / "sluice-executor", "--config", pair.folder / "executor.yaml"]
-    with Process(twin, pair.folder / "twin.log"):
-        gateway.wait_for_log("node lost node=n1", 30 * SLOW)
-        stub = pair.stub()
-        for _ in range(20):
-            assert wait_until(lambda: answer(stub), 10 * SLOW, "an answer")
+    stub = pair.wait_ready()
+    pair.write_executor("twin", "n1", "")
+    twin = pair.start("twin")
+    twin.wait_for_log("a node named 'n1' is connected already", 20 * SLOW)
+    for _ in range(20):
+        assert stub.ModelInfer(identity_request(), timeout=10 * SLOW).outputs
+    assert pair.metric('sluice_nodes_refused_total{why="name"}') >= 1
+    assert pair.metric("sluice_nodes_lost_total") == 0
+    assert gateway.log().count("node connected") == 1
+
+    pair.processes["executor"].kill()  # now the name is free, and somebody waits for it
+    started = time.monotonic()
+    assert wait_until(lambda: answer(stub), 10 * SLOW, "an answer")
+    print(f"the twin served after {time.monotonic() - started:.3f} s")
+    twin.wait_for_log("welcomed by the gateway")
 
 
 @pytest.mark.parametrize("name", ["gateway", "executor"])

@@ -82,21 +82,31 @@ static void test_refusals_name_key_value_and_line(void **state)
                   (const char *const[]){":2: node: 'a b'", ":3: worker.program: '/nowhere'",
                                         ":3: worker.ring: '3145728' is not a power of two",
                                         ":5: link.control: 'udp://x' is neither",
-                                        ":6: link.bulk: 'tcp://10.1.2.3:5' is on another machine",
+                                        ":6: link.bulk: 'tcp://10.1.2.3:5' is off this machine",
                                         NULL});
     expect_errors("models: /m\nslices: {cpu: 0}\nnodes: 1\n",
                   (const char *const[]){"slices.cpu", "nodes", NULL});
 }
 
-static void test_a_trusted_network_may_be_elsewhere(void **state)
+static void test_a_gateway_elsewhere_is_known_by_its_key(void **state)
 {
     struct ex_conf conf;
     struct sl_conf *owner;
     (void)state;
     load("models: /m\nworker: {program: /bin/sh}\n"
-         "link: {control: \"tcp://10.1.2.3:5\", trusted_network: true}\n",
+         "link: {control: \"tcp://10.1.2.3:5\", security: none}\n",
          &conf, &owner);
+    assert_int_equal(conf.link.security, SL_LINK_NONE);
     sl_conf_destroy(owner);
+    load("models: /m\nworker: {program: /bin/sh}\n"
+         "link: {control: \"tcp://10.1.2.3:5\", secret_key: s, gateway_public_key: p}\n",
+         &conf, &owner);
+    assert_int_equal(conf.link.security, SL_LINK_CURVE);
+    assert_int_equal(conf.link.bulk_security, SL_LINK_CURVE);
+    sl_conf_destroy(owner);
+    expect_errors("models: /m\nworker: {program: /bin/sh}\n"
+                  "link: {control: \"tcp://10.1.2.3:5\", secret_key: s}\n",
+                  (const char *const[]){"link.gateway_public_key: '' is missing", NULL});
 }
 
 static void test_what_is_printed_reads_back(void **state)
@@ -128,7 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         conf_test(test_defaults),
         conf_test(test_refusals_name_key_value_and_line),
-        conf_test(test_a_trusted_network_may_be_elsewhere),
+        conf_test(test_a_gateway_elsewhere_is_known_by_its_key),
         conf_test(test_what_is_printed_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void test_hello(void **state)
     assert_ok(ex_link_put_hello(&buf, &h, &arena));
     const Sluice__Node__V1__Hello *read = read_up()->hello;
     assert_non_null(read);
-    assert_int_equal(read->protocol_min, EX_LINK_PROTOCOL);
+    assert_int_equal(read->protocol_min, EX_LINK_PROTOCOL_MIN);
     assert_string_equal(read->node, "n");
     assert_int_equal(read->n_slices, 2);
     assert_string_equal(read->slices[1]->kind, "mig");
@@ -154,8 +154,11 @@ static void test_bulk_headers_there_and_back(void **state)
     (void)state;
     sl_rng_seed(&rng, 3);
     for (int i = 0; i < 1000; i++) {
-        h = (struct ex_bulk_header){sl_rng_u64(&rng), sl_rng_u64(&rng) >> sl_rng_below(&rng, 64),
-                                    sl_rng_u64(&rng) >> sl_rng_below(&rng, 64), UINT64_MAX};
+        h = (struct ex_bulk_header){sl_rng_u64(&rng),
+                                    sl_rng_u64(&rng) >> sl_rng_below(&rng, 64),
+                                    sl_rng_u64(&rng) >> sl_rng_below(&rng, 64),
+                                    UINT64_MAX,
+                                    {0}};
         const size_t len = ex_link_write_bulk(&h, bytes);
         sl_arena_reset(&arena);
         assert_ok(ex_link_read_bulk(sl_span_of(bytes, len), &arena, &again));

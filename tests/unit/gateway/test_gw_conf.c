@@ -61,7 +61,8 @@ static void test_defaults(void **state)
     assert_string_equal(c.listen_grpc, "127.0.0.1:8001");
     assert_int_equal(c.limits.message_bytes, 64u << 20);
     assert_int_equal(c.calls.max_wait_ns, 60 * SL_NS_PER_S);
-    assert_false(c.link.trusted_network);
+    assert_int_equal(c.link.security, SL_LINK_NONE);
+    assert_int_equal(c.link.bulk_security, SL_LINK_NONE);
     sl_conf_destroy(owner);
     sl_buf_finish(&errors);
 }
@@ -72,7 +73,7 @@ static void test_cross_checks(void **state)
     assert_refused("listen: {grpc: localhost}\n", "listen.grpc: 'localhost' is not HOST:PORT");
     assert_refused("listen: {grpc: 'localhost:1'}\n", "has no IPv4 or IPv6 address");
     assert_refused("listen: {http: '127.0.0.1:70000'}\n", "listen.http");
-    assert_refused("link: {control: 'tcp://0.0.0.0:5571'}\n", "can be reached from other machines");
+    assert_refused("link: {control: 'tcp://0.0.0.0:5571'}\n", "is off this machine");
     assert_refused("link: {bulk: 'udp://127.0.0.1:1'}\n",
                    "is neither ipc://PATH nor tcp://HOST:PORT");
     assert_refused("link: {heartbeat: 2s, lost_after: 3s}\n", "is less than two heartbeats");
@@ -109,12 +110,47 @@ static void test_tls_keys_belong_together(void **state)
     unload(&l);
 }
 
-static void test_trusted_network_allows_other_machines(void **state)
+static void expect_security(const char *text, int control, int bulk)
+{
+    struct loaded l;
+    load_text(&l, text);
+    assert_int_equal(l.status, SL_OK);
+    assert_int_equal(l.conf.link.security, control);
+    assert_int_equal(l.conf.link.bulk_security, bulk);
+    unload(&l);
+}
+
+static void test_the_link_is_encrypted_off_this_machine(void **state)
+{
+    (void)state;
+    expect_security("link: {control: 'tcp://0.0.0.0:5571', secret_key: k}\n", SL_LINK_CURVE,
+                    SL_LINK_CURVE);
+    expect_security("link: {bulk: 'tcp://[fd00::1]:5572', secret_key: k, bulk_security: none}\n",
+                    SL_LINK_CURVE, SL_LINK_NONE);
+    expect_security("link: {control: 'tcp://0.0.0.0:5571', security: none}\n", SL_LINK_NONE,
+                    SL_LINK_NONE);
+    expect_security("link: {security: curve, secret_key: k}\n", SL_LINK_CURVE, SL_LINK_CURVE);
+    expect_security("link: {control: 'ipc:///c', bulk: 'ipc:///b'}\n", SL_LINK_NONE, SL_LINK_NONE);
+    assert_refused("link: {control: 'tcp://0.0.0.0:5571'}\n",
+                   "link.control: 'tcp://0.0.0.0:5571' is off this machine, where the link is "
+                   "encrypted: it needs link.secret_key");
+    assert_refused("link: {bulk: 'tcp://gw:5572'}\n", "link.bulk: 'tcp://gw:5572' is off this");
+    assert_refused("link: {security: curve}\n", "'curve' needs link.secret_key");
+    assert_refused("link: {bulk_security: curve}\n", "'curve' needs link.security: curve");
+    assert_refused("link: {bulk: 'udp://1.2.3.4:5'}\n", "is neither ipc://PATH nor");
+}
+
+static void test_allowed_nodes_are_read_in_their_order(void **state)
 {
     struct loaded l;
     (void)state;
-    load_text(&l, "link: {control: 'tcp://0.0.0.0:5571', trusted_network: true}\n");
+    load_text(&l, "link: {allow: {gpu1: keys/gpu1.public, gpu2: 'x'}}\n");
     assert_int_equal(l.status, SL_OK);
+    assert_int_equal(l.conf.link.allow.count, 2);
+    const struct gw_conf_allow *allow = l.conf.link.allow.items;
+    assert_string_equal(allow[0].node, "gpu1");
+    assert_string_equal(allow[0].key, "keys/gpu1.public");
+    assert_string_equal(allow[1].node, "gpu2");
     unload(&l);
 }
 
@@ -141,7 +177,8 @@ int main(void)
         cmocka_unit_test(test_cross_checks),
         cmocka_unit_test(test_errors_name_their_line),
         cmocka_unit_test(test_tls_keys_belong_together),
-        cmocka_unit_test(test_trusted_network_allows_other_machines),
+        cmocka_unit_test(test_the_link_is_encrypted_off_this_machine),
+        cmocka_unit_test(test_allowed_nodes_are_read_in_their_order),
         cmocka_unit_test(test_split_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

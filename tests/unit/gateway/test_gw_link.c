@@ -52,7 +52,14 @@ static void begin(struct rig *r)
     r->w.conf.max_body_bytes = 64 * MIB;
     r->w.conf.max_message_bytes = 16 * MIB;
     assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &r->metrics));
-    r->counts.bad_messages = sl_metric_counter(r->metrics, "bad_total", "", "Bad.");
+    static const char *const kinds[] = {
+#define KIND_LABEL(name, text) [GW_REFUSAL_##name] = "kind=\"" text "\"",
+        GW_REFUSAL_MAP(KIND_LABEL)
+#undef KIND_LABEL
+    };
+    for (int k = 0; k < GW_REFUSAL_COUNT; k++)
+        r->counts.refused[k] = r->w.metrics.refused[k] =
+            sl_metric_counter(r->metrics, "refused_total", kinds[k], "Refused.");
     r->counts.sent_bulk_bytes = sl_metric_counter(r->metrics, "sent_total", "", "Sent.");
     r->w.metrics.nodes_lost = sl_metric_counter(r->metrics, "lost_total", "", "Lost.");
 }
@@ -101,7 +108,7 @@ static void turn(struct rig *r)
 struct peer {
     struct rig *r;
     void *control, *bulk;
-    uint64_t session;
+    uint64_t session, previous_session;
     uint64_t taken_bytes;
 };
 
@@ -181,6 +188,7 @@ static void say_hello(struct peer *p, const char *name, uint64_t window_bytes)
     h.bulk_window_bytes = window_bytes;
     h.inline_max_bytes = INLINE_MAX;
     h.slice_backlog_max = 8;
+    h.previous_session = p->previous_session;
     h.n_slices = h.n_models = 1;
     h.slices = &slices;
     h.models = &models;
@@ -198,6 +206,19 @@ static void say_hello(struct peer *p, const char *name, uint64_t window_bytes)
     in.n_shape = out.n_shape = 1;
     in.shape = out.shape = shape;
     send_batch(p, &m);
+}
+
+/* Binds the bulk connection to the control connection. */
+static void introduce(struct peer *p, const void *token, size_t len)
+{
+    uint8_t header[128];
+    Sluice__Node__V1__BulkHeader h = SLUICE__NODE__V1__BULK_HEADER__INIT;
+    h.session = p->session;
+    h.token.data = (uint8_t *)(uintptr_t)token;
+    h.token.len = len;
+    size_t n = sluice__node__v1__bulk_header__pack(&h, header);
+    assert_int_equal(zmq_send(p->bulk, header, n, ZMQ_SNDMORE), (int)n);
+    assert_int_equal(zmq_send(p->bulk, "", 0, 0), 0);
 }
 
 static void send_chunk(struct peer *p, const struct gw_bulk_header *h, const void *bytes, size_t n)
@@ -219,8 +240,9 @@ static void join(struct rig *r, struct peer *p, const char *name, uint64_t sessi
     assert_true(b->welcome->protocol == 1 && b->welcome->inline_max_bytes == INLINE_MAX);
     assert_true(b->welcome->heartbeat_every_ms == 1000 && b->welcome->lost_after_ms == 3000);
     assert_int_equal(b->welcome->bulk_window_bytes, 4 * MIB);
+    assert_int_equal(b->welcome->bulk_token.len, GW_LINK_TOKEN_BYTES);
+    introduce(p, b->welcome->bulk_token.data, b->welcome->bulk_token.len);
     drop(b);
-    send_chunk(p, &(struct gw_bulk_header){session, 0, 0, 0}, "", 0);
 }
 
 static size_t nodes(struct rig *r)
@@ -237,6 +259,17 @@ static void wait_for_nodes(struct rig *r, size_t count)
     assert_int_equal(nodes(r), count);
 }
 
+/* Nothing more is heard: time goes by. */
+static void wait_for_nodes_in_time(struct rig *r, size_t count)
+{
+    for (int i = 0; i < ROUNDS_MAX && nodes(r) != count; i++) {
+        r->w.now += 10 * SL_NS_PER_MS;
+        turn(r);
+        usleep(1000);
+    }
+    assert_int_equal(nodes(r), count);
+}
+
 static void wait_for_reply(struct rig *r, const struct fake_exchange *e)
 {
     for (int i = 0; i < ROUNDS_MAX && e->replies == 0; i++) {
@@ -246,13 +279,27 @@ static void wait_for_reply(struct rig *r, const struct fake_exchange *e)
     assert_int_equal(e->replies, 1);
 }
 
-static void wait_for_bad(struct rig *r, int64_t count)
+static int64_t refused(struct rig *r, enum gw_refusal kind)
 {
-    for (int i = 0; i < ROUNDS_MAX && sl_metric_value(r->counts.bad_messages) < count; i++) {
+    return sl_metric_value(r->counts.refused[kind]);
+}
+
+static int64_t refused_in_all(struct rig *r)
+{
+    int64_t sum = 0;
+    for (int k = 0; k < GW_REFUSAL_COUNT; k++)
+        sum += refused(r, (enum gw_refusal)k);
+    return sum;
+}
+
+/* One more message is refused, and for that. */
+static void expect_refused(struct rig *r, enum gw_refusal kind, int64_t before)
+{
+    for (int i = 0; i < ROUNDS_MAX && refused(r, kind) == before; i++) {
         turn(r);
         usleep(1000);
     }
-    assert_int_equal(sl_metric_value(r->counts.bad_messages), count);
+    assert_int_equal(refused(r, kind), before + 1);
 }
 
 /* ---- calls */
@@ -368,7 +415,7 @@ static void send_payload(struct peer *p, uint64_t lease, size_t n, size_t chunk,
     uint8_t *bytes = bytes_of(n);
     for (size_t at = 0; at < upto; at += chunk) {
         size_t len = upto - at < chunk ? upto - at : chunk;
-        send_chunk(p, &(struct gw_bulk_header){p->session, lease, at, n}, bytes + at, len);
+        send_chunk(p, &(struct gw_bulk_header){p->session, lease, at, n, {0}}, bytes + at, len);
     }
     free(bytes);
 }
@@ -408,7 +455,8 @@ static void an_older_or_newer_protocol_is_refused(void **state SL_UNUSED)
     send_batch(&p, &m);
     gateway_batch *b = receive(&p);
     assert_string_equal(b->refuse->text,
-                        "this gateway speaks node protocol 1, the executor 2 to 3");
+                        "this gateway speaks node protocol 1 to 1, the executor 2 to 3: install "
+                        "versions of both that have one in common");
     drop(b);
     h.protocol_min = 0;
     h.protocol_max = 1; /* and without slices */
@@ -460,7 +508,7 @@ static void silence_loses_a_node_and_it_may_come_back(void **state SL_UNUSED)
     assert_int_equal(nodes(&r), 0);
     Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
     send_batch(&p, &m); /* too late: nobody knows this session any more */
-    wait_for_bad(&r, 1);
+    expect_refused(&r, GW_REFUSAL_SESSION, 0);
     p.session = 8;
     say_hello(&p, "n1", MIB);
     wait_for_nodes(&r, 1);
@@ -468,35 +516,114 @@ static void silence_loses_a_node_and_it_may_come_back(void **state SL_UNUSED)
     finish(&r);
 }
 
-static void a_new_run_takes_the_place_of_the_old_one(void **state SL_UNUSED)
+/* Ends a call that the new node took over from the old one. */
+static void check_takeover(struct rig *r, struct peer *old, struct peer *new,
+                           const struct fake_exchange *e)
+{
+    gateway_batch *b = receive_dispatch(new); /* the call that had not started comes along */
+    assert_int_equal(nodes(r), 1);
+    uint8_t *bytes = bytes_of(10);
+    if (old != NULL) {
+        send_result(old, b->dispatches[0]->lease, 10, bytes, 0); /* of a session that is over */
+        expect_refused(r, GW_REFUSAL_SESSION, 0);
+        assert_int_equal(e->replies, 0);
+    }
+    send_result(new, b->dispatches[0]->lease, 10, bytes, 0);
+    wait_for_reply(r, e);
+    check_reply(e, 10);
+    free(bytes);
+    drop(b);
+}
+
+/* A node with a call that it has not started. */
+static struct fake_exchange *join_and_call(struct rig *r, struct peer *p)
+{
+    join(r, p, "n1", 1, MIB);
+    struct fake_exchange *e = call(r, 10);
+    drop(receive_dispatch(p));
+    return e;
+}
+
+static void a_name_is_kept_as_long_as_its_node_answers(void **state SL_UNUSED)
 {
     struct rig r;
     struct peer old, new;
     begin(&r);
     start(&r);
-    join(&r, &old, "n1", 1, MIB);
-    struct fake_exchange *e = call(&r, 10);
-    gateway_batch *b = receive_dispatch(&old);
-    drop(b);
+    struct fake_exchange *e = join_and_call(&r, &old);
     open_peer(&r, &new, "n1-again", 2);
     say_hello(&new, "n1", MIB);
-    b = receive_dispatch(&new); /* the call that had not started comes along */
-    assert_int_equal(nodes(&r), 1);
-    uint8_t *bytes = bytes_of(10);
-    send_result(&old, b->dispatches[0]->lease, 10, bytes, 0); /* of a session that is over */
-    wait_for_bad(&r, 1);
-    assert_int_equal(e->replies, 0);
-    send_result(&new, b->dispatches[0]->lease, 10, bytes, 0);
-    wait_for_reply(&r, e);
-    check_reply(e, 10);
-    free(bytes);
+    gateway_batch *b = receive(&new);
+    assert_non_null(b->refuse);
+    assert_non_null(strstr(b->refuse->text, "a node named 'n1' is connected already"));
     drop(b);
+    assert_int_equal(nodes(&r), 1);
+    assert_int_equal(sl_metric_value(r.w.metrics.nodes_lost), 0);
+    r.w.now += r.conf.lost_after_ns / 2 + 1; /* silent, but not long enough to be lost */
+    say_hello(&new, "n1", MIB);
+    check_takeover(&r, &old, &new, e);
     close_peer(&old);
     close_peer(&new);
     finish(&r);
 }
 
-static void garbage_and_strangers_are_counted_and_dropped(void **state SL_UNUSED)
+static void a_run_may_replace_its_own_session(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer old, new;
+    begin(&r);
+    start(&r);
+    struct fake_exchange *e = join_and_call(&r, &old);
+    open_peer(&r, &new, "n1-again", 2);
+    new.previous_session = 1;
+    say_hello(&new, "n1", MIB);
+    check_takeover(&r, &old, &new, e);
+    close_peer(&old);
+    close_peer(&new);
+    finish(&r);
+}
+
+static void a_dead_connection_gives_its_name_up(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer old, new;
+    begin(&r);
+    start(&r);
+    struct fake_exchange *e = join_and_call(&r, &old);
+    close_peer(&old);
+    usleep(100000); /* ZeroMQ sees it on a thread of its own */
+    open_peer(&r, &new, "n1-again", 2);
+    say_hello(&new, "n1", MIB);
+    check_takeover(&r, NULL, &new, e);
+    close_peer(&new);
+    finish(&r);
+}
+
+/* Whoever says a session that is not his gets nowhere by it, whatever he knows. */
+static void a_routing_id_cannot_be_taken_over(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    void *thief = dial(&r, r.control, "n1"); /* the same routing id */
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    m.draining = true;
+    struct peer as_if = {.r = &r, .control = thief, .session = 7};
+    send_batch(&as_if, &m);
+    r.w.now += SL_NS_PER_S;
+    gateway_batch *b = receive(&p); /* the heartbeat still finds its way */
+    assert_non_null(b->heartbeat);
+    drop(b);
+    size_t cursor = 0;
+    assert_false(gw_fleet_next_node(gw_flow_fleet(r.w.flow), &cursor)->is_draining);
+    zmq_close(thief);
+    close_peer(&p);
+    finish(&r);
+}
+
+static void garbage_and_strangers_are_counted_by_kind_and_dropped(void **state SL_UNUSED)
 {
     struct rig r;
     struct peer p, stranger;
@@ -505,25 +632,84 @@ static void garbage_and_strangers_are_counted_and_dropped(void **state SL_UNUSED
     join(&r, &p, "n1", 7, MIB);
     open_peer(&r, &stranger, "x", 7);
     zmq_send(stranger.control, "\xff\xff", 2, 0); /* no message */
-    wait_for_bad(&r, 1);
+    expect_refused(&r, GW_REFUSAL_GARBLED, 0);
     Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
     m.draining = true;
     send_batch(&stranger, &m); /* another's session */
-    wait_for_bad(&r, 2);
+    expect_refused(&r, GW_REFUSAL_FORGED, 0);
     zmq_send(stranger.control, "\x08\x07", 2, ZMQ_SNDMORE);
     zmq_send(stranger.control, "more", 4, 0); /* too many frames */
-    wait_for_bad(&r, 3);
+    expect_refused(&r, GW_REFUSAL_GARBLED, 1);
     zmq_send(stranger.bulk, "\xff", 1, 0);
-    wait_for_bad(&r, 4);
-    send_chunk(&stranger, &(struct gw_bulk_header){9, 1, 0, 10}, "x", 1); /* unknown session */
-    wait_for_bad(&r, 5);
-    send_chunk(&stranger, &(struct gw_bulk_header){7, 1, 0, 10}, "x", 1); /* another's */
-    wait_for_bad(&r, 6);
+    expect_refused(&r, GW_REFUSAL_GARBLED, 2);
+    send_chunk(&stranger, &(struct gw_bulk_header){9, 1, 0, 10, {0}}, "x", 1); /* unknown session */
+    expect_refused(&r, GW_REFUSAL_SESSION, 0);
+    send_chunk(&stranger, &(struct gw_bulk_header){7, 1, 0, 10, {0}}, "x", 1); /* another's */
+    expect_refused(&r, GW_REFUSAL_FORGED, 1);
+    say_hello(&p, "n1", MIB);
+    expect_refused(&r, GW_REFUSAL_REPLAYED, 0);
     assert_int_equal(nodes(&r), 1);
+    assert_int_equal(refused_in_all(&r), 7);
     size_t cursor = 0;
     assert_false(gw_fleet_next_node(gw_flow_fleet(r.w.flow), &cursor)->is_draining);
     close_peer(&p);
     close_peer(&stranger);
+    finish(&r);
+}
+
+static void what_is_over_its_limit_is_not_read(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    uint8_t *bytes = test_calloc(2 * MIB, 1);
+    begin(&r);
+    start(&r);
+    join(&r, &p, "n1", 7, MIB);
+    zmq_send(p.control, bytes, MIB + 1, 0);
+    expect_refused(&r, GW_REFUSAL_OVERSIZED, 0);
+    send_chunk(&p, &(struct gw_bulk_header){7, 1, 0, 2 * MIB, {0}}, bytes, MIB + 1);
+    expect_refused(&r, GW_REFUSAL_OVERSIZED, 1);
+    assert_int_equal(nodes(&r), 1);
+    zmq_send(p.control, bytes, 2 * MIB, 0); /* ZeroMQ itself ends such a connection: unread */
+    wait_for_nodes_in_time(&r, 0);
+    assert_int_equal(refused(&r, GW_REFUSAL_OVERSIZED), 2);
+    test_free(bytes);
+    close_peer(&p);
+    finish(&r);
+}
+
+/* Only who was handed the token on the control connection may bring payloads. */
+static void a_bulk_connection_shows_its_token_first(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p, thief;
+    uint8_t token[GW_LINK_TOKEN_BYTES + 1] = {0};
+    begin(&r);
+    start(&r);
+    open_peer(&r, &p, "n1", 7);
+    open_peer(&r, &thief, "thief", 7);
+    say_hello(&p, "n1", MIB);
+    gateway_batch *b = receive(&p);
+    send_chunk(&thief, &(struct gw_bulk_header){7, 1, 0, 10, {0}}, "x", 1); /* without */
+    expect_refused(&r, GW_REFUSAL_FORGED, 0);
+    introduce(&thief, "", 0);
+    expect_refused(&r, GW_REFUSAL_FORGED, 1);
+    introduce(&thief, token, GW_LINK_TOKEN_BYTES); /* of noughts */
+    expect_refused(&r, GW_REFUSAL_FORGED, 2);
+    memcpy(token, b->welcome->bulk_token.data, GW_LINK_TOKEN_BYTES);
+    introduce(&thief, token, GW_LINK_TOKEN_BYTES - 1);
+    expect_refused(&r, GW_REFUSAL_FORGED, 3);
+    introduce(&thief, token, GW_LINK_TOKEN_BYTES + 1);
+    expect_refused(&r, GW_REFUSAL_FORGED, 4);
+    introduce(&p, token, GW_LINK_TOKEN_BYTES);
+    introduce(&p, token, GW_LINK_TOKEN_BYTES);
+    expect_refused(&r, GW_REFUSAL_REPLAYED, 0);
+    introduce(&thief, token, GW_LINK_TOKEN_BYTES); /* right, and too late: it is bound */
+    expect_refused(&r, GW_REFUSAL_FORGED, 5);
+    assert_int_equal(nodes(&r), 1);
+    drop(b);
+    close_peer(&p);
+    close_peer(&thief);
     finish(&r);
 }
 
@@ -607,7 +793,7 @@ static void no_mail_is_slept_over(void **state SL_UNUSED)
         uint64_t lease = next_lease(&p);
         bool by_bulk = i % 3 == 0;
         if (by_bulk)
-            send_chunk(&p, &(struct gw_bulk_header){7, lease, 0, 3000}, bytes, 3000);
+            send_chunk(&p, &(struct gw_bulk_header){7, lease, 0, 3000, {0}}, bytes, 3000);
         send_result(&p, lease, by_bulk ? 3000 : 10, by_bulk ? NULL : bytes, by_bulk ? 3000 : 0);
         while (e->replies == 0)
             sleep_and_wake(&r);
@@ -903,7 +1089,7 @@ static void a_result_by_bulk_may_come_in_any_order(void **state SL_UNUSED)
             send_result(&p, lease, TOTAL, NULL, TOTAL);
         for (size_t at = 0; at < TOTAL; at += MIB) {
             size_t len = TOTAL - at < MIB ? TOTAL - at : MIB;
-            send_chunk(&p, &(struct gw_bulk_header){7, lease, at, TOTAL}, bytes + at, len);
+            send_chunk(&p, &(struct gw_bulk_header){7, lease, at, TOTAL, {0}}, bytes + at, len);
             turn(&r);
             if (order == RESULT_BETWEEN && at == MIB)
                 send_result(&p, lease, TOTAL, NULL, TOTAL);
@@ -930,7 +1116,7 @@ static void what_was_taken_is_acknowledged(void **state SL_UNUSED)
     struct fake_exchange *e = call(&r, 10);
     gateway_batch *b = receive_dispatch(&p);
     send_payload(&p, b->dispatches[0]->lease, 50000, 20000, 50000);
-    send_chunk(&p, &(struct gw_bulk_header){7, 12345, 0, 100}, "late", 4); /* no such lease */
+    send_chunk(&p, &(struct gw_bulk_header){7, 12345, 0, 100, {0}}, "late", 4); /* no such lease */
     uint64_t told = 0;
     while (told < 50004) { /* what is dropped has been taken, too */
         gateway_batch *news = receive(&p);
@@ -952,9 +1138,9 @@ static void what_was_taken_is_acknowledged(void **state SL_UNUSED)
 static void payloads_that_break_the_rules_lose_their_node(void **state SL_UNUSED)
 {
     const struct gw_bulk_header wrong[] = {
-        {7, 0, 5, 100}, /* does not begin at its beginning */
-        {7, 0, 0, 0},   /* has no bytes */
-        {7, 0, 0, 3},   /* more bytes than it says */
+        {7, 0, 5, 100, {0}}, /* does not begin at its beginning */
+        {7, 0, 0, 0, {0}},   /* has no bytes */
+        {7, 0, 0, 3, {0}},   /* more bytes than it says */
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(wrong); i++) {
         struct rig r;
@@ -1032,7 +1218,7 @@ static void a_result_over_the_limit_ends_its_call_alone(void **state SL_UNUSED)
         for (int i = 0; i < 9; i++) {
             send_payload(&p, lease, TOTAL, MIB, 0);
             uint8_t *bytes = bytes_of(MIB);
-            send_chunk(&p, &(struct gw_bulk_header){7, lease, (uint64_t)i * MIB, TOTAL}, bytes,
+            send_chunk(&p, &(struct gw_bulk_header){7, lease, (uint64_t)i * MIB, TOTAL, {0}}, bytes,
                        MIB);
             free(bytes);
             turn(&r);
@@ -1173,8 +1359,13 @@ int main(void)
         cmocka_unit_test(an_older_or_newer_protocol_is_refused),
         cmocka_unit_test(nodes_have_a_limit),
         cmocka_unit_test(silence_loses_a_node_and_it_may_come_back),
-        cmocka_unit_test(a_new_run_takes_the_place_of_the_old_one),
-        cmocka_unit_test(garbage_and_strangers_are_counted_and_dropped),
+        cmocka_unit_test(a_name_is_kept_as_long_as_its_node_answers),
+        cmocka_unit_test(a_run_may_replace_its_own_session),
+        cmocka_unit_test(a_dead_connection_gives_its_name_up),
+        cmocka_unit_test(a_routing_id_cannot_be_taken_over),
+        cmocka_unit_test(garbage_and_strangers_are_counted_by_kind_and_dropped),
+        cmocka_unit_test(what_is_over_its_limit_is_not_read),
+        cmocka_unit_test(a_bulk_connection_shows_its_token_first),
         cmocka_unit_test(an_endpoint_that_cannot_be_bound_is_named),
         cmocka_unit_test(no_mail_is_slept_over),
         cmocka_unit_test(small_payloads_travel_inside),

@@ -235,7 +235,9 @@ static void garbage_is_survived(void **state SL_UNUSED)
 static void bulk_headers_go_there_and_back(void **state SL_UNUSED)
 {
     const struct gw_bulk_header cases[] = {
-        {1, 0, 0, 0}, {2, 3, 4, 5}, {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+        {1, 0, 0, 0, {0}},
+        {2, 3, 4, 5, {0}},
+        {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, {0}}};
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         uint8_t bytes[GW_BULK_HEADER_MAX];
         struct gw_bulk_header back;
@@ -255,6 +257,18 @@ static void bulk_headers_go_there_and_back(void **state SL_UNUSED)
     }
 }
 
+static void the_newest_common_version_is_taken(void **state SL_UNUSED)
+{
+    enum { MIN = GW_LINK_PROTOCOL_MIN, MAX = GW_LINK_PROTOCOL_MAX };
+    assert_int_equal(gw_link_negotiate(MIN, MAX), MAX);
+    assert_int_equal(gw_link_negotiate(0, MAX + 9), MAX); /* an executor that speaks more */
+    assert_int_equal(gw_link_negotiate(0, MIN), MIN);
+    assert_int_equal(gw_link_negotiate(MAX, UINT32_MAX), MAX);
+    assert_int_equal(gw_link_negotiate(MAX + 1, MAX + 2), 0); /* newer */
+    assert_int_equal(gw_link_negotiate(0, MIN - 1), 0);       /* older */
+    assert_int_equal(gw_link_negotiate(MAX, MIN - 1), 0);     /* nonsense */
+}
+
 /* ---- writing */
 
 static Sluice__Node__V1__GatewayBatch *unpack(const struct sl_buf *b)
@@ -267,7 +281,7 @@ static Sluice__Node__V1__GatewayBatch *unpack(const struct sl_buf *b)
 
 static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
 {
-    const struct gw_welcome w = {1, 2, 3, 4};
+    const struct gw_welcome w = {5, sl_span_str("token"), 1, 2, 3, 4};
     struct sl_buf b;
     sl_buf_init(&b, &sl_alloc_malloc, ROOM);
     assert_ok(gw_link_put_session(&b, 42));
@@ -279,7 +293,9 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     assert_ok(gw_link_put_taken(&b, 10));
     Sluice__Node__V1__GatewayBatch *m = unpack(&b);
     assert_int_equal(m->session, 42);
-    assert_int_equal(m->welcome->protocol, GW_LINK_PROTOCOL);
+    assert_int_equal(m->welcome->protocol, 5);
+    assert_int_equal(m->welcome->bulk_token.len, 5);
+    assert_memory_equal(m->welcome->bulk_token.data, "token", 5);
     assert_true(m->welcome->bulk_window_bytes == 1 && m->welcome->inline_max_bytes == 2);
     assert_true(m->welcome->heartbeat_every_ms == 3 && m->welcome->lost_after_ms == 4);
     assert_string_equal(m->refuse->text, "no");
@@ -489,6 +505,7 @@ int main(void)
         cmocka_unit_test(the_arena_bounds_what_a_batch_may_become),
         cmocka_unit_test(garbage_is_survived),
         cmocka_unit_test(bulk_headers_go_there_and_back),
+        cmocka_unit_test(the_newest_common_version_is_taken),
         cmocka_unit_test(a_batch_is_the_sum_of_its_parts),
         cmocka_unit_test(a_dispatch_says_all_that_the_node_needs),
         cmocka_unit_test(parameters_and_chosen_outputs_are_passed_on),
