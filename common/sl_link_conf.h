@@ -27,9 +27,4 @@ struct sl_link_conf {
  * secret key; replaces AUTO by what it stands for. */
 void sl_link_conf_check(struct sl_conf_check *c, struct sl_link_conf *link);
 
-static inline bool sl_link_conf_has_curve(const struct sl_link_conf *link)
-{
-    return link->security == SL_LINK_CURVE;
-}
-
 #endif

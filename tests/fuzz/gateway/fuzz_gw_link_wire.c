@@ -71,6 +71,8 @@ static void try_bulk(struct sl_span bytes)
     if (!gw_link_read_bulk(bytes, &h))
         return;
     require(h.session != 0);
+    touch(h.token);
+    h.token = (struct sl_span){0}; /* it is read only */
     require(gw_link_read_bulk(sl_span_of(again, gw_link_write_bulk(&h, again)), &back));
     require(memcmp(&h, &back, sizeof h) == 0);
 }

@@ -1041,7 +1041,10 @@ static void late_and_false_messages_change_nothing(void **state SL_UNUSED)
     struct fake_world w;
     assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &metrics));
     begin(&w);
-    w.metrics.refused[GW_REFUSAL_STALE] = sl_metric_counter(metrics, "stale_total", "", "Stale.");
+    struct sl_metric **refused = w.metrics.refused;
+    refused[GW_REFUSAL_STALE] = sl_metric_counter(metrics, "stale_total", "", "Stale.");
+    refused[GW_REFUSAL_FORGED] = sl_metric_counter(metrics, "forged_total", "", "Forged.");
+    refused[GW_REFUSAL_REPLAYED] = sl_metric_counter(metrics, "replayed_total", "", "Replayed.");
     start(&w);
     struct gw_fleet_node *n1 = fake_join(&w, "n1", 1, "m"), *n2 = fake_join(&w, "n2", 1, "m");
     struct fake_exchange *e = fake_call(&w, request());
@@ -1064,7 +1067,9 @@ static void late_and_false_messages_change_nothing(void **state SL_UNUSED)
     fake_returned(&w, its, lease);
     fake_started(&w, its, lease);
     assert_int_equal(w.releases, 3);
-    assert_int_equal(sl_metric_value(w.metrics.refused[GW_REFUSAL_STALE]), 8);
+    assert_int_equal(sl_metric_value(refused[GW_REFUSAL_STALE]), 5);
+    assert_int_equal(sl_metric_value(refused[GW_REFUSAL_FORGED]), 3);
+    assert_int_equal(sl_metric_value(refused[GW_REFUSAL_REPLAYED]), 1);
     assert_int_equal(gw_flow_ended(w.flow, SL_REASON_OK), 1);
     finish(&w);
     sl_metric_registry_destroy(metrics);

@@ -234,10 +234,9 @@ static void garbage_is_survived(void **state SL_UNUSED)
 
 static void bulk_headers_go_there_and_back(void **state SL_UNUSED)
 {
-    const struct gw_bulk_header cases[] = {
-        {1, 0, 0, 0, {0}},
-        {2, 3, 4, 5, {0}},
-        {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, {0}}};
+    const struct gw_bulk_header cases[] = {{1, 0, 0, 0, {0}},
+                                           {2, 3, 4, 5, {0}},
+                                           {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, {0}}};
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         uint8_t bytes[GW_BULK_HEADER_MAX];
         struct gw_bulk_header back;
