@@ -140,6 +140,17 @@ class Newcomers(threading.Thread):
         assert not self.is_alive()
 
 
+def spoil(pair, folder):
+    """A renewal that went wrong: half a file."""
+    said = pair.gateway.log().count("the one before stays in use")
+    whole = (folder / "live.pem").read_bytes()
+    (folder / "live.pem").write_bytes(whole[: len(whole) // 2])
+    pair.gateway.signal(signal.SIGHUP)
+    wait_until(
+        lambda: pair.gateway.log().count("the one before stays in use") > said, 5, "a complaint"
+    )
+
+
 @pytest.mark.parametrize("net_threads", [0, 2])
 def test_certificate_change_under_load_fails_no_call(certs, models, tmp_path, _stubs, net_threads):
     use(certs, tmp_path, "server")
@@ -155,6 +166,9 @@ def test_certificate_change_under_load_fails_no_call(certs, models, tmp_path, _s
                 pair.gateway.signal(signal.SIGHUP)
                 wanted = der(certs / f"{name}.pem")
                 wait_until(lambda w=wanted: served(pair, certs) == w, 5, f"certificate {name}")
+                if i % 5 == 4:
+                    spoil(pair, tmp_path)
+                    assert served(pair, certs) == wanted
         newcomers.stop()
     assert load.failures() == []
     assert newcomers.failures == []
