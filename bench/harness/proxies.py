@@ -13,7 +13,6 @@ NGINX = """\
 {user}
 daemon off;
 worker_processes auto;
-worker_rlimit_nofile 16384;
 pid {folder}/nginx.pid;
 error_log stderr warn;
 events {{ worker_connections 4096; }}
@@ -48,7 +47,7 @@ http {{
 HAPROXY = """\
 global
     nbthread {threads}
-    maxconn 8192
+    maxconn 2048
     tune.bufsize 65536
     tune.h2.initial-window-size 16777216
     tune.h2.max-concurrent-streams 256

@@ -1,5 +1,8 @@
 """bench/run: what it computes, and that a wrong report of h2load is no figure."""
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from harness import aims, lineup, load, options, process, proxies, report, sluice  # noqa: E402
+from harness import aims, docs, lineup, load, main, options, paths, process, proxies, report, sluice  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
 from harness.measure import Plan, Result, rotated, whole_runs  # noqa: E402
 from harness.rows import ROWS, Row  # noqa: E402
@@ -264,6 +267,19 @@ def test_a_server_that_ends_says_so_with_its_log(tmp_path):
     server.stop()
 
 
+class Ours(sluice.Sluice):
+    def __init__(self, name):
+        Server.__init__(self, name, None, None)
+
+
+def test_the_first_sluice_is_compared_with_all():
+    servers = [Ours("sluice"), Ours("two"), Fake("echo"), Fake("triton")]
+    pairs = main.pairs_of(Plan({ROW: servers}, 1, 1, None, print))
+    assert pairs == [("sluice", "echo"), ("sluice", "triton"), ("two", "sluice")]
+    assert main.pairs_of(Plan({ROW: servers[2:]}, 1, 1, None, print)) == [("echo", "triton")]
+    assert main.pairs_of(Plan({ROW: servers[3:]}, 1, 1, None, print)) == []
+
+
 def test_a_port_is_out_of_reach_of_those_who_take_any():
     for _ in range(20):
         assert process.PORT_MIN <= process.free_port() < process.ephemeral_port_min()
@@ -277,6 +293,33 @@ def test_a_server_that_ignores_sigterm_is_stopped(tmp_path, monkeypatch):
     server.start()
     assert server.read_line(5) == "up"
     server.stop()
+
+
+# --- docs and the whole ---------------------------------------------------------------------------
+
+
+def test_a_page_keeps_what_is_written_by_hand(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{docs.BEGIN}\nold\n{docs.END}\nafter\n")
+    docs.write(page, "new")
+    assert page.read_text() == f"before\n{docs.BEGIN}\n\nnew\n\n{docs.END}\nafter\n"
+    page.write_text("no marks")
+    with pytest.raises(BenchError, match="lost its marks"):
+        docs.write(page, "new")
+    assert page.read_text() == "no marks"
+
+
+@pytest.mark.skipif(not shutil.which("h2load"), reason="h2load is not here: scripts/deps.sh bench")
+def test_sluice_answers_a_bench_with_and_without_tls():
+    """One round of few requests, through everything that a real run does."""
+    words = ["--quick", "--servers", "sluice", "--rows", "0.2 KiB c1 m1"]
+    words += ["--build", os.environ.get("SLUICE_BUILD", str(paths.SLUICE_BUILD))]
+    run = [paths.ROOT / "bench" / "run", *words]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["0.2", "KiB", "c1", "m1", "sluice"] in lines
+    assert ["TLS", "0.2", "KiB", "c1", "m1", "sluice"] in lines
 
 
 # --- words ----------------------------------------------------------------------------------------
