@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sl_text.h"
 
@@ -108,13 +109,32 @@ static bool ask(struct gw_asks *asks, struct sl_span name, struct sl_span text,
     return gw_ask_on_disconnect(asks, text, err);
 }
 
+/* A misspelt ask would otherwise be passed over in silence. */
+static bool refuse_reserved(struct sl_span name, struct sl_error *err)
+{
+    sl_error_set(err, SL_REASON_BAD_INPUT,
+                 "parameter '%.*s' does not exist; of those that begin with sluice_ there are "
+                 "sluice_duration, sluice_size and sluice_max_wait",
+                 (int)name.len, (const char *)name.data);
+    sl_error_set_field(err, "parameters.%.*s", (int)name.len, (const char *)name.data);
+    return false;
+}
+
+static bool is_reserved(struct sl_span name)
+{
+    static const char prefix[] = "sluice_";
+    return name.len >= sizeof prefix - 1 && memcmp(name.data, prefix, sizeof prefix - 1) == 0;
+}
+
 bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const uint8_t *message,
                          const struct gw_ask_limits *limits, struct sl_error *err)
 {
     for (size_t i = 0; i < peek->param_count; i++) {
         struct sl_span name = gw_range_span(message, peek->params[i].name);
-        if (!gw_ask_is_ours(name))
+        if (!is_reserved(name))
             continue;
+        if (!gw_ask_is_ours(name))
+            return refuse_reserved(name, err);
         char room[64];
         struct sl_span text = param_text(&peek->params[i], message, room);
         if (!ask(asks, name, text, limits, err)) {

@@ -1,5 +1,7 @@
 #include "gw_infer_peek.h"
 
+#include <stdio.h>
+
 #include "gw_pb.h"
 #include "sl_text.h"
 
@@ -237,6 +239,15 @@ static bool take_raw(struct feed *f, struct gw_range raw)
     return true;
 }
 
+static bool take_param_text(struct feed *f, size_t base, const struct gw_pb_field *field,
+                            struct gw_peek_param *param)
+{
+    char what[GW_PEEK_NAME_MAX + 32];
+    snprintf(what, sizeof what, "the value of parameter '%.*s'", (int)param->name.length,
+             (const char *)f->message + param->name.offset);
+    return take_text(f, base, field, GW_PEEK_TEXT_MAX, what, &param->value.s);
+}
+
 static bool take_param_choice(struct feed *f, struct gw_range value, struct gw_peek_param *param)
 {
     struct gw_pb_reader r = reader_at(f, value);
@@ -256,8 +267,7 @@ static bool take_param_choice(struct feed *f, struct gw_range value, struct gw_p
             memcpy(&param->value.d, &field.value, sizeof field.value);
         } else if (field.number == PARAM_STRING) {
             param->kind = GW_PARAM_STRING;
-            if (!take_text(f, value.offset, &field, GW_PEEK_TEXT_MAX, "a parameter's value",
-                           &param->value.s))
+            if (!take_param_text(f, value.offset, &field, param))
                 return false;
         }
     }

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from support import stubs
+from support import cpp, stubs
 from support.models import standard_models, write_fake, write_identity_of
 from support.pair import Pair
 from support.paths import BIN, EXAMPLE_MODELS, ROOT
@@ -49,6 +49,14 @@ def fresh(models, tmp_path, _stubs):
     """A server of the test's own: it may be killed and drained."""
     with Up(models, tmp_path) as up:
         yield up
+
+
+@pytest.fixture(scope="session")
+def cpp_client():
+    missing = cpp.why_not()
+    if missing:
+        pytest.skip(missing)
+    return cpp.build()
 
 
 @pytest.fixture(scope="session")

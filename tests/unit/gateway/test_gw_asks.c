@@ -149,11 +149,25 @@ static void parameters_of_others_are_not_ours(void **state SL_UNUSED)
     struct sl_error err;
     infer_begin(&b, "m");
     infer_param_string(&b, "duration", "nonsense");
-    infer_param_string(&b, "sluice_durations", "nonsense");
+    infer_param_string(&b, "sluice", "nonsense");
     assert_true(from_params(&b, &asks, &err));
     assert_int_equal(asks.duration_us, 0);
     assert_true(gw_ask_is_ours(sl_span_str("sluice_size")));
     assert_false(gw_ask_is_ours(sl_span_str("sluice-size")));
+}
+
+static void a_misspelt_parameter_of_ours_is_refused(void **state SL_UNUSED)
+{
+    struct infer_builder b;
+    struct gw_asks asks = {0};
+    struct sl_error err;
+    infer_begin(&b, "m");
+    infer_param_string(&b, "sluice_durations", "5s");
+    assert_false(from_params(&b, &asks, &err));
+    assert_string_equal(err.text,
+                        "parameter 'sluice_durations' does not exist; of those that begin with "
+                        "sluice_ there are sluice_duration, sluice_size and sluice_max_wait");
+    assert_string_equal(err.field, "parameters.sluice_durations");
 }
 
 static void numbers_that_are_no_duration_are_quoted(void **state SL_UNUSED)
@@ -229,6 +243,7 @@ int main(void)
         cmocka_unit_test(parameters_of_any_kind_say_the_same),
         cmocka_unit_test(a_parameter_wins_over_metadata),
         cmocka_unit_test(parameters_of_others_are_not_ours),
+        cmocka_unit_test(a_misspelt_parameter_of_ours_is_refused),
         cmocka_unit_test(numbers_that_are_no_duration_are_quoted),
         cmocka_unit_test(a_call_holds_its_slice_within_both_limits),
     };

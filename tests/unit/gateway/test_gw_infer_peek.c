@@ -412,7 +412,7 @@ static void names_and_texts_have_limits(void **state SL_UNUSED)
     assert_true(feed_whole(&p, infer_bytes(&b)));
     end(&p);
     infer_param_string(&b, "p", text);
-    assert_refused(&b, "a parameter's value has 4097 bytes, over the limit of 4096");
+    assert_refused(&b, "the value of parameter 'p' has 4097 bytes, over the limit of 4096");
     infer_end(&b);
 }
 
