@@ -1,5 +1,8 @@
-"""Requests that break the rules of HTTP/2, gRPC or the protocol: each has its own answer, which names
-the thing and the numbers, and nothing else is disturbed. What fits no model: test_refusals.py."""
+"""Requests that break the rules of HTTP/2, gRPC or the protocol.
+
+Each has its own answer, which names the thing and the numbers, and nothing else is disturbed. What
+fits no model is in test_refusals.py.
+"""
 
 import base64
 import struct
@@ -8,13 +11,12 @@ from urllib.parse import unquote
 
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from support.calls import identity_request, request
 from support.bare_h2 import frame, headers, send
+from support.calls import identity_request, request
 from support.stubs import pb
 
-OK, CANCELLED, INVALID, DEADLINE, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL = (
-    *(0, 1, 3, 4, 5, 8, 12, 13),
-)
+OK, INVALID, DEADLINE, NOT_FOUND, DENIED, EXHAUSTED = 0, 3, 4, 5, 7, 8
+PRECONDITION, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED = 9, 12, 13, 16
 FP32 = struct.pack("<4f", 1, 2, 3, 4)
 GOOD = ("INPUT0", "FP32", [1, 4], FP32)
 
@@ -216,7 +218,7 @@ MESSAGES = {
     ),
     "a size that nobody has": (
         lambda: with_parameter(sluice_size={"string_param": "xlarge"}),
-        9,
+        PRECONDITION,
         "SIZE_UNAVAILABLE",
         ["xlarge"],
     ),
@@ -375,7 +377,7 @@ FRAMES = {
         headers(authorization="Bearer x"),
         [WHOLE],
         200,
-        16,
+        UNAUTHENTICATED,
         "UNAUTHENTICATED",
         ["authorization"],
     ),
@@ -383,7 +385,7 @@ FRAMES = {
         headers(x_ip_token="x"),
         [WHOLE],
         200,
-        7,
+        DENIED,
         "NOT_TRUSTED",
         ["x-ip-token"],
     ),

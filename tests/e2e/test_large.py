@@ -12,7 +12,8 @@ from support.pair import Pair
 from support.paths import SCALE, SLOW
 
 MIB = 1024 if SCALE >= 1 else 256
-LIMITS = "limits: {message: 1025MiB, body_total: 1100MiB, body_connection: 1100MiB, result_total: 3GiB}\n"
+ROOM = ["message: 1025MiB", "body_total: 1100MiB", "body_connection: 1100MiB", "result_total: 3GiB"]
+LIMITS = f"limits: {{{', '.join(ROOM)}}}\n"
 HELD_MAX = 2.5
 
 
