@@ -150,12 +150,28 @@ group_sim() {
     build/release/bin/sim_gateway --seed 1000 --seeds "$seeds" --calls 20000
 }
 
-# Each target for SLUICE_FUZZ_SECONDS from its corpus; what it finds is kept in build/fuzz/found.
+# fuzz_seconds TARGET: as SLUICE_FUZZ_SECONDS says; else in a soak ten minutes for what strangers can reach
+# first, two for the others, and 30 s elsewhere.
+is_soak=$([ "${1:-}" = soak ] && echo yes || echo no)
+fuzz_seconds() {
+    local seconds=30
+    if [ "$is_soak" = yes ]; then
+        case $1 in
+        fuzz_gw_whole | fuzz_gw_grpc_frame | fuzz_gw_infer_peek) seconds=600 ;;
+        fuzz_gw_link | fuzz_gw_link_wire | fuzz_ex_link_wire) seconds=600 ;;
+        *) seconds=120 ;;
+        esac
+    fi
+    echo "${SLUICE_FUZZ_SECONDS:-$seconds}"
+}
+
+# Each target from its corpus; what it finds is kept in build/fuzz/found.
 group_fuzz() {
-    local seconds=${SLUICE_FUZZ_SECONDS:-30} target name status=0
+    local seconds target name status=0
     mkdir -p build/fuzz/found
     for target in build/fuzz/fuzz/fuzz_*; do
         name=$(basename "$target")
+        seconds=$(fuzz_seconds "$name")
         mkdir -p "build/fuzz/grown/$name"
         echo "== $name for $seconds s"
         "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \

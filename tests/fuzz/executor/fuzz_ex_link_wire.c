@@ -43,8 +43,10 @@ static void read_all_bytes(const struct ex_task *t)
 
 static void receive(struct ex_task *t, struct sl_span bytes)
 {
+    /* ex_jobs refuses a payload that is too large; here it would only be read for a long time. */
+    enum { PAYLOAD_MAX = 64 << 10 };
     const uint64_t room = ex_task_segment_bytes(t);
-    uint8_t *map = room <= 1 << 20 ? malloc((size_t)room) : NULL;
+    uint8_t *map = t->payload_bytes <= PAYLOAD_MAX ? malloc((size_t)room) : NULL;
     if (!map)
         return;
     ex_task_use_segment(t, (struct ex_segment *)(void *)map, map);

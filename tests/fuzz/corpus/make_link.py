@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Writes the inputs of fuzz_gw_link: scripts of steps, as fuzz_gw_link.c reads them.
+
+    tests/fuzz/corpus/make_link.py
+
+The files are committed; run it again after a change of the steps there.
+"""
+
+import pathlib
+
+HERE = pathlib.Path(__file__).parent / "fuzz_gw_link"
+
+FAILED, STARTED, BY_BULK = 128, 64, 4
+TURN = [10]
+
+
+def said(data):
+    return [1, len(data), *data]
+
+
+def hello(session=0):
+    return [2, session]
+
+
+def call(message=0):
+    return [3, message]
+
+
+def started(lease=0):
+    return [4, lease]
+
+
+def result(lease, how, *sizes):
+    return [5, lease, how | len(sizes), *sizes, 9]
+
+
+def returned(lease):
+    return [6, lease]
+
+
+def taken(size):
+    return [7, size]
+
+
+def bulk(offset, total, size, lease=0, who=0):
+    return [8, who, *([] if who >= 128 else [lease]), offset, total, size]
+
+
+def time(span):
+    return [11, span]
+
+
+up = hello() + TURN + bulk(0, 0, 0, who=128) + TURN
+one = up + call() + TURN
+
+scripts = {
+    "inline": one + started() + result(0, STARTED, 1) + TURN,
+    "result_without_started": one + result(0, STARTED, 1) + TURN,
+    "two_outputs": up + call(1) + TURN + result(0, STARTED, 1, 2) + TURN,
+    "too_few_outputs": up + call(1) + TURN + result(0, STARTED, 1) + TURN,
+    "failed": one + result(0, STARTED | FAILED) + TURN,
+    "returned": one + returned(0) + TURN + returned(1) + TURN,
+    "returned_often": one + (returned(0) + returned(1) + returned(2) + returned(3) + TURN * 2) * 2,
+    "bulk_after_result": one + result(0, STARTED | BY_BULK, 202) + TURN + bulk(0, 202, 201) + bulk(201, 202, 200) + TURN,
+    "bulk_before_result": one + bulk(0, 202, 202) + TURN + result(0, STARTED | BY_BULK, 202) + TURN,
+    "bulk_gap": one + bulk(0, 202, 200) + bulk(202, 202, 200) + TURN,
+    "bulk_other_total": one + bulk(0, 202, 200) + bulk(200, 203, 200) + TURN,
+    "bulk_too_large": one + bulk(0, 251, 200) + result(0, STARTED | BY_BULK, 249) + TURN,
+    "bulk_unknown_session": up + bulk(0, 1, 1, who=2) + TURN,
+    "bulk_other_socket": one + bulk(0, 202, 200, who=4) + TURN,
+    "bulk_and_inline": one + bulk(0, 202, 200) + result(0, STARTED, 1) + TURN + bulk(200, 202, 200) + TURN,
+    "bulk_down": up + call(2) + TURN + taken(201) + TURN + taken(255) + result(0, STARTED, 1) + TURN,
+    "stale": one + result(0, STARTED, 1) + TURN + started() + result(0, STARTED, 1) + bulk(0, 1, 1) + TURN,
+    "never_given": one + result(255, STARTED, 1) + started(255) + returned(255) + TURN,
+    "silent": one + started() + time(2) + time(2),
+    "many": up + call() * 8 + TURN + result(1, STARTED, 1) + started(2) + returned(3) + TURN * 2,
+    "two_nodes": hello() + hello(1) + TURN + call() * 3 + TURN + time(2),
+    "twice": hello() + hello() + TURN + call() + TURN + hello() + TURN,
+    "odd_frames": up + [9, 0, 2, 8, 7] + [9, 3, 1, 1, 1, 1, 1, 1, 1, 1] + TURN,
+    "draining": one + said(b"\x38\x01\x40\x01") + TURN + call() + TURN,
+    "garbled": one + said(b"\xff\xff\xff") + [0, 3, 1, 2, 3] + TURN,
+}
+
+HERE.mkdir(exist_ok=True)
+for name, steps in scripts.items():
+    (HERE / name).write_bytes(bytes(steps))

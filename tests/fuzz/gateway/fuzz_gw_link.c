@@ -1,0 +1,472 @@
+/* fuzz_gw_link.c - what an executor may say, into a whole gateway in memory (whole_gateway.h) with visitors that
+ * wait: news and payloads in any order, size and number, of sessions that are there or not. Each call gets one
+ * reply, and nothing is left over.
+ *
+ * Input: steps. A step is one byte (modulo STEP_COUNT) and what it takes; the leases that it names are those that
+ * the gateway gave out. tests/fuzz/corpus/make_link.py writes the seeds. */
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "ex_link_wire.h"
+#include "fail_alloc.h"
+#include "fake_zmq.h"
+#include "infer_builder.h"
+#include "sl_log.h"
+#include "whole_gateway.h"
+#include "whole_node.h"
+
+enum step {
+    STEP_RAW,      /* count, bytes: a control message */
+    STEP_SAID,     /* count, bytes: the same behind the session's number */
+    STEP_HELLO,    /* session */
+    STEP_CALL,     /* which message: a visitor calls */
+    STEP_STARTED,  /* lease */
+    STEP_RESULT,   /* lease, reason, outputs, how the payload comes, its size, bytes */
+    STEP_RETURNED, /* lease */
+    STEP_TAKEN,    /* amount */
+    STEP_BULK,     /* session, lease, offset, total, count */
+    STEP_FRAMES,   /* count, bytes of each: a bulk message of as many frames */
+    STEP_TURN,
+    STEP_TIME, /* which span */
+    STEP_COUNT
+};
+
+enum { SESSIONS = 2, LEASES = 8, CALLS_MAX = 24, CHUNK_MAX = 64 * 1024, MESSAGES = 3 };
+
+static struct world {
+    struct fail_alloc memory;
+    struct whole_gateway gateway;
+    struct gw_h2 *conn;
+    uint32_t next_stream;
+    void *zmq, *control[SESSIONS], *bulk[SESSIONS];
+    uint64_t leases[LEASES]; /* the last that were given out */
+    size_t lease_count;
+    const uint8_t *script;
+    size_t left;
+} w;
+
+static uint8_t filler[CHUNK_MAX];
+static struct ex_catalog *catalog;
+static struct sl_span messages[MESSAGES];
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* ---- the script */
+
+static uint8_t next_byte(void)
+{
+    if (w.left == 0)
+        return 0;
+    w.left--;
+    return *w.script++;
+}
+
+static struct sl_span next_bytes(size_t n)
+{
+    struct sl_span s = {w.script, n < w.left ? n : w.left};
+    w.script += s.len;
+    w.left -= s.len;
+    return s;
+}
+
+static uint64_t next_lease(void)
+{
+    uint8_t which = next_byte();
+    return which == 255 ? which : w.leases[which % LEASES];
+}
+
+/* Small numbers, and some that are not. */
+static uint64_t next_size(void)
+{
+    uint8_t code = next_byte();
+    if (code < 200)
+        return code * 16u;
+    return code < 250 ? (code - 199u) * UINT64_C(8192) : UINT64_MAX >> (code - 250) * 8;
+}
+
+/* ---- visitors */
+
+static void keep_message(size_t i, const char *model, size_t count)
+{
+    struct infer_builder b;
+    infer_begin(&b, model);
+    infer_input(&b, "IN", "FP32", 1, (int64_t[]){(int64_t)count});
+    infer_raw(&b, infer_room(&b, count * 4), count * 4);
+    struct sl_span bytes = infer_bytes(&b);
+    uint8_t *copy = malloc(bytes.len);
+    require(copy != NULL);
+    memcpy(copy, bytes.data, bytes.len);
+    messages[i] = sl_span_of(copy, bytes.len);
+    infer_end(&b);
+}
+
+static void put(const void *bytes, size_t len)
+{
+    if (w.conn != NULL)
+        (void)!gw_h2_input(w.conn, sl_span_of(bytes, len), w.gateway.now);
+}
+
+static void put_frame(uint8_t type, uint8_t flags, const void *payload, size_t len)
+{
+    const uint8_t head[9] = {
+        (uint8_t)(len >> 16),          (uint8_t)(len >> 8),   (uint8_t)len, type, flags, 0, 0,
+        (uint8_t)(w.next_stream >> 8), (uint8_t)w.next_stream};
+    put(head, sizeof head);
+    put(payload, len);
+}
+
+static void put_headers(void)
+{
+    static const char block[] = "\x83\x86" /* POST, http */
+                                "\x04\x2a/inference.GRPCInferenceService/ModelInfer"
+                                "\x01\x01"
+                                "a"
+                                "\x0f\x10\x10"
+                                "application/grpc"
+                                "\x00\x02"
+                                "te"
+                                "\x08"
+                                "trailers";
+    put_frame(1, 4, block, sizeof block - 1);
+}
+
+/* As large as fits into the first window: no room needs to be asked for. */
+static void step_call(void)
+{
+    uint8_t prefix[GW_GRPC_PREFIX_BYTES];
+    struct sl_span message = messages[next_byte() % MESSAGES];
+    if (w.next_stream > 2 * CALLS_MAX)
+        return;
+    gw_grpc_frame_prefix(false, (uint32_t)message.len, prefix);
+    put_headers();
+    put_frame(0, 0, prefix, sizeof prefix);
+    put_frame(0, 1, message.data, message.len);
+    w.next_stream += 2;
+}
+
+static void take_output(void)
+{
+    struct iovec v[64];
+    size_t n, total;
+    do {
+        total = 0;
+        n = gw_h2_output(w.conn, v, SL_ARRAY_LEN(v), w.gateway.now);
+        for (size_t i = 0; i < n; i++)
+            total += v[i].iov_len;
+        gw_h2_sent(w.conn, total);
+    } while (total > 0);
+}
+
+/* ---- the executors */
+
+static uint64_t session_of(size_t i)
+{
+    return 7 + i;
+}
+
+static void *dial(const char *endpoint, size_t i)
+{
+    void *s = zmq_socket(w.zmq, ZMQ_DEALER);
+    require(s != NULL && zmq_setsockopt(s, ZMQ_ROUTING_ID, i == 0 ? "n0" : "n1", 2) == 0 &&
+            zmq_connect(s, endpoint) == 0);
+    return s;
+}
+
+static void say(size_t i, const struct sl_buf *b)
+{
+    (void)zmq_send(w.control[i], b->data, b->len, ZMQ_DONTWAIT);
+}
+
+static struct sl_buf news_of(size_t i)
+{
+    struct sl_buf b;
+    sl_buf_init(&b, &sl_alloc_malloc, EX_LINK_MESSAGE_MAX);
+    require(ex_link_put_session(&b, session_of(i)) == SL_OK);
+    return b;
+}
+
+static void send_news(struct sl_buf *b, sl_status put_status)
+{
+    if (put_status == SL_OK)
+        say(0, b);
+    sl_buf_finish(b);
+}
+
+static void step_hello(void)
+{
+    static const struct ex_slice slices[2] = {{.id = 0, .device = "cpu0"}, {.id = 1}};
+    size_t i = next_byte() % SESSIONS;
+    const struct ex_hello hello = {.node = i == 0 ? "n0" : "n1",
+                                   .host = "memory",
+                                   .slices = slices,
+                                   .slice_count = SL_ARRAY_LEN(slices),
+                                   .catalog = catalog,
+                                   .bulk_window_bytes = 100000,
+                                   .inline_max_bytes = 1024,
+                                   .slice_backlog_max = 4};
+    struct sl_arena arena;
+    struct sl_buf b = news_of(i);
+    sl_arena_init(&arena, &sl_alloc_malloc, 1 << 20);
+    require(ex_link_put_hello(&b, &hello, &arena) == SL_OK);
+    say(i, &b);
+    sl_buf_finish(&b);
+    sl_arena_finish(&arena);
+}
+
+static void step_said(void)
+{
+    struct sl_buf b = news_of(0);
+    struct sl_span more = next_bytes(next_byte());
+    send_news(&b, sl_buf_append(&b, more.data, more.len));
+}
+
+static void step_result(void)
+{
+    enum { OUTPUTS_MAX = 3, BY_BULK = 4, FAILED = 128 };
+    static const char *const names[] = {"OUT", "X", ""};
+    struct ex_output outputs[OUTPUTS_MAX];
+    int64_t dims[OUTPUTS_MAX];
+    uint64_t lease = next_lease();
+    uint8_t how = next_byte();
+    size_t count = how % (OUTPUTS_MAX + 1);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t len = next_size();
+        dims[i] = (int64_t)(len / 4);
+        bytes += len;
+        outputs[i] = (struct ex_output){.name = names[i],
+                                        .dtype = SL_DTYPE_FP32,
+                                        .dims = &dims[i],
+                                        .rank = 1,
+                                        .bytes = sl_span_of(filler, (size_t)len)};
+    }
+    const struct ex_outcome outcome = {.reason = (how & FAILED) != 0 ? SL_REASON_MODEL_ERROR
+                                                                     : SL_REASON_OK,
+                                       .text = "as asked for",
+                                       .outputs = outputs,
+                                       .output_count = count,
+                                       .started = (how & 64u) != 0,
+                                       .held_us = next_byte()};
+    bool by_bulk = (how & BY_BULK) != 0;
+    size_t len = bytes < CHUNK_MAX ? (size_t)bytes : CHUNK_MAX;
+    struct sl_buf b = news_of(0);
+    send_news(&b, ex_link_put_result(&b, lease, &outcome, sl_span_of(filler, by_bulk ? 0 : len),
+                                     by_bulk ? bytes : 0));
+}
+
+static void step_bulk(void)
+{
+    uint8_t who = next_byte();
+    const struct ex_bulk_header h = {.session = session_of(who % (SESSIONS + 1u)),
+                                     .lease = who >= 128 ? 0 : next_lease(),
+                                     .offset_bytes = next_size(),
+                                     .total_bytes = next_size()};
+    uint8_t header[EX_BULK_HEADER_MAX];
+    uint64_t len = next_size();
+    void *socket = w.bulk[who / 4 % SESSIONS];
+    if (zmq_send(socket, header, ex_link_write_bulk(&h, header), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return;
+    (void)zmq_send(socket, filler, len < CHUNK_MAX ? (size_t)len : CHUNK_MAX, ZMQ_DONTWAIT);
+}
+
+static void step_frames(void)
+{
+    size_t count = 1u + next_byte() % 4u;
+    for (size_t i = 0; i < count; i++) {
+        struct sl_span bytes = next_bytes(next_byte());
+        (void)zmq_send(w.bulk[0], bytes.data != NULL ? bytes.data : filler, bytes.len,
+                       ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
+    }
+}
+
+/* Learns the leases that are given out. */
+static void listen_to(void *control)
+{
+    struct ex_gateway_batch batch;
+    struct sl_arena arena;
+    zmq_msg_t m;
+    zmq_msg_init(&m);
+    while (zmq_msg_recv(&m, control, ZMQ_DONTWAIT) >= 0) {
+        sl_arena_init(&arena, &sl_alloc_malloc, 8 << 20);
+        require(ex_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena,
+                                   &batch) == SL_OK);
+        for (size_t i = 0; i < batch.call_count; i++)
+            w.leases[w.lease_count++ % LEASES] = batch.calls[i].lease;
+        sl_arena_finish(&arena);
+    }
+    zmq_msg_close(&m);
+}
+
+static void drop_bulk(void *bulk)
+{
+    zmq_msg_t m;
+    zmq_msg_init(&m);
+    while (zmq_msg_recv(&m, bulk, ZMQ_DONTWAIT) >= 0)
+        ;
+    zmq_msg_close(&m);
+}
+
+/* ---- steps */
+
+static void step_turn(void)
+{
+    whole_gateway_turn(&w.gateway);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        listen_to(w.control[i]);
+        drop_bulk(w.bulk[i]);
+    }
+    take_output();
+    whole_gateway_turn(&w.gateway);
+    require(gw_fleet_check(gw_flow_fleet(w.gateway.flow)) == SL_OK);
+}
+
+static void step_time(void)
+{
+    static const int64_t spans[] = {SL_NS_PER_MS, SL_NS_PER_S, 4 * SL_NS_PER_S, 61 * SL_NS_PER_S};
+    whole_gateway_advance(&w.gateway, spans[next_byte() % SL_ARRAY_LEN(spans)]);
+    step_turn();
+}
+
+static void step_lease_news(enum step step)
+{
+    struct sl_buf b = news_of(0);
+    if (step == STEP_STARTED)
+        send_news(&b, ex_link_put_started(&b, next_lease()));
+    else if (step == STEP_RETURNED)
+        send_news(&b,
+                  ex_link_put_returned(&b, next_lease(), SL_REASON_NO_CAPACITY, "as asked for"));
+    else
+        send_news(&b, ex_link_put_bulk_taken(&b, next_size()));
+}
+
+static void run_step(enum step step)
+{
+    struct sl_span raw;
+    switch (step) {
+    case STEP_RAW:
+        raw = next_bytes(next_byte());
+        (void)zmq_send(w.control[0], raw.len > 0 ? raw.data : filler, raw.len, ZMQ_DONTWAIT);
+        break;
+    case STEP_SAID:
+        step_said();
+        break;
+    case STEP_HELLO:
+        step_hello();
+        break;
+    case STEP_CALL:
+        step_call();
+        break;
+    case STEP_STARTED:
+    case STEP_RETURNED:
+    case STEP_TAKEN:
+        step_lease_news(step);
+        break;
+    case STEP_RESULT:
+        step_result();
+        break;
+    case STEP_BULK:
+        step_bulk();
+        break;
+    case STEP_FRAMES:
+        step_frames();
+        break;
+    case STEP_TURN:
+        step_turn();
+        break;
+    case STEP_TIME:
+        step_time();
+        break;
+    case STEP_COUNT:
+        break;
+    }
+}
+
+/* ---- a run */
+
+static void drop_line(void *ctx, const char *line, unsigned len)
+{
+    (void)ctx, (void)line, (void)len;
+}
+
+static void make_all(void)
+{
+    static const struct ex_tensor_spec in = {"IN", SL_DTYPE_FP32, {-1}, 1};
+    static const struct ex_tensor_spec out[2] = {{"OUT", SL_DTYPE_FP32, {-1}, 1},
+                                                 {"X", SL_DTYPE_FP32, {-1}, 1}};
+    static const struct ex_model_spec specs[2] = {{.name = "one",
+                                                   .version = "1",
+                                                   .engine = "fake",
+                                                   .inputs = &in,
+                                                   .input_count = 1,
+                                                   .outputs = out,
+                                                   .output_count = 1,
+                                                   .duration_us = 1000000,
+                                                   .max_duration_us = 2000000},
+                                                  {.name = "two",
+                                                   .version = "1",
+                                                   .engine = "fake",
+                                                   .inputs = &in,
+                                                   .input_count = 1,
+                                                   .outputs = out,
+                                                   .output_count = 2,
+                                                   .duration_us = 1000000,
+                                                   .max_duration_us = 2000000}};
+    sl_log_set_sink(drop_line, NULL);
+    require(ex_catalog_create(&sl_alloc_malloc, &catalog) == SL_OK);
+    for (size_t i = 0; i < SL_ARRAY_LEN(specs); i++)
+        require(ex_catalog_add(catalog, specs[i].name, &specs[i], "") == SL_OK);
+    keep_message(0, "one", 3);
+    keep_message(1, "two", 3);
+    keep_message(2, "one", 4000); /* by bulk, in one DATA frame */
+}
+
+static void begin(void)
+{
+    static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+    memset(&w, 0, sizeof w);
+    fail_alloc_init(&w.memory);
+    w.next_stream = 1;
+    whole_gateway_init(&w.gateway, &w.memory.alloc, 1000 * SL_NS_PER_S);
+    w.gateway.h2_conf.max_streams = CALLS_MAX;
+    require(whole_gateway_start(&w.gateway) == SL_OK);
+    w.zmq = zmq_ctx_new();
+    for (size_t i = 0; i < SESSIONS; i++) {
+        w.control[i] = dial(WHOLE_CONTROL, i);
+        w.bulk[i] = dial(WHOLE_BULK, i);
+    }
+    w.conn = whole_gateway_connect(&w.gateway);
+    require(w.conn != NULL);
+    put(preface, sizeof preface);
+}
+
+static void finish(void)
+{
+    require(whole_gateway_finish(&w.gateway) == NULL);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        zmq_close(w.control[i]);
+        zmq_close(w.bulk[i]);
+    }
+    zmq_ctx_term(w.zmq);
+    require(fail_alloc_finish(&w.memory) == 0);
+    require(fake_zmq_open_count() == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (catalog == NULL)
+        make_all();
+    begin();
+    w.script = data;
+    w.left = size;
+    while (w.left > 0)
+        run_step((enum step)(next_byte() % STEP_COUNT));
+    step_turn();
+    finish();
+    return 0;
+}
