@@ -218,16 +218,6 @@ static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_b
     }
 }
 
-/* What was not understood for want of memory may have been a result, and its node will not say it again. */
-static void lose_unheard(struct gw_link *l, const struct gw_identity *from, sl_mono_ns now)
-{
-    struct gw_peer *p, *next;
-    HASH_ITER (hh, l->peers, p, next) {
-        if (p->node != NULL && gw_link_is_same(&p->control, from))
-            gw_link_lose(l, p, "there was no memory for what it said", now);
-    }
-}
-
 /* Is the message from the holder of the peer's key, over the connection that is the peer's? */
 static bool is_of_peer(const struct gw_peer *p, const struct gw_identity *bound, bool has_curve,
                        const struct gw_identity *from, zmq_msg_t *m)
@@ -236,6 +226,18 @@ static bool is_of_peer(const struct gw_peer *p, const struct gw_identity *bound,
     if (bound->len > 0 && !gw_link_is_same(bound, from))
         return false;
     return !has_curve || (gw_link_key_of(m, &key) && sl_key_is_same(&key, &p->key));
+}
+
+/* What was not understood for want of memory may have been a result, and its node will not say it again. */
+static void lose_unheard(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *m,
+                         sl_mono_ns now)
+{
+    struct gw_peer *p, *next;
+    HASH_ITER (hh, l->peers, p, next) {
+        if (p->node != NULL && p->control.len > 0 &&
+            is_of_peer(p, &p->control, l->has_curve, from, m))
+            gw_link_lose(l, p, "there was no memory for what it said", now);
+    }
 }
 
 static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_msg_t *m,
@@ -250,7 +252,7 @@ static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_ms
     }
     if (!gw_link_read_batch(sl_span_of(zmq_msg_data(m), zmq_msg_size(m)), &l->arena, &batch)) {
         if (l->arena.has_failed)
-            lose_unheard(l, from, now);
+            lose_unheard(l, from, m, now);
         else
             gw_link_count(l, GW_REFUSAL_GARBLED, "no valid batch");
         return;

@@ -50,7 +50,7 @@ def time(span):
     return [11, span]
 
 
-up = hello() + TURN + bulk(0, 0, 0, who=128) + TURN
+up = hello() + TURN + bulk(0, 0, 0, who=129) + TURN
 one = up + call() + TURN
 
 scripts = {
@@ -61,16 +61,39 @@ scripts = {
     "failed": one + result(0, STARTED | FAILED) + TURN,
     "returned": one + returned(0) + TURN + returned(1) + TURN,
     "returned_often": one + (returned(0) + returned(1) + returned(2) + returned(3) + TURN * 2) * 2,
-    "bulk_after_result": one + result(0, STARTED | BY_BULK, 202) + TURN + bulk(0, 202, 201) + bulk(201, 202, 200) + TURN,
+    "bulk_after_result": one
+    + result(0, STARTED | BY_BULK, 202)
+    + TURN
+    + bulk(0, 202, 201)
+    + bulk(201, 202, 200)
+    + TURN,
     "bulk_before_result": one + bulk(0, 202, 202) + TURN + result(0, STARTED | BY_BULK, 202) + TURN,
     "bulk_gap": one + bulk(0, 202, 200) + bulk(202, 202, 200) + TURN,
     "bulk_other_total": one + bulk(0, 202, 200) + bulk(200, 203, 200) + TURN,
     "bulk_too_large": one + bulk(0, 251, 200) + result(0, STARTED | BY_BULK, 249) + TURN,
     "bulk_unknown_session": up + bulk(0, 1, 1, who=2) + TURN,
     "bulk_other_socket": one + bulk(0, 202, 200, who=4) + TURN,
-    "bulk_and_inline": one + bulk(0, 202, 200) + result(0, STARTED, 1) + TURN + bulk(200, 202, 200) + TURN,
-    "bulk_down": up + call(2) + TURN + taken(201) + TURN + taken(255) + result(0, STARTED, 1) + TURN,
-    "stale": one + result(0, STARTED, 1) + TURN + started() + result(0, STARTED, 1) + bulk(0, 1, 1) + TURN,
+    "bulk_and_inline": one
+    + bulk(0, 202, 200)
+    + result(0, STARTED, 1)
+    + TURN
+    + bulk(200, 202, 200)
+    + TURN,
+    "bulk_down": up
+    + call(2)
+    + TURN
+    + taken(201)
+    + TURN
+    + taken(255)
+    + result(0, STARTED, 1)
+    + TURN,
+    "stale": one
+    + result(0, STARTED, 1)
+    + TURN
+    + started()
+    + result(0, STARTED, 1)
+    + bulk(0, 1, 1)
+    + TURN,
     "never_given": one + result(255, STARTED, 1) + started(255) + returned(255) + TURN,
     "silent": one + started() + time(2) + time(2),
     "many": up + call() * 8 + TURN + result(1, STARTED, 1) + started(2) + returned(3) + TURN * 2,

@@ -66,7 +66,16 @@ def text(name, value):
     return [len(name), *name.encode(), len(value), *value.encode()]
 
 
-large = request("infer") + upload(LARGE) + data() * 3 + TURN + take() + data() * 6 + TURN * 4 + take() * 4
+large = (
+    request("infer")
+    + upload(LARGE)
+    + data() * 3
+    + TURN
+    + take()
+    + data() * 6
+    + TURN * 4
+    + take() * 4
+)
 
 scripts = {
     "echo": call("infer", ECHO),
@@ -94,15 +103,23 @@ scripts = {
     "node_cut": call("infer", STALLS) + node(2) + TURN + time(4) + TURN * 3 + take(),
     "node_drains": node(3) + call("infer", ECHO) + time(2),
     "waits_for_node": node(0) + call("infer", ECHO) + node(1) + TURN * 4 + take(),
-    "call_id": request("infer", EXTRA, text("sluice-call-id", "0" * 8 + "-0000" * 3 + "-" + "0" * 12))
+    "call_id": request(
+        "infer", EXTRA, text("sluice-call-id", "0" * 8 + "-0000" * 3 + "-" + "0" * 12)
+    )
     + upload(ECHO)
     + data()
     + TURN * 2
     + take(),
-    "duration": request("infer", EXTRA, text("sluice-duration", "1s")) + upload(ECHO) + data() + TURN,
+    "duration": request("infer", EXTRA, text("sluice-duration", "1s"))
+    + upload(ECHO)
+    + data()
+    + TURN,
     "body_stalls": request("infer") + upload(LARGE) + data(9, False) + time(5) + take(),
     "ended_without_body": request("infer", ENDS) + TURN + take(),
-    "window_zero": frame(4, 0, ALL, b"\0\4\0\0\0\0") + call("infer", ECHO) + frame(8, 0, 0, b"\0\0\x40\0") + take(),
+    "window_zero": frame(4, 0, ALL, b"\0\4\0\0\0\0")
+    + call("infer", ECHO)
+    + frame(8, 0, 0, b"\0\0\x40\0")
+    + take(),
     "ping_goaway": frame(6, 0, ALL, b"12345678") + frame(7, 0, ALL, b"\0" * 8) + take(),
     "second_connection": call("infer", ECHO) + connect(1) + call("infer", ECHO) + connect(0) + TURN,
     "raw_request": raw(bytes.fromhex("000000010500000001")) + TURN + take(),

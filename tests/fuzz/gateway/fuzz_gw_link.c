@@ -39,6 +39,7 @@ static struct world {
     struct gw_h2 *conn;
     uint32_t next_stream;
     void *zmq, *control[SESSIONS], *bulk[SESSIONS];
+    struct ex_welcome welcomes[SESSIONS];
     uint64_t leases[LEASES]; /* the last that were given out */
     size_t lease_count;
     const uint8_t *script;
@@ -261,10 +262,14 @@ static void step_result(void)
 static void step_bulk(void)
 {
     uint8_t who = next_byte();
-    const struct ex_bulk_header h = {.session = session_of(who % (SESSIONS + 1u)),
-                                     .lease = who >= 128 ? 0 : next_lease(),
-                                     .offset_bytes = next_size(),
-                                     .total_bytes = next_size()};
+    const struct ex_welcome *welcome = &w.welcomes[who / 4 % SESSIONS];
+    const struct ex_bulk_header h = {
+        .session = session_of(who % (SESSIONS + 1u)),
+        .lease = who >= 128 ? 0 : next_lease(),
+        .offset_bytes = next_size(),
+        .total_bytes = next_size(),
+        .token = who >= 128 ? sl_span_of(welcome->token.bytes, welcome->token.len)
+                            : sl_span_of(NULL, 0)};
     uint8_t header[EX_BULK_HEADER_MAX];
     uint64_t len = next_size();
     void *socket = w.bulk[who / 4 % SESSIONS];
@@ -283,17 +288,19 @@ static void step_frames(void)
     }
 }
 
-/* Learns the leases that are given out. */
-static void listen_to(void *control)
+/* Learns the leases that are given out, and the token. */
+static void listen_to(size_t session)
 {
     struct ex_gateway_batch batch;
     struct sl_arena arena;
     zmq_msg_t m;
     zmq_msg_init(&m);
-    while (zmq_msg_recv(&m, control, ZMQ_DONTWAIT) >= 0) {
+    while (zmq_msg_recv(&m, w.control[session], ZMQ_DONTWAIT) >= 0) {
         sl_arena_init(&arena, &sl_alloc_malloc, 8 << 20);
         require(ex_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena,
                                    &batch) == SL_OK);
+        if (batch.has_welcome)
+            w.welcomes[session] = batch.welcome;
         for (size_t i = 0; i < batch.call_count; i++)
             w.leases[w.lease_count++ % LEASES] = batch.calls[i].lease;
         sl_arena_finish(&arena);
@@ -316,7 +323,7 @@ static void step_turn(void)
 {
     whole_gateway_turn(&w.gateway);
     for (size_t i = 0; i < SESSIONS; i++) {
-        listen_to(w.control[i]);
+        listen_to(i);
         drop_bulk(w.bulk[i]);
     }
     take_output();
