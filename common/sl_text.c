@@ -243,20 +243,34 @@ void sl_text_format_bytes(uint64_t bytes, char out[32])
         format_with_unit(bytes, bytes_units, out);
 }
 
+void sl_text_format_ms(int64_t us, char out[32])
+{
+    uint64_t left = us > 0 ? (uint64_t)us : 0;
+    char text[32];
+    size_t at = sizeof text, decimals = 0;
+    text[--at] = '\0';
+    while (decimals < 4 || left > 0) { /* at least one digit before the point */
+        if (decimals == 3)
+            text[--at] = '.';
+        text[--at] = (char)('0' + left % 10);
+        left /= 10;
+        decimals++;
+    }
+    memcpy(out, text + at, sizeof text - at);
+}
+
 /* ----------------------------------------------------------------------------------------- UUID */
 
+/* Random digits make every branch on them a guess: they are counted. */
 bool sl_text_is_uuid(struct sl_span s)
 {
     if (s.len != SL_UUID_TEXT_LEN)
         return false;
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.data[i];
-        bool is_dash_place = i == 8 || i == 13 || i == 18 || i == 23;
-        bool is_hex = is_digit(c) || (c >= 'a' && c <= 'f');
-        if (is_dash_place ? c != '-' : !is_hex)
-            return false;
-    }
-    return true;
+    const uint8_t *d = s.data;
+    unsigned digits = 0;
+    for (size_t i = 0; i < SL_UUID_TEXT_LEN; i++)
+        digits += (unsigned)((uint8_t)(d[i] - '0') < 10) | (unsigned)((uint8_t)(d[i] - 'a') < 6);
+    return digits == 32 && d[8] == '-' && d[13] == '-' && d[18] == '-' && d[23] == '-';
 }
 
 void sl_text_make_uuid(uint64_t high, uint64_t low, char out[SL_UUID_TEXT_LEN + 1])

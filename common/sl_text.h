@@ -37,6 +37,9 @@ SL_MUST_CHECK sl_status sl_text_bytes(struct sl_span s, uint64_t *out_bytes);
  * readers above take; a negative duration, which they do not take, gets a '-'. */
 void sl_text_format_duration(int64_t ns, char out[32]);
 void sl_text_format_bytes(uint64_t bytes, char out[32]);
+/* Milliseconds with three decimals: 12345 is "12.345". Of every call twice, hence without printf.
+ * Negative counts as 0. */
+void sl_text_format_ms(int64_t us, char out[32]);
 
 /* Canonical lower-case UUID text (8-4-4-4-12). */
 enum { SL_UUID_TEXT_LEN = 36 };

@@ -91,7 +91,7 @@ static void add_trailer(struct gw_exchange *x, const char *name, const char *val
 static const char *ms_text(struct gw_exchange *x, int64_t us)
 {
     char text[32];
-    snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, us / 1000, us % 1000);
+    sl_text_format_ms(us, text);
     return sl_arena_str(&x->arena, sl_span_str(text));
 }
 
@@ -542,6 +542,13 @@ static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_
     }
 }
 
+static void remember_node(struct gw_call *c, const struct gw_fleet_node *node)
+{
+    size_t len = strnlen(node->name, sizeof c->node - 1);
+    memcpy(c->node, node->name, len);
+    c->node[len] = '\0';
+}
+
 void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slice *slice,
                       sl_mono_ns now)
 {
@@ -554,7 +561,7 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
     gw_queue_remove(&f->queue, &c->queue_item);
     move(f, c, GW_CALL_DISPATCHED);
     c->lease = lease->id;
-    snprintf(c->node, sizeof c->node, "%s", slice->node->name);
+    remember_node(c, slice->node);
     struct gw_dispatch dispatch;
     fill_dispatch(c, lease, &dispatch);
     s = f->ports.link.dispatch(f->ports.link.ctx, slice->node, &dispatch);

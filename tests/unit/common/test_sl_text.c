@@ -365,6 +365,22 @@ static void random_bytes_are_safe(void **state SL_UNUSED)
 
 /* ----------------------------------------------------------------------------------------- UUID */
 
+static void milliseconds(void **state SL_UNUSED)
+{
+    static const struct {
+        int64_t us;
+        const char *text;
+    } known[] = {{0, "0.000"},          {7, "0.007"},
+                 {999, "0.999"},        {1000, "1.000"},
+                 {-5, "0.000"},         {60000001, "60000.001"},
+                 {1020304, "1020.304"}, {INT64_MAX, "9223372036854775.807"}};
+    char out[32];
+    for (size_t i = 0; i < SL_ARRAY_LEN(known); i++) {
+        sl_text_format_ms(known[i].us, out);
+        assert_string_equal(out, known[i].text);
+    }
+}
+
 static void uuids(void **state SL_UNUSED)
 {
     assert_true(sl_text_is_uuid(sl_span_str("01234567-89ab-cdef-0123-456789abcdef")));
@@ -421,6 +437,7 @@ int main(void)
         cmocka_unit_test(shortest_forms),
         cmocka_unit_test(formats_round_trip),
         cmocka_unit_test(random_bytes_are_safe),
+        cmocka_unit_test(milliseconds),
         cmocka_unit_test(uuids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
