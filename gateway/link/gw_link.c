@@ -401,6 +401,8 @@ void gw_link_flush(struct gw_link *l, sl_mono_ns now)
     HASH_ITER (hh, l->peers, p, next) {
         if (p->node == NULL)
             gw_link_forget(l, p);
+        else if (p->broken != NULL)
+            gw_link_lose(l, p, p->broken, now);
         else if (!gw_link_flush_peer(l, p))
             gw_link_lose(l, p, "its connection is gone", now);
     }

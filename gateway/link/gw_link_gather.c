@@ -115,12 +115,16 @@ bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk
     sl_metric_add(l->metrics.received_bulk_bytes, (int64_t)len);
     const struct gw_fleet_lease *lease = open_lease(l, p, h->lease);
     if (lease == NULL) {
-        gw_link_count(l, GW_REFUSAL_STALE, "a chunk of a lease that is not open here");
+        const bool is_open = gw_fleet_find_lease(gw_flow_fleet(l->flow), h->lease) != NULL;
+        gw_link_count(l, is_open ? GW_REFUSAL_FORGED : GW_REFUSAL_STALE,
+                      "a chunk of a lease that is not open here");
         return true;
     }
     struct gw_gathering *g = find(p, h->lease);
     if (g == NULL)
         g = begin(l, p, lease, h->total_bytes);
+    if (g != NULL && h->offset_bytes < g->got_bytes)
+        gw_link_count(l, GW_REFUSAL_REPLAYED, "a chunk that has come before");
     if (g == NULL || h->total_bytes != g->total_bytes || h->offset_bytes != g->got_bytes ||
         len > g->total_bytes - g->got_bytes)
         return false;
@@ -202,6 +206,8 @@ bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_nod
     struct gw_gathering *g = find(p, lease->id);
     if (g == NULL)
         g = begin(l, p, lease, r->bulk_bytes);
+    if (g != NULL && g->has_result)
+        gw_link_count(l, GW_REFUSAL_REPLAYED, "a result that has come before");
     if (g == NULL || g->has_result || g->total_bytes != r->bulk_bytes)
         return false;
     if (g->refused != SL_REASON_OK) {

@@ -56,7 +56,8 @@ struct gw_peer {
     bool is_listed;
     uint64_t session;
     struct gw_fleet_node
-        *node; /* NULL: the flow has given it up, to be dropped at the next flush */
+        *node;          /* NULL: the flow has given it up, to be dropped at the next flush */
+    const char *broken; /* why it will be lost at the next flush; NULL: it will not */
     struct gw_identity control, bulk;
     struct sl_key key; /* with CURVE */
     uint8_t token[GW_LINK_TOKEN_BYTES];

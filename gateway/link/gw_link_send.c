@@ -170,7 +170,8 @@ void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id leas
         s = gw_link_put_cancel(&p->batch, lease);
     if (s == SL_ETOOBIG && send_batch(l, p) == SL_OK && open_batch(p) == SL_OK)
         s = gw_link_put_cancel(&p->batch, lease);
-    (void)s; /* a cancel that is lost costs the node the rest of its limit, no more */
+    if (s != SL_OK) /* nothing that was to be said is left unsaid */
+        p->broken = "it does not take in what it is told";
 }
 
 /* ---- bulk */

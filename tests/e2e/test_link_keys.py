@@ -4,18 +4,32 @@ import re
 import signal
 import stat
 import subprocess
+import time
 
+import grpc
 import numpy as np
 import pytest
-from support.calls import identity_request, request
+from support.calls import identity_request, request, scripted_request
 from support.link import LinkPair, keygen, with_keys
-from support.paths import BIN, SLOW
+from support.paths import BIN, SLOW, scaled
 from support.wait import wait_until
 
 
 def run_keygen(*args):
     argv = [BIN / "sluice-gateway", "keygen", *args]
     return subprocess.run(argv, capture_output=True, text=True, timeout=20)
+
+
+RUNNING = 'sluice_calls_in_state{state="running"}'
+SERVING = {"gateway": "listening", "executor": "worker ready"}
+
+
+def answer(stub):
+    """A small call's, or None; it waits for the connection."""
+    try:
+        return stub.ModelInfer(identity_request(), timeout=5, wait_for_ready=True)
+    except grpc.RpcError:
+        return None
 
 
 def echo(stub, count=3):
@@ -148,6 +162,32 @@ def test_a_secret_that_others_can_read_is_refused(models, tmp_path, _stubs, mode
         assert done.returncode == 1
         assert f"{key}.secret" in done.stderr
         assert "must have mode 0600" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["gateway", "executor"])
+def test_after_a_kill_it_serves_again_within_two_seconds(models, tmp_path, _stubs, name):
+    """The other end drops what nobody waits for; the newcomer's session takes the place at once."""
+    with LinkPair(models, tmp_path, *with_keys(tmp_path)) as pair:
+        pair.start("gateway")
+        pair.start("executor")
+        stub = pair.wait_ready()
+        for i in range(scaled(20, at_least=2)):
+            abandoned = [
+                stub.ModelInfer.future(scripted_request(run="5s"), timeout=30) for _ in range(3)
+            ]
+            wait_until(lambda: pair.metric(RUNNING) > 0, 10 * SLOW, "a call runs")
+            pair.processes[name].kill()
+            pair.processes[name].stop()
+            pair.start(name, log=f"{name}{i}").wait_for_log(SERVING[name], 10 * SLOW)
+            started = time.monotonic()
+            stub = pair.stub()
+            wait_until(lambda s=stub: answer(s), 10 * SLOW, "an answer")
+            took = time.monotonic() - started
+            print(f"{name} killed: served {took:.3f} s after it was there again")
+            assert took < 2 * SLOW
+            for call in abandoned:  # an error, or an answer to one that had not started
+                call.exception(timeout=20 * SLOW)
+        assert pair.metric('sluice_nodes_refused_total{why="name"}') == 0
 
 
 def test_off_this_machine_a_key_is_needed(tmp_path):

@@ -22,6 +22,10 @@ typedef Sluice__Node__V1__GatewayBatch gateway_batch;
 
 enum { MIB = 1 << 20, INLINE_MAX = 1000, ROUNDS_MAX = 3000 };
 
+struct pair {
+    struct sl_key public_key, secret_key;
+};
+
 struct rig {
     struct fake_world w;
     struct sl_metric_registry *metrics;
@@ -29,7 +33,10 @@ struct rig {
     struct gw_link_metrics counts;
     struct gw_link *link;
     struct gw_link_port port;
-    void *zmq; /* the peers' */
+    void *zmq;                            /* the peers' */
+    struct sl_key public_key, secret_key; /* the gateway's, with CURVE */
+    const struct pair *as;                /* whose keys the next connections show */
+    bool bulk_is_plain;
     char dir[64], control[128], bulk[128];
 };
 
@@ -112,6 +119,14 @@ struct peer {
     uint64_t taken_bytes;
 };
 
+static void show_keys(const struct rig *r, void *s)
+{
+    const size_t n = SL_KEY_TEXT_LEN + 1;
+    assert_int_equal(zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, r->public_key.text, n), 0);
+    assert_int_equal(zmq_setsockopt(s, ZMQ_CURVE_PUBLICKEY, r->as->public_key.text, n), 0);
+    assert_int_equal(zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, r->as->secret_key.text, n), 0);
+}
+
 static void *dial(struct rig *r, const char *endpoint, const char *name)
 {
     int zero = 0;
@@ -119,6 +134,8 @@ static void *dial(struct rig *r, const char *endpoint, const char *name)
     assert_non_null(s);
     assert_int_equal(zmq_setsockopt(s, ZMQ_LINGER, &zero, sizeof zero), 0);
     assert_int_equal(zmq_setsockopt(s, ZMQ_ROUTING_ID, name, strlen(name)), 0);
+    if (r->as != NULL && !(r->bulk_is_plain && endpoint == r->bulk))
+        show_keys(r, s);
     assert_int_equal(zmq_connect(s, endpoint), 0);
     return s;
 }
@@ -458,7 +475,11 @@ static void an_older_or_newer_protocol_is_refused(void **state SL_UNUSED)
                         "this gateway speaks node protocol 1 to 1, the executor 2 to 3: install "
                         "versions of both that have one in common");
     drop(b);
-    h.protocol_min = 0;
+    h.protocol_min = h.protocol_max = 0; /* older */
+    send_batch(&p, &m);
+    b = receive(&p);
+    assert_non_null(strstr(b->refuse->text, "node protocol 1 to 1, the executor 0 to 0"));
+    drop(b);
     h.protocol_max = 1; /* and without slices */
     send_batch(&p, &m);
     b = receive(&p);
@@ -710,6 +731,186 @@ static void a_bulk_connection_shows_its_token_first(void **state SL_UNUSED)
     drop(b);
     close_peer(&p);
     close_peer(&thief);
+    finish(&r);
+}
+
+/* ---- keys */
+
+enum { ALLOWED = 2, PAIRS = 3 };
+
+static void make_pair(struct pair *p)
+{
+    assert_int_equal(zmq_curve_keypair(p->public_key.text, p->secret_key.text), 0);
+}
+
+/* pairs[0] is that of n1, pairs[1] that of n2, pairs[2] nobody's. */
+static void start_with_keys(struct rig *r, struct pair pairs[PAIRS])
+{
+    static const char *const whys[] = {
+#define WHY_LABEL(name, text) [GW_NODE_REFUSAL_##name] = "why=\"" text "\"",
+        GW_NODE_REFUSAL_MAP(WHY_LABEL)
+#undef WHY_LABEL
+    };
+    struct pair gateway;
+    make_pair(&gateway);
+    r->public_key = gateway.public_key;
+    r->secret_key = gateway.secret_key;
+    r->conf.secret = &r->secret_key;
+    r->conf.bulk_is_plain = r->bulk_is_plain;
+    for (int k = 0; k < GW_NODE_REFUSAL_COUNT; k++)
+        r->counts.refused_nodes[k] = sl_metric_counter(r->metrics, "nodes_refused", whys[k], "No.");
+    start(r);
+    struct gw_link_allowed allowed[ALLOWED] = {{.node = "n1"}, {.node = "n2"}};
+    for (int i = 0; i < PAIRS; i++)
+        make_pair(&pairs[i]);
+    for (int i = 0; i < ALLOWED; i++)
+        allowed[i].key = pairs[i].public_key;
+    assert_ok(gw_link_set_allowed(r->link, allowed, ALLOWED, r->w.now));
+}
+
+static void expect_refused_node(struct rig *r, enum gw_node_refusal why)
+{
+    for (int i = 0; i < ROUNDS_MAX && sl_metric_value(r->counts.refused_nodes[why]) == 0; i++) {
+        turn(r);
+        usleep(1000);
+    }
+    assert_true(sl_metric_value(r->counts.refused_nodes[why]) > 0);
+}
+
+static void join_with_key(struct rig *r, struct peer *p, const char *name, uint64_t session,
+                          const struct pair *keys)
+{
+    r->as = keys;
+    join(r, p, name, session, MIB);
+}
+
+static void an_allowed_key_lets_a_node_in(void **state SL_UNUSED)
+{
+    for (int plain = 0; plain <= 1; plain++) {
+        struct rig r;
+        struct peer p;
+        struct pair pairs[PAIRS];
+        begin(&r);
+        r.bulk_is_plain = plain == 1;
+        start_with_keys(&r, pairs);
+        join_with_key(&r, &p, "n1", 7, &pairs[0]);
+        struct fake_exchange *e = call(&r, 10);
+        gateway_batch *b = receive_dispatch(&p);
+        uint8_t *bytes = bytes_of(5000);
+        send_result(&p, b->dispatches[0]->lease, 5000, NULL, 5000);
+        send_payload(&p, b->dispatches[0]->lease, 5000, 2000, 5000);
+        wait_for_reply(&r, e);
+        check_reply(e, 5000);
+        assert_int_equal(refused_in_all(&r), 0);
+        free(bytes);
+        drop(b);
+        close_peer(&p);
+        finish(&r);
+    }
+}
+
+static void a_key_that_is_nobodys_stays_outside(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    struct pair pairs[PAIRS];
+    begin(&r);
+    start_with_keys(&r, pairs);
+    r.as = &pairs[2];
+    open_peer(&r, &p, "n1", 7);
+    say_hello(&p, "n1", MIB);
+    expect_refused_node(&r, GW_NODE_REFUSAL_KEY);
+    r.as = NULL; /* and so does who shows none */
+    struct peer plain;
+    open_peer(&r, &plain, "n1", 8);
+    say_hello(&plain, "n1", MIB);
+    for (int i = 0; i < 100; i++) {
+        turn(&r);
+        usleep(1000);
+    }
+    assert_int_equal(nodes(&r), 0);
+    close_peer(&p);
+    close_peer(&plain);
+    finish(&r);
+}
+
+/* An allowed node that knows another's session, token and lease gets nowhere with them. */
+static void a_node_cannot_speak_for_another(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer n1, thief;
+    struct pair pairs[PAIRS];
+    begin(&r);
+    start_with_keys(&r, pairs);
+    r.as = &pairs[0];
+    open_peer(&r, &n1, "n1", 7);
+    say_hello(&n1, "n1", MIB);
+    gateway_batch *b = receive(&n1);
+    r.as = &pairs[1];
+    open_peer(&r, &thief, "thief", 9);
+    say_hello(&thief, "n1", MIB); /* its name */
+    gateway_batch *no = receive(&thief);
+    assert_string_equal(no->refuse->text, "the executor calls itself 'n1', but its key is that of "
+                                          "'n2' in link.allow");
+    drop(no);
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    m.session = 7;
+    m.draining = true;
+    send_batch(&thief, &m); /* its session */
+    expect_refused(&r, GW_REFUSAL_FORGED, 0);
+    thief.session = 7;
+    introduce(&thief, b->welcome->bulk_token.data, b->welcome->bulk_token.len); /* its token */
+    expect_refused(&r, GW_REFUSAL_FORGED, 1);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *d = receive_dispatch(&n1);
+    uint64_t lease = d->dispatches[0]->lease;
+    thief.session = 9;
+    say_hello(&thief, "n2", MIB);
+    drop(receive(&thief));
+    uint8_t *bytes = bytes_of(10);
+    send_result(&thief, lease, 10, bytes, 0); /* its lease, as a node of its own */
+    expect_refused(&r, GW_REFUSAL_FORGED, 2);
+    assert_int_equal(e->replies, 0);
+    send_result(&n1, lease + (UINT64_C(1) << 32), 10, bytes, 0); /* of another generation */
+    expect_refused(&r, GW_REFUSAL_STALE, 0);
+    send_result(&n1, lease, 10, bytes, 0);
+    wait_for_reply(&r, e);
+    check_reply(e, 10);
+    send_result(&n1, lease, 10, bytes, 0); /* once more */
+    expect_refused(&r, GW_REFUSAL_STALE, 1);
+    free(bytes);
+    drop(b);
+    drop(d);
+    close_peer(&n1);
+    close_peer(&thief);
+    finish(&r);
+}
+
+static void a_key_that_is_taken_off_the_list_loses_its_node(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    struct pair pairs[PAIRS];
+    begin(&r);
+    start_with_keys(&r, pairs);
+    join_with_key(&r, &p, "n1", 7, &pairs[0]);
+    struct gw_link_allowed only = {.node = "n2", .key = pairs[1].public_key};
+    assert_ok(gw_link_set_allowed(r.link, &only, 1, r.w.now));
+    assert_int_equal(nodes(&r), 0);
+    gateway_batch *b = receive(&p);
+    assert_string_equal(b->refuse->text, "its key is no longer in link.allow");
+    drop(b);
+    say_hello(&p, "n1", MIB); /* over the connection that still stands */
+    b = receive(&p);
+    assert_string_equal(b->refuse->text, "its key is no longer in link.allow");
+    drop(b);
+    struct gw_link_allowed renamed = {.node = "n3", .key = pairs[0].public_key};
+    assert_ok(gw_link_set_allowed(r.link, &renamed, 1, r.w.now));
+    say_hello(&p, "n3", MIB);
+    b = receive(&p);
+    assert_non_null(b->welcome);
+    drop(b);
+    close_peer(&p);
     finish(&r);
 }
 
@@ -1366,6 +1567,10 @@ int main(void)
         cmocka_unit_test(garbage_and_strangers_are_counted_by_kind_and_dropped),
         cmocka_unit_test(what_is_over_its_limit_is_not_read),
         cmocka_unit_test(a_bulk_connection_shows_its_token_first),
+        cmocka_unit_test(an_allowed_key_lets_a_node_in),
+        cmocka_unit_test(a_key_that_is_nobodys_stays_outside),
+        cmocka_unit_test(a_node_cannot_speak_for_another),
+        cmocka_unit_test(a_key_that_is_taken_off_the_list_loses_its_node),
         cmocka_unit_test(an_endpoint_that_cannot_be_bound_is_named),
         cmocka_unit_test(no_mail_is_slept_over),
         cmocka_unit_test(small_payloads_travel_inside),

@@ -1,0 +1,110 @@
+"""The bulk connection is full, and what is short is not behind it: heartbeats, cancels, small calls."""
+
+import contextlib
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from support.calls import scripted_request
+from support.link import LinkPair, with_keys
+from support.paths import SLOW, scaled
+from support.process import program_of
+from support.wait import wait_until
+
+pytestmark = pytest.mark.timeout(600)
+
+MIB, GIB = 1 << 20, 1 << 30
+TENSOR = 32 * MIB
+ACTED_WITHIN_S = 0.25 * SLOW
+LIMITS = "limits: {message: 128MiB, body_total: 4GiB}\n"
+# A cancelled call's worker is ended at once, which is how a test sees that the cancel came.
+SLICES, HANGING = 5, 4
+AT_ONCE = f"lease: {{cancel_grace: 0s}}\nslices: {{cpu: {SLICES}}}\n"
+# Two heartbeats that come late would lose the node.
+TIGHT = f"heartbeat: {100 * SLOW}ms, lost_after: {500 * SLOW}ms, unsent_max: 2GiB"
+NO_SHORTCUT = "shared_memory: 0B"
+RUNNING = 'sluice_calls_in_state{state="running"}'
+SENT = "sluice_node_bulk_sent_bytes_total"
+
+
+class Flood:
+    """A process of its own, which keeps `count` large tensors on their way at the same time."""
+
+    def __init__(self, pair, count):
+        self.count = count
+        argv = [sys.executable, "-m", "support.flood", pair.address]
+        self.process = subprocess.Popen(
+            [*argv, str(count), str(TENSOR)],
+            cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """What it counted; fails when an answer was not what was sent."""
+        out, _ = self.process.communicate("stop\n", timeout=300)
+        assert self.process.returncode == 0, out
+        return int(out.split()[-1])
+
+
+def workers_of(executor, model):
+    """The processes that run a model."""
+    found = set()
+    for process in psutil.Process(executor.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if program_of(process) == "sluice-worker" and model in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found
+
+
+def are_there(pids):
+    return {pid for pid in pids if psutil.pid_exists(pid)}
+
+
+def cancel_latency(call, pids):
+    """From a caller's cancel to the end of the process that ran its call."""
+    before = are_there(pids)
+    started = time.monotonic()
+    call.cancel()
+    wait_until(lambda: are_there(pids) != before, 20 * SLOW, "a worker's end")
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("security", ["plain", "curve"])
+def test_cancels_and_heartbeats_pass_large_tensors(models, tmp_path, _stubs, security):
+    """1 GiB of tensors under way in a soak; the processes' own clocks decide who is lost."""
+    gateway, executor = with_keys(tmp_path) if security == "curve" else ("", "")
+    both = (f"{gateway}{gateway and ', '}{TIGHT}", f"{executor}{executor and ', '}{NO_SHORTCUT}")
+    with LinkPair(models, tmp_path, *both, more=(LIMITS, AT_ONCE)) as pair:
+        pair.start("gateway")
+        node = pair.start("executor")
+        stub = pair.wait_ready()
+        wait_until(lambda: len(workers_of(node, "scripted")) == SLICES, 20 * SLOW, "workers")
+        pids = workers_of(node, "scripted")
+        calls = [
+            stub.ModelInfer.future(scripted_request(hang=True), timeout=300) for _ in range(HANGING)
+        ]
+        wait_until(lambda: pair.metric(RUNNING) == HANGING, 10 * SLOW, "the calls run")
+        with Flood(pair, scaled(GIB // TENSOR, at_least=6)) as flood:
+            wait_until(lambda: pair.metric(SENT) > 2 * TENSOR, 60 * SLOW, "large tensors")
+            latencies = []
+            for call in calls:
+                sent = pair.metric(SENT)
+                latencies.append(cancel_latency(call, pids))
+                wait_until(lambda sent=sent: pair.metric(SENT) > sent, 60 * SLOW, "tensors go on")
+            answers = flood.stop()
+        print(f"{security}: cancels took {[round(t * 1000) for t in latencies]} ms beside")
+        print(f"{flood.count} x {TENSOR >> 20} MiB; {answers} large answers")
+        assert statistics.median(latencies) < ACTED_WITHIN_S
+        assert max(latencies) < 4 * ACTED_WITHIN_S  # the machine may be busy with other things
+        assert pair.metric("sluice_nodes_lost_total") == 0
+        assert "gateway lost" not in node.log()
