@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ex_engine.h"
+#include "ex_fake_params.h"
 #include "ex_fake_script.h"
 #include "ex_model.h"
 #include "sl_clock.h"
@@ -155,6 +156,25 @@ static void fill(const struct ex_fake_script *s, const struct ex_run *call, size
         memset(out, 0, bytes);
 }
 
+/* A BYTES output of one dimension: the call's parameters. */
+static bool answer_params(const struct fake_model *m, const struct ex_run *call, size_t index,
+                          struct ex_sink *sink, struct sl_error *err)
+{
+    const int64_t dims[1] = {(int64_t)call->param_count};
+    const uint64_t bytes = ex_fake_params_bytes(call->params, call->param_count);
+    char *text = malloc(bytes + 1);
+    if (text == NULL) {
+        sl_error_set(err, SL_REASON_OUT_OF_MEMORY, "out of memory");
+        return false;
+    }
+    uint8_t *out = ex_sink_take(sink, m->spec, index, dims, 1, bytes, err);
+    ex_fake_params_write(call->params, call->param_count, text);
+    if (out != NULL)
+        memcpy(out, text, bytes);
+    free(text);
+    return out != NULL;
+}
+
 static bool answer(const struct fake_model *m, const struct ex_fake_script *s,
                    const struct ex_run *call, size_t index, struct ex_sink *sink,
                    struct sl_error *err)
@@ -163,6 +183,8 @@ static bool answer(const struct fake_model *m, const struct ex_fake_script *s,
     const bool is_text = spec->dtype == SL_DTYPE_BYTES;
     int64_t dims[SL_RANK_MAX];
     uint64_t bytes;
+    if (is_text && spec->rank == 1 && s->result == EX_FAKE_PARAMS)
+        return answer_params(m, call, index, sink, err);
     choose_dims(m, s, call, index, dims);
     /* An empty text is its 4-byte length, all zeros. */
     if (sl_shape_bytes(is_text ? SL_DTYPE_UINT32 : spec->dtype, dims, spec->rank, &bytes) !=

@@ -11,7 +11,7 @@
 enum value_kind { DURATION, SIZE, COUNT, CHOICE, FLAG, TEXT };
 
 static const char *const hows[] = {"sleep", "busy", NULL};
-static const char *const results[] = {"zeros", "copy", "hash", NULL};
+static const char *const results[] = {"zeros", "copy", "hash", "params", NULL};
 static const char *const crashes[] = {"none", "segv", "abort", "exit", "kill", NULL};
 static const char *const flags[] = {"false", "true", NULL};
 

@@ -3,9 +3,10 @@
  *
  *   run          how long a run takes: a duration (as a parameter also a number of milliseconds)
  *   how          how that time passes: sleep | busy
- *   result       zeros | copy | hash. copy: the i-th output's bytes are the i-th input's, from the
+ *   result       zeros | copy | hash | params. copy: the i-th output's bytes are the i-th input's, from the
  *                start again when they end. hash: numbers that depend on every input byte and on
- *                the output's index (ex_fake_hash). BYTES outputs are always empty elements
+ *                the output's index (ex_fake_hash). BYTES outputs are empty elements; with
+ *                params those of one dimension are the call's parameters (ex_fake_params.h)
  *   rows         the first free dimension of each output; without it the first dimension of the
  *                first input, or 1. Other free dimensions are 1
  *   memory       bytes that are taken, written to, and given back in each run
@@ -32,7 +33,7 @@
 #include "sl_reason.h"
 
 enum ex_fake_how { EX_FAKE_SLEEP, EX_FAKE_BUSY };
-enum ex_fake_result { EX_FAKE_ZEROS, EX_FAKE_COPY, EX_FAKE_HASH };
+enum ex_fake_result { EX_FAKE_ZEROS, EX_FAKE_COPY, EX_FAKE_HASH, EX_FAKE_PARAMS };
 enum ex_fake_crash { EX_FAKE_NO_CRASH, EX_FAKE_SEGV, EX_FAKE_ABORT, EX_FAKE_EXIT, EX_FAKE_KILL };
 
 struct ex_fake_script {

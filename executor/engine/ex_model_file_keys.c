@@ -13,7 +13,7 @@ static const char *const dtype_names[] = {
 #undef NAME_OF
         NULL};
 static const char *const hows[] = {"sleep", "busy", NULL};
-static const char *const results[] = {"zeros", "copy", "hash", NULL};
+static const char *const results[] = {"zeros", "copy", "hash", "params", NULL};
 static const char *const crashes[] = {"none", "segv", "abort", "exit", "kill", NULL};
 static const char *const optimizations[] = {"none", "basic", "extended", "all", NULL};
 

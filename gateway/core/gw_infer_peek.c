@@ -274,6 +274,25 @@ static bool take_param_choice(struct feed *f, struct gw_range value, struct gw_p
     return !r.bad || refuse_garbled(f, "a parameter is cut off");
 }
 
+static bool count_param(struct feed *f, const struct gw_peek_param *param)
+{
+    struct gw_peek *p = f->p;
+    if (param->name.length == 0) {
+        sl_error_set(f->err, SL_REASON_BAD_INPUT, "a parameter has no name");
+        return false;
+    }
+    p->param_count++;
+    p->param_bytes += param->name.length;
+    if (param->kind == GW_PARAM_STRING)
+        p->param_bytes += param->value.s.length;
+    if (p->param_bytes <= GW_PEEK_PARAMS_BYTES_MAX)
+        return true;
+    sl_error_set(f->err, SL_REASON_BAD_INPUT,
+                 "the request's parameters have more than %d bytes in all",
+                 GW_PEEK_PARAMS_BYTES_MAX);
+    return false;
+}
+
 static bool take_param(struct feed *f, struct gw_range entry)
 {
     struct gw_peek *p = f->p;
@@ -295,9 +314,8 @@ static bool take_param(struct feed *f, struct gw_range entry)
     }
     if (r.bad)
         return refuse_garbled(f, "a parameter is cut off");
-    if (param->kind != GW_PARAM_NONE) /* a parameter without a value says nothing */
-        p->param_count++;
-    return true;
+    return param->kind == GW_PARAM_NONE /* a parameter without a value says nothing */
+           || count_param(f, param);
 }
 
 static bool take_field(struct feed *f, const struct gw_pb_field *field)

@@ -7,7 +7,8 @@
  * feed; raw tensor bytes need not be there to be passed over.
  *
  * Memory   Lists grow in the arena given; strings are ranges of the message.
- * Limits   GW_PEEK_TENSORS_MAX inputs, outputs and raw contents, GW_PEEK_PARAMS_MAX parameters,
+ * Limits   GW_PEEK_TENSORS_MAX inputs, outputs and raw contents, GW_PEEK_PARAMS_MAX parameters of
+ *          GW_PEEK_PARAMS_BYTES_MAX in all,
  *          SL_RANK_MAX dimensions, GW_PEEK_NAME_MAX bytes of a name; strings are UTF-8 without NUL.
  * Errors   BAD_INPUT with a sentence; the peek must not be fed again.
  */
@@ -26,6 +27,7 @@
 enum {
     GW_PEEK_TENSORS_MAX = 64,
     GW_PEEK_PARAMS_MAX = 64,
+    GW_PEEK_PARAMS_BYTES_MAX = 32 * 1024, /* names and texts; a job's record has room for them */
     GW_PEEK_NAME_MAX = 255,
     GW_PEEK_TEXT_MAX = 4096
 };
@@ -78,6 +80,7 @@ struct gw_peek {
     size_t raw_count, raw_room;
     struct gw_peek_param *params;
     size_t param_count, param_room;
+    size_t param_bytes; /* names and texts */
 };
 
 void gw_peek_init(struct gw_peek *p, struct sl_arena *arena);

@@ -1,7 +1,5 @@
 #include "gw_method.h"
 
-#include <string.h>
-
 #include "sl_base.h"
 
 struct row {
@@ -35,45 +33,45 @@ bool gw_method_carries_tensors(enum gw_method m)
 }
 
 struct absent {
-    const char *name; /* after GW_INFERENCE */
+    const char *path;
     const char *why;
 };
 
 #define NO_STREAMS                                                                                 \
-    "Streaming inference is not offered: a call holds its slice from its start to its one "        \
-    "answer. "                                                                                     \
-    "Use ModelInfer."
+    "Streaming inference is not offered: a call has one answer, at its end. Use ModelInfer."
 #define NO_REGIONS "Shared memory of clients is not offered: send the tensor's bytes."
-#define NO_LOADING                                                                                 \
-    "Models are loaded when an executor starts, from its repository; clients cannot load or "      \
-    "unload "                                                                                      \
-    "them."
+#define NO_LOADING "Clients cannot load or unload models: that is done when an executor starts."
+
+#define GW_REFLECTION(version) "/grpc.reflection." version ".ServerReflection/ServerReflectionInfo"
+#define NO_REFLECTION                                                                              \
+    "Reflection is not offered: the definitions are published as the Open Inference Protocol."
 
 static const struct absent absents[] = {
-    {"ModelStreamInfer", NO_STREAMS},
-    {"ModelConfig",
+    {GW_INFERENCE "ModelStreamInfer", NO_STREAMS},
+    {GW_INFERENCE "ModelConfig",
      "There is no Triton model configuration here: ModelMetadata has what it says of "
      "inputs and outputs."},
-    {"RepositoryModelLoad", NO_LOADING},
-    {"RepositoryModelUnload", NO_LOADING},
-    {"SystemSharedMemoryStatus", NO_REGIONS},
-    {"SystemSharedMemoryRegister", NO_REGIONS},
-    {"SystemSharedMemoryUnregister", NO_REGIONS},
-    {"CudaSharedMemoryStatus", NO_REGIONS},
-    {"CudaSharedMemoryRegister", NO_REGIONS},
-    {"CudaSharedMemoryUnregister", NO_REGIONS},
-    {"TraceSetting", "Traces are not set by clients: send traceparent with each call."},
-    {"LogSettings", "The log is not set by clients: log.level is a key of the configuration."},
+    {GW_INFERENCE "RepositoryModelLoad", NO_LOADING},
+    {GW_INFERENCE "RepositoryModelUnload", NO_LOADING},
+    {GW_INFERENCE "SystemSharedMemoryStatus", NO_REGIONS},
+    {GW_INFERENCE "SystemSharedMemoryRegister", NO_REGIONS},
+    {GW_INFERENCE "SystemSharedMemoryUnregister", NO_REGIONS},
+    {GW_INFERENCE "CudaSharedMemoryStatus", NO_REGIONS},
+    {GW_INFERENCE "CudaSharedMemoryRegister", NO_REGIONS},
+    {GW_INFERENCE "CudaSharedMemoryUnregister", NO_REGIONS},
+    {GW_INFERENCE "TraceSetting",
+     "Traces are not set by clients: send traceparent with each call."},
+    {GW_INFERENCE "LogSettings",
+     "The log is not set by clients: log.level is a key of the configuration."},
+    {GW_HEALTH "Watch", "Health is not watched here: ask Check."},
+    {GW_REFLECTION("v1"), NO_REFLECTION},
+    {GW_REFLECTION("v1alpha"), NO_REFLECTION},
 };
 
 const char *gw_method_why_not(struct sl_span path)
 {
-    const size_t prefix = sizeof(GW_INFERENCE) - 1;
-    if (path.len < prefix || memcmp(path.data, GW_INFERENCE, prefix) != 0)
-        return NULL;
-    struct sl_span name = sl_span_of(path.data + prefix, path.len - prefix);
     for (size_t i = 0; i < SL_ARRAY_LEN(absents); i++)
-        if (sl_span_eq_str(name, absents[i].name))
+        if (sl_span_eq_str(path, absents[i].path))
             return absents[i].why;
     return NULL;
 }

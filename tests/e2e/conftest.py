@@ -27,7 +27,7 @@ def _stubs(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """The standard models: identity, echo_<datatype>, pair, scripted."""
+    """The standard models: identity, echo_<datatype>, pair, scripted, told."""
     return standard_models(tmp_path_factory.mktemp("models"))
 
 

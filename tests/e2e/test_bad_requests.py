@@ -240,6 +240,18 @@ MESSAGES = {
         "BAD_INPUT",
         ["prompt", "5000", "4096"],
     ),
+    "a parameter without a name": (
+        lambda: good(params={"": 1}),
+        INVALID,
+        "BAD_INPUT",
+        ["parameter", "no name"],
+    ),
+    "parameters of 40 KiB": (
+        lambda: good(params={f"p{i}": "v" * 4000 for i in range(10)}),
+        INVALID,
+        "BAD_INPUT",
+        ["parameters", "32768"],
+    ),
     "a parameter's name with a NUL": (
         lambda: good() + field(4, field(1, b"a\0") + field(2, b"\x08\x01")),
         INVALID,

@@ -1,5 +1,5 @@
 // calls.cc - what surrounds tensors: the protocol's other calls, deadlines, metadata, errors, many at once.
-#include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "client.hh"
@@ -29,6 +29,19 @@ std::string trailer(const grpc::ClientContext &context, const char *name) {
     auto found = all.find(name);
     expect(found != all.end(), std::string("there is no trailer ") + name);
     return text_of(found->second);
+}
+
+// The elements of the only output.
+std::set<std::string> told_by(const ModelInferResponse &reply) {
+    std::set<std::string> told;
+    const std::string &bytes = reply.raw_output_contents(0);
+    for (size_t at = 0; at + 4 <= bytes.size();) {
+        uint32_t length;
+        std::memcpy(&length, &bytes[at], sizeof length);
+        told.insert(bytes.substr(at + 4, length));
+        at += 4 + length;
+    }
+    return told;
 }
 
 // One call of the completion queue.
@@ -154,18 +167,23 @@ void cancelled(Run *run) {
 }
 
 void parameters(Run *run) {
-    ModelInferRequest request = request_of("echo_fp32", "FP32", 1);
+    ModelInferRequest request = request_of("told", "FP32", 1);
     request.add_raw_input_contents(std::string(4, '\0'));
     auto &all = *request.mutable_parameters();
     all["a_bool"].set_bool_param(true);
     all["an_int"].set_int64_param(INT64_MIN);
     all["a_text"].set_string_param("gr\xc3\xb6\xc3\x9f" "er");
-    all["a_double"].set_double_param(0.5);
+    all["a_double"].set_double_param(0.1);
     all["a_uint"].set_uint64_param(UINT64_MAX);
-    all["nothing"];
-    request.add_outputs()->set_name("OUT");
+    all["sluice_duration"].set_string_param("2s");  // the gateway's own
+    all["nothing"];                                 // without a value
+    request.add_outputs()->set_name("PARAMS");
     grpc::ClientContext context;
     ModelInferResponse reply;
     expect_ok(run->stub->ModelInfer(&context, request, &reply), "ModelInfer");
-    expect_equal(reply.outputs(0).name(), "OUT", "output");
+    expect_equal(reply.outputs(0).name(), "PARAMS", "output");
+    const std::set<std::string> wanted = {
+        "a_bool=bool:true", "an_int=int:-9223372036854775808", "a_text=string:gr\xc3\xb6\xc3\x9f" "er",
+        "a_double=double:0.10000000000000001", "a_uint=uint:18446744073709551615"};
+    expect(told_by(reply) == wanted, "the model was told: " + reply.raw_output_contents(0));
 }

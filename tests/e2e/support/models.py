@@ -61,7 +61,8 @@ outputs: [{{name: OUT, datatype: FP32, shape: [-1]}}]
 
 
 def standard_models(models):
-    """identity, one echo per datatype, a two-in-two-out echo, a scripted model."""
+    """identity, one echo per datatype, a two-in-two-out echo, a scripted model, one that tells its
+    parameters."""
     shutil.copytree(EXAMPLE_MODELS / "identity", models / "identity")
     for datatype in [*TYPED_FIELD, *RAW_ONLY]:
         write_identity_of(models, datatype)
@@ -80,4 +81,14 @@ outputs:
 """,
     )
     write_fake(models, "scripted", result="copy")
+    write_model(
+        models,
+        "told",
+        """\
+engine: fake
+inputs:  [{name: IN, datatype: FP32, shape: [-1]}]
+outputs: [{name: OUT, datatype: FP32, shape: [-1]}, {name: PARAMS, datatype: BYTES, shape: [-1]}]
+fake: {result: params}
+""",
+    )
     return models

@@ -185,6 +185,29 @@ static void fake_copies_and_sizes_its_results(void **state SL_UNUSED)
     engine_rig_close(&r);
 }
 
+static void fake_tells_the_parameters_it_was_given(void **state SL_UNUSED)
+{
+    static const char told[] = "\x0c\0\0\0a=int:-70000"
+                               "\x0b\0\0\0b=bool:true"
+                               "\x0c\0\0\0c=double:0.5"
+                               "\x0b\0\0\0dd=string:x";
+    const struct ex_param params[] = {
+        {.name = "a", .kind = EX_PARAM_INT, .value.i = -70000},
+        {.name = "b", .kind = EX_PARAM_BOOL, .value.b = true},
+        {.name = "c", .kind = EX_PARAM_DOUBLE, .value.d = 0.5},
+        {.name = "dd", .kind = EX_PARAM_STRING, .value.s = "x"},
+    };
+    struct engine_rig r;
+    open_fake(&r, "fake: {result: params}\n");
+    assert_true(run_fake(&r, "abcd", params, 4));
+    assert_int_equal(r.outputs[2].dims[0], 4);
+    assert_int_equal(r.outputs[2].bytes, sizeof told - 1);
+    assert_memory_equal(r.outputs[2].data, told, sizeof told - 1);
+    assert_true(run_fake(&r, "abcd", NULL, 0));
+    assert_int_equal(r.outputs[2].bytes, 0);
+    engine_rig_close(&r);
+}
+
 static void fake_hashes_depend_on_every_byte(void **state SL_UNUSED)
 {
     struct engine_rig r;
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test(identity_needs_matching_pairs),
         cmocka_unit_test(fake_answers_zeros_of_its_input_s_rows),
         cmocka_unit_test(fake_copies_and_sizes_its_results),
+        cmocka_unit_test(fake_tells_the_parameters_it_was_given),
         cmocka_unit_test(fake_hashes_depend_on_every_byte),
         cmocka_unit_test(fake_takes_its_time),
         cmocka_unit_test(fake_fails_as_told),

@@ -136,7 +136,10 @@ static char *random_text(struct infer_builder *b, struct sl_rng *rng, size_t max
 
 static void random_param(struct infer_builder *b, struct sl_rng *rng)
 {
-    Inference__InferParameter *p = infer_param(b, random_text(b, rng, 20));
+    char *name = random_text(b, rng, 20);
+    if (name[0] == '\0')
+        strcpy(name, "p");
+    Inference__InferParameter *p = infer_param(b, name);
     uint64_t bits = sl_rng_u64(rng) >> sl_rng_below(rng, 64);
     switch (sl_rng_below(rng, 5)) {
     case 0:
@@ -334,16 +337,21 @@ static void the_last_of_a_repeated_name_counts(void **state SL_UNUSED)
 
 static void a_parameter_without_a_value_is_left_out(void **state SL_UNUSED)
 {
-    /* parameters { key: "x" } parameters { value { bool_param: true } } */
-    static const uint8_t entries[] = {0x22, 3, 0x0a, 1, 'x', 0x22, 4, 0x12, 2, 0x08, 1};
+    /* parameters { key: "x" } parameters { key: "y" value { bool_param: true } } */
+    static const uint8_t entries[] = {0x22, 3, 0x0a, 1, 'x', 0x22, 7, 0x0a, 1, 'y', 0x12, 2, 8, 1};
+    /* The same without the second key: it does not get the name of the one that was left out. */
+    static const uint8_t nameless[] = {0x22, 3, 0x0a, 1, 'x', 0x22, 4, 0x12, 2, 8, 1};
     struct infer_builder b;
     struct peeked p;
     infer_begin(&b, "m");
     struct sl_span m = join(&b, entries, sizeof entries);
     assert_true(feed_whole(&p, m));
     assert_int_equal(p.peek.param_count, 1);
-    assert_range(m, p.peek.params[0].name, ""); /* not the name of the one that was left out */
+    assert_range(m, p.peek.params[0].name, "y");
     assert_true(p.peek.params[0].kind == GW_PARAM_BOOL && p.peek.params[0].value.b);
+    end(&p);
+    assert_false(feed_whole(&p, join(&b, nameless, sizeof nameless)));
+    assert_string_equal(p.err.text, "a parameter has no name");
     end(&p);
     infer_end(&b);
 }
@@ -413,6 +421,23 @@ static void names_and_texts_have_limits(void **state SL_UNUSED)
     end(&p);
     infer_param_string(&b, "p", text);
     assert_refused(&b, "the value of parameter 'p' has 4097 bytes, over the limit of 4096");
+    infer_end(&b);
+}
+
+static void parameters_have_names_and_a_limit_in_all(void **state SL_UNUSED)
+{
+    struct infer_builder b;
+    infer_begin(&b, "m");
+    infer_param_string(&b, "", "v");
+    assert_refused(&b, "a parameter has no name");
+    infer_end(&b);
+    char text[GW_PEEK_TEXT_MAX + 1];
+    memset(text, 'v', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    infer_begin(&b, "m");
+    for (size_t i = 0; i < GW_PEEK_PARAMS_BYTES_MAX / (GW_PEEK_TEXT_MAX + 1) + 1; i++)
+        infer_param_string(&b, "p", text);
+    assert_refused(&b, "the request's parameters have more than 32768 bytes in all");
     infer_end(&b);
 }
 
@@ -538,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_parameter_without_a_value_is_left_out),
         cmocka_unit_test(lists_have_limits),
         cmocka_unit_test(names_and_texts_have_limits),
+        cmocka_unit_test(parameters_have_names_and_a_limit_in_all),
         cmocka_unit_test(seventeen_dimensions_are_refused),
         cmocka_unit_test(text_must_be_utf8_without_nul),
         cmocka_unit_test(what_a_tensor_may_not_ask_for_is_named),
