@@ -83,6 +83,9 @@ unsigned sl_conf_line(const struct sl_conf *c, const char *path);
 void sl_conf_diff(const struct sl_conf_key *table, const void *before, const void *after,
                   void (*on_change)(void *ctx, const struct sl_conf_key *key), void *ctx);
 
+/* Copies the values of reloadable keys, except strings, lists and maps, whose memory has an owner. */
+void sl_conf_take_reloadable(const struct sl_conf_key *table, void *into, const void *from);
+
 /* Appends the values in force as YAML that sl_conf_parse reads back to the same values. */
 SL_MUST_CHECK sl_status sl_conf_print(const struct sl_conf_key *table, const void *values,
                                       struct sl_buf *out);

@@ -1,4 +1,4 @@
-/* sl_conf_diff.c - which keys differ between two structs of one table. */
+/* sl_conf_diff.c - which keys differ between two structs of one table, and taking over what may change. */
 #include <string.h>
 
 #include "sl_conf_internal.h"
@@ -62,5 +62,33 @@ void sl_conf_diff(const struct sl_conf_key *table, const void *before, const voi
     for (const struct sl_conf_key *k = table; k->name; k++) {
         if (!same_field(k, (const char *)before + k->offset, (const char *)after + k->offset))
             on_change(ctx, k);
+    }
+}
+
+static size_t value_bytes(enum sl_conf_type type)
+{
+    switch (type) {
+    case SL_CONF_BOOL:
+        return sizeof(bool);
+    case SL_CONF_INT:
+    case SL_CONF_DURATION:
+        return sizeof(int64_t);
+    case SL_CONF_BYTES:
+        return sizeof(uint64_t);
+    case SL_CONF_CHOICE:
+        return sizeof(int);
+    case SL_CONF_STRING:
+    case SL_CONF_LIST:
+    case SL_CONF_MAP:
+        break;
+    }
+    return 0;
+}
+
+void sl_conf_take_reloadable(const struct sl_conf_key *table, void *into, const void *from)
+{
+    for (const struct sl_conf_key *k = table; k->name; k++) {
+        if (k->reloadable)
+            memcpy((char *)into + k->offset, (const char *)from + k->offset, value_bytes(k->type));
     }
 }

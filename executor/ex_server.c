@@ -391,7 +391,8 @@ static void tell_change(void *ctx, const struct sl_conf_key *key)
 {
     (void)ctx;
     sl_log(key->reloadable ? SL_LOG_INFO : SL_LOG_WARN,
-           key->reloadable ? "configuration changed" : "change takes effect after a restart",
+           key->reloadable ? "configuration changed"
+                           : "configuration changed, but this key needs a restart",
            SL_S("key", key->name));
 }
 
@@ -403,6 +404,7 @@ static void on_hangup(struct ex_server *s)
     sl_buf_init(&errors, &sl_alloc_malloc, CONFIG_ERRORS_MAX);
     if (ex_conf_load(s->config_path, &fresh, &errors, &owner) == SL_OK) {
         sl_log_set_level((enum sl_log_level)fresh.log_level);
+        sl_log(SL_LOG_INFO, "configuration read again");
         sl_conf_diff(ex_conf_table, s->conf, &fresh, tell_change, NULL);
         sl_conf_destroy(owner);
     } else {

@@ -218,11 +218,24 @@ static void tell_change(void *ctx, const struct sl_conf_key *key)
                SL_S("key", key->name));
 }
 
+static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c);
+static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c);
+
+/* The parts are told by the same functions as at the start. */
 static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
 {
+    struct gw_flow_conf flow;
+    struct gw_front_conf front;
+    struct gw_tls_conf tls = s->conf.tls; /* taken only with its files */
     sl_conf_diff(gw_conf_table, &s->conf, fresh, tell_change, NULL);
-    s->conf.log_level = fresh->log_level;
-    sl_log_set_level((enum sl_log_level)fresh->log_level);
+    sl_conf_take_reloadable(gw_conf_table, &s->conf, fresh);
+    s->conf.tls = tls;
+    sl_log_set_level((enum sl_log_level)s->conf.log_level);
+    fill_flow_conf(s, &flow);
+    gw_flow_set_limits(s->flow, &flow);
+    fill_front_conf(s, &front);
+    for (size_t i = 0; i < s->front_count; i++)
+        gw_front_set_limits(s->fronts[i].front, &front);
 }
 
 static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct sl_error *err);
@@ -354,10 +367,10 @@ static uint64_t random_seed(void)
     return n == (ssize_t)sizeof seed ? seed : (uint64_t)getpid();
 }
 
-static bool create_flow(struct gw_server *s, struct sl_error *err)
+static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
 {
     const struct gw_conf *conf = &s->conf;
-    struct gw_flow_conf c = {
+    *c = (struct gw_flow_conf){
         .version = SLUICE_VERSION,
         .max_calls = (size_t)conf->limits.calls,
         .max_queued = (size_t)conf->limits.queue,
@@ -378,6 +391,12 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
         .started_at = sl_clock_mono(s->clock),
         .models_wait_ns = conf->link.lost_after_ns, /* who lives has announced itself by then */
     };
+}
+
+static bool create_flow(struct gw_server *s, struct sl_error *err)
+{
+    struct gw_flow_conf c;
+    fill_flow_conf(s, &c);
     struct gw_ports ports = {.net = {.ctx = s, .post = post, .connections = connections},
                              .link = gw_link_port(s->link),
                              .wire = gw_wire_port};

@@ -54,7 +54,8 @@ static struct gw_room_share *add(struct gw_room *r, uint64_t connection)
 static sl_status take_share(struct gw_room *r, uint64_t connection, uint64_t bytes)
 {
     struct gw_room_share *s = find(r, connection);
-    if (bytes > r->share_bytes - (s != NULL ? s->used_bytes : 0))
+    uint64_t used = s != NULL ? s->used_bytes : 0;
+    if (used > r->share_bytes || bytes > r->share_bytes - used)
         return SL_EAGAIN;
     if (s == NULL && (s = add(r, connection)) == NULL)
         return SL_ENOMEM;
@@ -67,9 +68,16 @@ static bool has_share(const struct gw_room *r, uint64_t connection)
     return connection != 0 && r->share_bytes > 0;
 }
 
+void gw_room_resize(struct gw_room *r, uint64_t max_bytes, uint64_t share_bytes)
+{
+    r->max_bytes = max_bytes;
+    if (r->share_bytes > 0 && share_bytes > 0)
+        r->share_bytes = share_bytes;
+}
+
 sl_status gw_room_take(struct gw_room *r, uint64_t connection, uint64_t bytes)
 {
-    if (bytes > r->max_bytes - r->used_bytes)
+    if (r->used_bytes > r->max_bytes || bytes > r->max_bytes - r->used_bytes)
         return SL_EFULL;
     sl_status s = has_share(r, connection) ? take_share(r, connection, bytes) : SL_OK;
     if (s == SL_OK)

@@ -27,6 +27,8 @@ struct gw_room {
 void gw_room_init(struct gw_room *r, const struct sl_alloc *alloc, uint64_t max_bytes,
                   uint64_t share_bytes);
 void gw_room_finish(struct gw_room *r);
+/* What is taken stays taken. Shares that there were from the beginning may change, not come or go. */
+void gw_room_resize(struct gw_room *r, uint64_t max_bytes, uint64_t share_bytes);
 
 /* All or nothing. Errors: SL_EFULL (there is no room now), SL_EAGAIN (the connection's share is used up),
  * SL_ENOMEM. */

@@ -136,7 +136,7 @@ void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct s
 bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes)
 {
     uint64_t max = f->conf.max_result_bytes;
-    if (max > 0 && bytes > max - f->result_bytes)
+    if (max > 0 && (f->result_bytes > max || bytes > max - f->result_bytes))
         return false;
     f->result_bytes += bytes;
     sl_metric_set(f->metrics.result_bytes, (int64_t)f->result_bytes);
@@ -359,6 +359,20 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 {
     return gw_timers_next(&f->timers);
+}
+
+void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
+{
+    f->conf.max_queued = f->queue.max_count = conf->max_queued;
+    f->conf.max_message_bytes = conf->max_message_bytes;
+    f->conf.max_body_bytes = conf->max_body_bytes;
+    f->conf.max_connection_body_bytes = conf->max_connection_body_bytes;
+    f->conf.max_result_bytes = conf->max_result_bytes;
+    f->conf.body_wait_ns = conf->body_wait_ns;
+    f->conf.asks = conf->asks;
+    gw_room_resize(&f->room, conf->max_body_bytes, conf->max_connection_body_bytes);
+    f->has_new_room = true;
+    f->is_stuck = false;
 }
 
 void gw_flow_drain(struct gw_flow *f)

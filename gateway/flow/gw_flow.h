@@ -99,6 +99,8 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now);
 /* When gw_flow_turn must run again at the latest; SL_MONO_NEVER. */
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f);
 
+/* Takes over the limits on the queue, messages, results, waits and asks; calls that are there stay. */
+void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf);
 /* Not ready any more. Calls go on, and so do those that callers sent before they knew: the fronts, which
  * tell them, see to it that there is a last one. */
 void gw_flow_drain(struct gw_flow *f);

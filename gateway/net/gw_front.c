@@ -56,8 +56,11 @@ struct gw_front {
 
     atomic_bool drain_wanted;
     atomic_bool stop_wanted;
-    pthread_mutex_t wake_lock; /* guards is_wakeable: flow may still post while the loop ends */
+    atomic_bool limits_wanted;
+    pthread_mutex_t wake_lock; /* guards the next three: flow may still post while the loop ends */
     bool is_wakeable;
+    bool has_next_limits;
+    struct gw_front_conf next_limits;
 };
 
 void gw_front_conf_defaults(struct gw_front_conf *c)
@@ -255,6 +258,64 @@ static void look_at_drain(struct gw_front *f)
     }
 }
 
+/* ---- limits ---- */
+
+/* What min_rate_bytes makes of one interval. */
+static uint64_t least_bytes(const struct gw_front_conf *c)
+{
+    double bytes = (double)c->min_rate_bytes * ((double)c->stall_timeout_ns / (double)SL_NS_PER_S);
+    return (uint64_t)bytes;
+}
+
+static void limit_host(struct gw_front *f)
+{
+    const struct gw_front_conf *c = &f->conf;
+    f->host.h2_conf = (struct gw_h2_conf){
+        .max_streams = c->max_streams,
+        .max_message_bytes = c->max_message_bytes,
+        .header_bytes_max = c->header_bytes_max,
+        .held_bytes_max = c->held_bytes_max,
+        .outbound_max_bytes = c->outbound_max_bytes,
+        .pace = {c->stall_timeout_ns, least_bytes(c)},
+        .pings = c->pings,
+        .mirrors_encoding = c->mirrors_encoding,
+    };
+    f->host.times = c->times;
+}
+
+static void take_limits(struct gw_front *f)
+{
+    struct gw_front_conf was = f->conf;
+    pthread_mutex_lock(&f->wake_lock);
+    bool has_next = f->has_next_limits;
+    if (has_next)
+        f->conf = f->next_limits;
+    f->has_next_limits = false;
+    pthread_mutex_unlock(&f->wake_lock);
+    if (!has_next)
+        return;
+    f->conf.address = was.address;
+    f->conf.port = was.port;
+    f->conf.index = was.index;
+    f->conf.tls = was.tls;
+    f->conf.seed = was.seed;
+    f->conf.exchanges_kept = was.exchanges_kept;
+    f->conf.clock = was.clock;
+    f->conf.metrics = was.metrics;
+    limit_host(f);
+    resume_accepting(f);
+}
+
+void gw_front_set_limits(struct gw_front *f, const struct gw_front_conf *conf)
+{
+    pthread_mutex_lock(&f->wake_lock);
+    f->next_limits = *conf;
+    f->has_next_limits = true;
+    pthread_mutex_unlock(&f->wake_lock);
+    atomic_store_explicit(&f->limits_wanted, true, memory_order_release);
+    wake_net(f);
+}
+
 /* ---- turns ---- */
 
 static void turn(struct gw_front *f)
@@ -264,6 +325,8 @@ static void turn(struct gw_front *f)
     f->is_in_turn = true;
     f->wants_turn = false;
     look_at_drain(f);
+    if (atomic_exchange_explicit(&f->limits_wanted, false, memory_order_acquire))
+        take_limits(f);
     flush_to_flow(f); /* before the writes: flow works while we write */
     gw_mail_take(&f->to_net, on_mail_from_flow, f);
     f->wants_turn |= gw_conn_write_dirty(&f->host);
@@ -330,34 +393,17 @@ static sl_status check_conf(const struct gw_front_conf *c, struct sl_error *erro
     return SL_EINVAL;
 }
 
-/* What min_rate_bytes makes of one interval. */
-static uint64_t least_bytes(const struct gw_front_conf *c)
-{
-    double bytes = (double)c->min_rate_bytes * ((double)c->stall_timeout_ns / (double)SL_NS_PER_S);
-    return (uint64_t)bytes;
-}
-
 static void set_up_host(struct gw_front *f)
 {
     const struct gw_front_conf *c = &f->conf;
+    limit_host(f);
     gw_stream_pool_init(&f->pool, &sl_alloc_malloc, c->exchanges_kept, f);
     sl_rng_seed(&f->pool.rng, c->seed);
     f->pool.next_connection = ((uint64_t)c->index << FRONT_SHIFT) + 1;
     f->host.loop = f->loop;
     f->host.tls = c->tls;
-    f->host.h2_conf = (struct gw_h2_conf){
-        .max_streams = c->max_streams,
-        .max_message_bytes = c->max_message_bytes,
-        .header_bytes_max = c->header_bytes_max,
-        .held_bytes_max = c->held_bytes_max,
-        .outbound_max_bytes = c->outbound_max_bytes,
-        .pace = {c->stall_timeout_ns, least_bytes(c)},
-        .pings = c->pings,
-        .mirrors_encoding = c->mirrors_encoding,
-    };
     f->host.h2_port = (struct gw_h2_port){
         .post = post_to_flow, .ctx = f, .pool = &f->pool, .counts = &f->host.counts};
-    f->host.times = c->times;
     f->host.read_buffer_bytes = READ_BUFFER_BYTES;
     f->host.now = front_now;
     f->host.on_room = resume_accepting;

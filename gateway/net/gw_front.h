@@ -10,7 +10,7 @@
  *          An exchange is net's again when the function given to gw_front_take has returned from
  *          GW_EV_SENT; flow does not touch it after that.
  * Threads  create, start, destroy: the owner (the composition root). take, post, flush: the flow thread
- *          alone. drain, stop: any thread. With loop == NULL the front runs its own thread; otherwise it
+ *          alone. drain, stop, set_limits: any thread. With loop == NULL the front runs its own thread; otherwise it
  *          lives on the loop given, everything happens on that loop's thread, port.wake may call
  *          gw_front_take directly, and gw_front_flush delivers before it returns.
  * Memory   Exchanges belong to the front's pool (recycled, at most conf.exchanges_kept kept idle). Their
@@ -82,6 +82,11 @@ void gw_front_destroy(struct gw_front *f);
 /* Errors: SL_EIO (no thread). */
 SL_MUST_CHECK sl_status gw_front_start(struct gw_front *f);
 uint16_t gw_front_bound_port(const struct gw_front *f);
+
+/* Takes over conf's limits, timers and rules; what address, port, index, tls, seed, exchanges_kept, clock and
+ * metrics say is not looked at. Timers and the number of connections hold at once, the rest for connections
+ * that come later. */
+void gw_front_set_limits(struct gw_front *f, const struct gw_front_conf *conf);
 
 /* No new connections, GOAWAY on all, requests in flight end normally; then the drained callback. */
 void gw_front_drain(struct gw_front *f);

@@ -43,6 +43,23 @@ static const char full[] =
     "tiers: {p: {daily: 1s}, q: {daily: 2s, weight: 3}}\n"
     "inputs: [{name: A, type: {shape: [1, 2]}}]\nlimits: {x: 1}\n";
 
+static void reloadable_values_are_taken(void **state SL_UNUSED)
+{
+    struct sample in_force, fresh;
+    struct sl_conf *conf_a, *conf_b;
+    parse("", &in_force, &conf_a);
+    parse(full, &fresh, &conf_b);
+    const char *grpc = in_force.grpc;
+    int64_t timeout_ns = in_force.timeout_ns;
+    sl_conf_take_reloadable(sample_table, &in_force, &fresh);
+    assert_int_equal(in_force.max_calls, 5);
+    assert_int_equal(in_force.level, SAMPLE_WARN);
+    assert_ptr_equal(in_force.grpc, grpc); /* neither a string nor what needs a restart */
+    assert_int_equal(in_force.timeout_ns, timeout_ns);
+    sl_conf_destroy(conf_a);
+    sl_conf_destroy(conf_b);
+}
+
 static void equal_values_are_no_change(void **state SL_UNUSED)
 {
     assert_diff("", "", "");
@@ -75,6 +92,7 @@ static void lists_and_maps(void **state SL_UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reloadable_values_are_taken),
         cmocka_unit_test(equal_values_are_no_change),
         cmocka_unit_test(scalars),
         cmocka_unit_test(lists_and_maps),

@@ -576,6 +576,32 @@ static void half_open_connections_do_not_lock_others_out(void **state SL_UNUSED)
     close_world();
 }
 
+/* For connections that are there as well; what is tied to the front's making stays. */
+static void limits_may_change_while_it_serves(void **state SL_UNUSED)
+{
+    struct client c, second;
+    open_world(false, 2);
+    w.conf.max_connections = 1; /* of each front */
+    start_world();
+    connect_client(&c);
+    call(&c, 100);
+    struct gw_front_conf next = w.conf;
+    next.times.idle_ns = 100 * SL_NS_PER_MS;
+    next.max_message_bytes = 1000;
+    next.address = "nowhere";
+    for (size_t i = 0; i < w.front_count; i++)
+        gw_front_set_limits(w.fronts[i], &next);
+    run_until(&c, c.is_closed);
+    assert_true(c.saw_goaway);
+    connect_client(&second);
+    begin_call(&second, bytes, 2000);
+    run_until(&second, second.calls_ended == 1);
+    assert_int_equal(second.downloaded, 0); /* refused */
+    disconnect_client(&c);
+    disconnect_client(&second);
+    close_world();
+}
+
 static void garbage_gets_a_goaway(void **state SL_UNUSED)
 {
     struct client c;
@@ -683,6 +709,7 @@ int main(void)
         cmocka_unit_test(old_connections_are_ended_politely),
         cmocka_unit_test(the_grace_of_old_connections_ends),
         cmocka_unit_test(half_open_connections_do_not_lock_others_out),
+        cmocka_unit_test(limits_may_change_while_it_serves),
         cmocka_unit_test(garbage_gets_a_goaway),
         cmocka_unit_test(connections_beyond_the_limit_wait),
         cmocka_unit_test(who_does_not_read_is_not_read),

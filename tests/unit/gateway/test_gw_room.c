@@ -34,6 +34,23 @@ static void one_connection_has_its_share(void **state SL_UNUSED)
     gw_room_finish(&r);
 }
 
+static void room_may_shrink_below_what_is_taken(void **state SL_UNUSED)
+{
+    struct gw_room r;
+    gw_room_init(&r, &sl_alloc_malloc, 100, 60);
+    assert_ok(gw_room_take(&r, 1, 60));
+    gw_room_resize(&r, 50, 20);
+    assert_status(gw_room_take(&r, 2, 1), SL_EFULL);
+    gw_room_resize(&r, 200, 20);
+    assert_status(gw_room_take(&r, 1, 1), SL_EAGAIN);
+    assert_ok(gw_room_take(&r, 2, 20));
+    gw_room_give(&r, 1, 60);
+    gw_room_give(&r, 2, 20);
+    assert_int_equal(r.used_bytes, 0);
+    assert_null(r.shares);
+    gw_room_finish(&r);
+}
+
 /* Whatever is taken and given: the sum holds, and at the end nothing is left over. */
 static void sums_hold(void **state SL_UNUSED)
 {
@@ -81,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_or_nothing),
         cmocka_unit_test(one_connection_has_its_share),
+        cmocka_unit_test(room_may_shrink_below_what_is_taken),
         cmocka_unit_test(sums_hold),
         cmocka_unit_test(no_memory_is_an_answer),
     };
