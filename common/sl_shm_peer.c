@@ -104,3 +104,9 @@ void sl_shm_peer_unhold(struct sl_shm_peer *t, uint32_t number)
     if (item != NULL && item->holds > 0)
         item->holds--;
 }
+
+bool sl_shm_peer_is_held(struct sl_shm_peer *t, uint32_t number)
+{
+    const struct sl_shm_peer_item *item = number == 0 ? NULL : find(t, number);
+    return item != NULL && item->holds > 0;
+}

@@ -13,6 +13,7 @@
 #ifndef SL_SHM_PEER_H
 #define SL_SHM_PEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sl_shm_ref.h"
@@ -50,6 +51,7 @@ SL_MUST_CHECK sl_status sl_shm_peer_get(struct sl_shm_peer *t, const struct sl_s
                                         struct sl_span *out);
 /* While a segment is held it stays mapped. */
 void sl_shm_peer_hold(struct sl_shm_peer *t, uint32_t number);
+bool sl_shm_peer_is_held(struct sl_shm_peer *t, uint32_t number);
 void sl_shm_peer_unhold(struct sl_shm_peer *t, uint32_t number);
 
 #endif

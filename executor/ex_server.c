@@ -35,7 +35,7 @@ enum {
 };
 
 static const int64_t abandon_patience_ns = 2 * SL_NS_PER_S;
-static const int64_t results_idle_ns = 5 * SL_NS_PER_S;
+static const int64_t results_idle_ns = 3 * SL_NS_PER_S;
 static const int64_t workers_patience_ns = SL_NS_PER_S;
 
 struct ex_server {
@@ -239,7 +239,9 @@ static sl_status make_link(struct ex_server *s)
                   .catalog = s->catalog,
                   .bulk_window_bytes = BULK_WINDOW_BYTES,
                   .inline_max_bytes = INLINE_MAX_BYTES,
-                  .slice_backlog_max = (uint32_t)s->conf->lease.backlog}};
+                  .slice_backlog_max = (uint32_t)s->conf->lease.backlog,
+                  .wants_shared_memory = s->conf->link.shared_memory_bytes > 0},
+        .results = s->results};
     const struct ex_link_events events = {s, on_call, on_cancel, on_bulk, on_gateway_lost};
     return ex_link_create(&sl_alloc_malloc, &conf, &events, &s->link);
 }

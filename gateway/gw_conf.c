@@ -174,6 +174,11 @@ const struct sl_conf_key gw_conf_table[] = {
             "How far an executor may send result bytes ahead of the gateway's acknowledgement."),
     KEY("link.inline_max", SL_CONF_BYTES, link.inline_max_bytes, "32KiB", .min = 0, .max = 262144,
         .help = "Tensors of a call up to this size travel inside control messages."),
+    KEY("link.shared_memory", SL_CONF_BYTES, link.shared_memory_bytes, "512MiB", .min = 0,
+        .max = 1024 * 1024 * MIB,
+        .help = "Memory in which large requests are kept, and which executors on this host may "
+                "read when link.control is an ipc:// path; requests that have no room there are "
+                "sent. 0B: none."),
     KEY("link.unsent_max", SL_CONF_BYTES, link.unsent_max_bytes, "256MiB", .min = 1 * MIB,
         .max = 65536 * MIB,
         .help = "Request bytes waiting to be sent to one executor, beyond which calls stay in the "

@@ -46,6 +46,7 @@ struct gw_conf {
         int64_t heartbeat_ns, lost_after_ns, feed_ahead_ns;
         uint64_t bulk_window_bytes, inline_max_bytes, unsent_max_bytes, result_max_bytes;
         int64_t feed_ahead_calls;
+        uint64_t shared_memory_bytes;
     } link;
     int compression_responses; /* enum gw_compression */
     int64_t drain_timeout_ns;

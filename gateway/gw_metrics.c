@@ -97,6 +97,15 @@ static bool register_rest(struct gw_metrics *m)
         "Calls that went on after their connection was lost (sluice-on-disconnect: keep).");
     m->link.sent_bulk_bytes =
         sl_metric_counter(r, "sluice_node_bulk_sent_bytes_total", "", "Payload sent to executors.");
+    m->link.sent_shared_bytes =
+        sl_metric_counter(r, "sluice_node_shared_sent_bytes_total", "",
+                          "Payload that executors of this host read from shared memory.");
+    m->link.received_shared_bytes =
+        sl_metric_counter(r, "sluice_node_shared_received_bytes_total", "",
+                          "Payload of executors of this host that left from shared memory.");
+    m->link.bad_segments =
+        sl_metric_counter(r, "sluice_node_segments_bad_total", "",
+                          "Shared memory and connections for it that broke the rules.");
     m->link.received_bulk_bytes = sl_metric_counter(r, "sluice_node_bulk_received_bytes_total", "",
                                                     "Payload received from executors.");
     return m->certificate_expires != NULL && m->link.received_bulk_bytes != NULL &&

@@ -15,8 +15,12 @@
 #include "gw_metrics.h"
 #include "gw_trust.h"
 #include "gw_wire.h"
+#include "sl_shm_peer.h"
+#include "sl_shm_pool.h"
 
 enum { ROUNDS_PER_TURN = 4, EXCHANGES_KEPT = 4096 };
+
+static const int64_t bodies_idle_ns = 3 * SL_NS_PER_S;
 
 enum phase { SERVING, DRAINING, STOPPING, STOPPED };
 
@@ -40,6 +44,7 @@ struct gw_server {
     uv_poll_t link_polls[GW_LINK_FDS];
     uv_signal_t signals[3];
     bool has_loop;
+    struct sl_shm_pool *bodies; /* large requests; NULL: on the heap */
     struct gw_link *link;
     struct gw_flow *flow;
     struct gw_http *http;
@@ -48,6 +53,7 @@ struct gw_server {
     atomic_bool is_ready;
     enum phase phase;
     sl_mono_ns drain_until;
+    sl_mono_ns trim_at;
     sl_mono_ns now; /* of this turn */
 };
 
@@ -156,6 +162,14 @@ static void round_trip(struct gw_server *s)
 
 static void on_timer(uv_timer_t *t);
 
+static void trim_bodies(struct gw_server *s)
+{
+    if (s->now < s->trim_at)
+        return;
+    s->trim_at = sl_sat_add(s->now, SL_NS_PER_S);
+    sl_shm_pool_trim(s->bodies, s->now);
+}
+
 /* Whatever the loop woke for, it comes by here before it sleeps again. */
 static void turn(struct gw_server *s)
 {
@@ -164,6 +178,7 @@ static void turn(struct gw_server *s)
         round_trip(s);
         more = gw_link_has_mail(s->link);
     }
+    trim_bodies(s);
     advance_phase(s);
     atomic_store_explicit(&s->is_ready, gw_flow_is_ready(s->flow), memory_order_relaxed);
     end_loop_if_stopped(s);
@@ -336,6 +351,18 @@ static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct 
     return st == SL_OK;
 }
 
+static bool create_bodies(struct gw_server *s, struct sl_error *err)
+{
+    const struct sl_shm_pool_conf c = {.label = "sluice-request",
+                                       .bytes_max = s->conf.link.shared_memory_bytes,
+                                       .count_max = SL_SHM_PEER_MAX,
+                                       .idle_ns = bodies_idle_ns};
+    if (c.bytes_max == 0 || sl_shm_pool_create(&c, &s->bodies) == SL_OK)
+        return true;
+    sl_error_set(err, SL_REASON_INTERNAL, "no memory for requests");
+    return false;
+}
+
 static bool create_link(struct gw_server *s, struct sl_error *err)
 {
     struct sl_key secret;
@@ -353,6 +380,7 @@ static bool create_link(struct gw_server *s, struct sl_error *err)
         .inline_max_bytes = s->conf.link.inline_max_bytes,
         .max_result_bytes = s->conf.link.result_max_bytes,
         .max_unsent_bytes = s->conf.link.unsent_max_bytes,
+        .bodies = s->bodies,
     };
     sl_status st = gw_link_create(&sl_alloc_malloc, &c, &s->metrics.link, &s->link, err);
     sl_key_erase(&secret);
@@ -387,6 +415,7 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
                   .max_leases = (size_t)conf->limits.calls,
                   .feed_ahead_us = conf->link.feed_ahead_ns / SL_NS_PER_US,
                   .feed_ahead_max = (uint32_t)conf->link.feed_ahead_calls},
+        .bodies = s->bodies,
         .seed = random_seed(),
         .started_at = sl_clock_mono(s->clock),
         .models_wait_ns = conf->link.lost_after_ns, /* who lives has announced itself by then */
@@ -435,6 +464,7 @@ static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c)
         .age_grace_ns = s->conf.limits.connection_age_grace_ns,
     };
     c->stall_timeout_ns = s->conf.limits.stall_ns;
+    c->bodies = s->bodies;
     c->min_rate_bytes = s->conf.limits.min_rate_bytes;
     c->pings = (struct gw_h2_ping_rule){
         .min_time_ns = s->conf.keepalive.min_time_ns,
@@ -589,8 +619,8 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;
     }
-    if (!open_certs(s, err) || !create_loop(s, err) || !create_link(s, err) ||
-        !create_flow(s, err) || !create_fronts(s, &grpc_port, err) ||
+    if (!open_certs(s, err) || !create_loop(s, err) || !create_bodies(s, err) ||
+        !create_link(s, err) || !create_flow(s, err) || !create_fronts(s, &grpc_port, err) ||
         !create_http(s, &http_port, err) || !watch_link(s, err) || !watch_signals(s, err))
         return false;
     announce(s, grpc_port, http_port);
@@ -640,6 +670,7 @@ void gw_server_destroy(struct gw_server *s)
         uv_loop_close(&s->loop);
     }
     gw_link_destroy(s->link);
+    sl_shm_pool_destroy(s->bodies);
     gw_certs_close(&s->certs);
     sl_conf_destroy(s->reread);
     gw_metrics_finish(&s->metrics);

@@ -13,6 +13,7 @@
 #include "ex_param.h"
 #include "sl_dtype.h"
 #include "sl_reason.h"
+#include "sl_shm_ref.h"
 #include "sl_span.h"
 #include "sl_time.h"
 
@@ -41,7 +42,8 @@ struct ex_call {
     const char *const *outputs; /* none: all */
     size_t output_count;
     struct sl_span payload; /* when it came with the call */
-    uint64_t payload_bytes; /* else: how much comes by bulk */
+    uint64_t payload_bytes; /* else: how much comes by bulk, or lies in shared memory */
+    struct sl_shm_ref shared;
     const char *call_id;
 };
 

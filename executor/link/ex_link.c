@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "ex_link_bulk.h"
+#include "ex_link_shared.h"
 #include "ex_link_socket.h"
 #include "ex_starts.h"
 #include "sl_log.h"
@@ -72,6 +73,7 @@ struct ex_link {
     uint64_t heartbeat_count;
     struct ex_bulk_out out;
     struct ex_bulk_early early;
+    struct ex_link_shared shared;
     uint64_t taken_bytes;
     uint64_t told_bytes;         /* of taken_bytes, the gateway knows */
     uint64_t ended[ENDED_COUNT]; /* leases that ended unstarted: late pieces are dropped */
@@ -103,6 +105,7 @@ sl_status ex_link_create(const struct sl_alloc *alloc, const struct ex_link_conf
     l->conf = *conf;
     l->events = *events;
     l->wake_at = SL_MONO_NEVER;
+    ex_link_shared_init(&l->shared, conf->results);
     if (!make_parts(l)) {
         ex_link_destroy(l, 0);
         return SL_ENOMEM;
@@ -116,6 +119,7 @@ static void close_session(struct ex_link *l, int linger_ms)
     ex_link_socket_close(&l->control, linger_ms);
     ex_link_socket_close(&l->bulk, linger_ms);
     ex_bulk_out_clear(&l->out);
+    ex_link_shared_close(&l->shared);
     ex_bulk_early_clear(&l->early);
     sl_buf_clear(&l->batch);
     ex_starts_init(&l->starts);
@@ -267,8 +271,7 @@ static bool gather_payload(struct ex_link *l, const struct ex_outcome *outcome, 
 static void report_result(void *ctx, uint64_t lease, const struct ex_outcome *outcome)
 {
     struct ex_link *l = ctx;
-    struct sl_span payload = {NULL, 0};
-    uint64_t bulk_bytes = 0;
+    struct ex_link_payload payload = {.bulk_bytes = 0};
     ex_starts_drop(&l->starts, lease);
     if (!outcome->started)
         remember_ended(l, lease);
@@ -276,15 +279,16 @@ static void report_result(void *ctx, uint64_t lease, const struct ex_outcome *ou
         return;
     const uint64_t bytes = outputs_bytes(outcome);
     if (bytes > l->welcome.inline_max_bytes) {
-        bulk_bytes = bytes;
-        if (ex_bulk_out_add(&l->out, lease, outcome) != SL_OK)
+        if (ex_link_shared_give(&l->shared, outcome, &payload.shared))
+            l->stats.shared_bytes_up += bytes;
+        else if (ex_bulk_out_add(&l->out, lease, outcome) != SL_OK)
             l->broken = "there is no memory for a result";
-    } else if (!gather_payload(l, outcome, &payload)) {
+        payload.bulk_bytes = bytes;
+    } else if (!gather_payload(l, outcome, &payload.inside)) {
         l->broken = "there is no memory for a result";
     }
-    if (!l->broken &&
-        may_try_again(l, ex_link_put_result(&l->batch, lease, outcome, payload, bulk_bytes)))
-        give_up_if(l, ex_link_put_result(&l->batch, lease, outcome, payload, bulk_bytes));
+    if (!l->broken && may_try_again(l, ex_link_put_result(&l->batch, lease, outcome, &payload)))
+        give_up_if(l, ex_link_put_result(&l->batch, lease, outcome, &payload));
 }
 
 struct ex_report_port ex_link_report_port(struct ex_link *l)
@@ -429,6 +433,7 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
         return;
     }
     l->welcome = *w;
+    l->welcome.shared_path = NULL; /* lies in the message */
     l->welcome.heartbeat_every_ms = clamp(w->heartbeat_every_ms, 10, 60000);
     l->welcome.lost_after_ms =
         clamp(w->lost_after_ms, 2 * l->welcome.heartbeat_every_ms, 10 * 60000);
@@ -440,6 +445,7 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
     l->has_complained = false;
     l->refusal_log_at = now;
     introduce_bulk(l);
+    ex_link_shared_open(&l->shared, w->shared_path, l->session);
     sl_log(SL_LOG_INFO, "welcomed by the gateway", SL_S("node", l->conf.hello.node),
            SL_U("heartbeat_ms", l->welcome.heartbeat_every_ms),
            SL_U("lost_after_ms", l->welcome.lost_after_ms));
@@ -492,16 +498,57 @@ static void deliver_early(struct ex_link *l, uint64_t lease, sl_mono_ns now)
     }
 }
 
+/* The gateway may use its memory again. */
+static void put_shared_done(struct ex_link *l, const struct sl_shm_ref *use)
+{
+    if (open_batch(l) && may_try_again(l, ex_link_put_shared_done(&l->batch, use)))
+        give_up_if(l, ex_link_put_shared_done(&l->batch, use));
+}
+
+/* A call whose payload lies in the gateway's memory: it is copied into memory of the call's own at once. */
+static void on_shared_call(struct ex_link *l, const struct ex_call *call, sl_mono_ns now)
+{
+    struct sl_span bytes;
+    const sl_status st = ex_link_shared_find(&l->shared, &call->shared, &bytes);
+    if (st != SL_OK) {
+        count_dropped(l, "a call whose shared memory cannot be read", now);
+        report_returned(l, call->lease, SL_REASON_NO_CAPACITY, "its payload cannot be read");
+    } else {
+        l->events.call(l->events.ctx, call);
+        /* A call that was refused has been answered. */
+        if (l->events.bulk(l->events.ctx, call->lease, 0, bytes.len, bytes) == SL_OK)
+            l->stats.shared_bytes_down += bytes.len;
+    }
+    put_shared_done(l, &call->shared);
+}
+
+static void on_call(struct ex_link *l, const struct ex_call *call, sl_mono_ns now)
+{
+    if (call->shared.number != 0) {
+        on_shared_call(l, call, now);
+        return;
+    }
+    l->events.call(l->events.ctx, call);
+    deliver_early(l, call->lease, now);
+}
+
+static void take_back(struct ex_link *l, const struct ex_gateway_batch *b, sl_mono_ns now)
+{
+    for (size_t i = 0; i < b->shared_done_count; i++) {
+        if (!ex_link_shared_done(&l->shared, &b->shared_done[i]))
+            count_dropped(l, "memory given back that was not lent", now);
+    }
+}
+
 static void on_batch(struct ex_link *l, const struct ex_gateway_batch *b, sl_mono_ns now)
 {
     l->heard_at = now;
     ex_bulk_out_ack(&l->out, b->bulk_taken_bytes);
     if (b->has_welcome)
         on_welcome(l, &b->welcome, now);
-    for (size_t i = 0; l->state == UP && i < b->call_count; i++) {
-        l->events.call(l->events.ctx, &b->calls[i]);
-        deliver_early(l, b->calls[i].lease, now);
-    }
+    take_back(l, b, now);
+    for (size_t i = 0; l->state == UP && i < b->call_count; i++)
+        on_call(l, &b->calls[i], now);
     for (size_t i = 0; l->state == UP && i < b->cancel_count; i++)
         l->events.cancel(l->events.ctx, b->cancels[i]);
     if (b->refusal)
@@ -719,6 +766,7 @@ static void put_heartbeat(struct ex_link *l, sl_mono_ns now)
 {
     l->wake_at = sl_sat_add(now, (int64_t)l->welcome.heartbeat_every_ms * SL_NS_PER_MS);
     l->heartbeat_count++;
+    ex_link_shared_tick(&l->shared);
     if (open_batch(l) && may_try_again(l, ex_link_put_heartbeat(&l->batch, l->heartbeat_count)))
         give_up_if(l, ex_link_put_heartbeat(&l->batch, l->heartbeat_count));
 }

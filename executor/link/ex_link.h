@@ -30,12 +30,15 @@
 #include "sl_status.h"
 #include "sl_time.h"
 
+struct sl_shm_pool;
+
 struct ex_link_conf {
     const char *control; /* ZeroMQ endpoints of the gateway */
     const char *bulk;
     const struct ex_link_keys *keys; /* borrowed, completed; NULL: no CURVE */
     bool bulk_is_plain;              /* although control is not */
     struct ex_hello hello;           /* borrowed whole: what it points to is read at every hello */
+    struct sl_shm_pool *results; /* where blobs of results lie; borrowed; NULL: nowhere special */
 };
 
 /* What the gateway says; called from ex_link_receive and ex_link_flush. */
@@ -56,6 +59,8 @@ struct ex_link_stats {
     uint64_t messages_up;
     uint64_t bulk_bytes_down;
     uint64_t bulk_bytes_up;
+    uint64_t shared_bytes_down;
+    uint64_t shared_bytes_up;
     uint64_t dropped; /* messages that broke the protocol */
 };
 

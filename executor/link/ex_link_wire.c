@@ -81,6 +81,14 @@ static bool read_inputs(const pb_dispatch *from, struct sl_arena *arena, struct 
     return inputs != NULL;
 }
 
+static struct sl_shm_ref read_shared(const Sluice__Node__V1__Shared *from)
+{
+    if (!from)
+        return (struct sl_shm_ref){0};
+    return (struct sl_shm_ref){from->segment, from->generation, from->offset_bytes,
+                               from->length_bytes};
+}
+
 static bool read_call(const pb_dispatch *from, struct sl_arena *arena, struct ex_call *out)
 {
     *out = (struct ex_call){.lease = from->lease,
@@ -92,7 +100,10 @@ static bool read_call(const pb_dispatch *from, struct sl_arena *arena, struct ex
                             .output_count = from->n_outputs,
                             .payload = sl_span_of(from->payload.data, from->payload.len),
                             .payload_bytes = from->payload_bytes,
+                            .shared = read_shared(from->shared),
                             .call_id = from->call_id};
+    if (from->shared)
+        out->payload_bytes = out->shared.length_bytes;
     return read_params(from, arena, out) && read_inputs(from, arena, out);
 }
 
@@ -124,6 +135,21 @@ static bool read_cancels(const pb_gateway_batch *from, struct sl_arena *arena,
     return cancels != NULL;
 }
 
+static bool read_shared_done(const pb_gateway_batch *from, struct sl_arena *arena,
+                             struct ex_gateway_batch *out)
+{
+    if (from->n_shared_done == 0)
+        return true;
+    struct sl_shm_ref *uses = sl_arena_zero(arena, from->n_shared_done, sizeof(*uses));
+    for (size_t i = 0; uses && i < from->n_shared_done; i++) {
+        uses[i].number = from->shared_done[i]->segment;
+        uses[i].generation = from->shared_done[i]->generation;
+    }
+    out->shared_done = uses;
+    out->shared_done_count = from->n_shared_done;
+    return uses != NULL;
+}
+
 static bool read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gateway_batch *out)
 {
     out->has_welcome = true;
@@ -131,7 +157,8 @@ static bool read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gatewa
                                        .bulk_window_bytes = from->bulk_window_bytes,
                                        .inline_max_bytes = from->inline_max_bytes,
                                        .heartbeat_every_ms = from->heartbeat_every_ms,
-                                       .lost_after_ms = from->lost_after_ms};
+                                       .lost_after_ms = from->lost_after_ms,
+                                       .shared_path = from->shared_path};
     if (from->bulk_token.len > EX_LINK_TOKEN_MAX)
         return false;
     out->welcome.token.len = from->bulk_token.len;
@@ -159,7 +186,9 @@ sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
                                      .refusal = b->refuse ? b->refuse->text : NULL};
     if (b->welcome && !read_welcome(b->welcome, out))
         return SL_EPROTO;
-    return read_calls(b, arena, out) && read_cancels(b, arena, out) ? SL_OK : fault(arena);
+    const bool ok =
+        read_calls(b, arena, out) && read_cancels(b, arena, out) && read_shared_done(b, arena, out);
+    return ok ? SL_OK : fault(arena);
 }
 
 sl_status ex_link_read_bulk(struct sl_span message, struct sl_arena *arena,
@@ -217,13 +246,30 @@ static void fill_output(const struct ex_output *from, uint64_t offset, pb_tensor
     out->length_bytes = from->bytes.len;
 }
 
+static void fill_payload(const struct ex_link_payload *from, Sluice__Node__V1__Result *out,
+                         Sluice__Node__V1__Shared *room)
+{
+    out->payload = (ProtobufCBinaryData){from->inside.len, unconst(from->inside.data)};
+    if (from->shared.number == 0) {
+        out->payload_bytes = from->bulk_bytes;
+        return;
+    }
+    sluice__node__v1__shared__init(room);
+    room->segment = from->shared.number;
+    room->generation = from->shared.generation;
+    room->offset_bytes = from->shared.offset_bytes;
+    room->length_bytes = from->shared.length_bytes;
+    out->shared = room;
+}
+
 sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease, const struct ex_outcome *outcome,
-                             struct sl_span payload, uint64_t bulk_bytes)
+                             const struct ex_link_payload *payload)
 {
     pb_tensor tensors[EX_TENSORS_MAX], *pointers[EX_TENSORS_MAX];
     pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
     Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT;
     Sluice__Node__V1__Result *one = &result;
+    Sluice__Node__V1__Shared shared;
     uint64_t offset = 0;
     if (outcome->output_count > EX_TENSORS_MAX)
         return SL_ETOOBIG;
@@ -239,8 +285,7 @@ sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease, const struct ex
         result.reason = unconst(sl_reason_name(outcome->reason));
         result.text = unconst(outcome->text);
     }
-    result.payload = (ProtobufCBinaryData){payload.len, unconst(payload.data)};
-    result.payload_bytes = bulk_bytes;
+    fill_payload(payload, &result, &shared);
     result.started = outcome->started;
     result.held_us = (uint64_t)outcome->held_us;
     batch.results = &one;
@@ -275,6 +320,17 @@ sl_status ex_link_put_bulk_taken(struct sl_buf *out, uint64_t bytes)
 {
     pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
     batch.bulk_taken_bytes = bytes;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use)
+{
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__SharedUse done = SLUICE__NODE__V1__SHARED_USE__INIT, *one = &done;
+    done.segment = use->number;
+    done.generation = use->generation;
+    batch.shared_done = &one;
+    batch.n_shared_done = 1;
     return append(out, &batch);
 }
 
@@ -385,6 +441,7 @@ sl_status ex_link_put_hello(struct sl_buf *out, const struct ex_hello *from, str
     hello.bulk_window_bytes = from->bulk_window_bytes;
     hello.inline_max_bytes = from->inline_max_bytes;
     hello.slice_backlog_max = from->slice_backlog_max;
+    hello.shared_memory = from->wants_shared_memory;
     if (!fill_slices(from, arena, &hello) || !fill_models(from, arena, &hello))
         return SL_ENOMEM;
     batch.hello = &hello;

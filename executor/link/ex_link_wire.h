@@ -36,7 +36,8 @@ struct ex_welcome {
     struct {
         uint8_t bytes[EX_LINK_TOKEN_MAX];
         size_t len;
-    } token; /* to be shown on the bulk connection */
+    } token;                 /* to be shown on the bulk connection */
+    const char *shared_path; /* "": no shared memory */
 };
 
 struct ex_gateway_batch {
@@ -49,6 +50,8 @@ struct ex_gateway_batch {
     const uint64_t *cancels; /* leases */
     size_t cancel_count;
     uint64_t bulk_taken_bytes;
+    const struct sl_shm_ref *shared_done; /* number and generation */
+    size_t shared_done_count;
 };
 
 struct ex_bulk_header {
@@ -76,6 +79,7 @@ struct ex_hello {
     uint64_t bulk_window_bytes;
     uint64_t inline_max_bytes;
     uint32_t slice_backlog_max;
+    bool wants_shared_memory;
 };
 
 SL_MUST_CHECK sl_status ex_link_put_session(struct sl_buf *out, uint64_t session);
@@ -83,11 +87,18 @@ SL_MUST_CHECK sl_status ex_link_put_session(struct sl_buf *out, uint64_t session
 SL_MUST_CHECK sl_status ex_link_put_hello(struct sl_buf *out, const struct ex_hello *hello,
                                           struct sl_arena *arena);
 SL_MUST_CHECK sl_status ex_link_put_started(struct sl_buf *out, uint64_t lease);
-/* The outputs' bytes follow one another in the payload, in order: it is `payload` when the result is
- * to travel inside, else there are bulk_bytes of it. */
+/* Where a result's payload is: in the message, or, when that is empty, in shared memory, or, when that
+ * has no number, bulk_bytes come by bulk. */
+struct ex_link_payload {
+    struct sl_span inside;
+    struct sl_shm_ref shared;
+    uint64_t bulk_bytes;
+};
+/* The outputs' bytes follow one another in the payload, in order. */
 SL_MUST_CHECK sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease,
-                                           const struct ex_outcome *outcome, struct sl_span payload,
-                                           uint64_t bulk_bytes);
+                                           const struct ex_outcome *outcome,
+                                           const struct ex_link_payload *payload);
+SL_MUST_CHECK sl_status ex_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use);
 SL_MUST_CHECK sl_status ex_link_put_returned(struct sl_buf *out, uint64_t lease,
                                              enum sl_reason reason, const char *text);
 SL_MUST_CHECK sl_status ex_link_put_heartbeat(struct sl_buf *out, uint64_t sequence);

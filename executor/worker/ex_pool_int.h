@@ -13,7 +13,7 @@
 
 /* Input segments that are kept for the next job of the same worker and nearly the same size: neither
  * side has to map them again. What was not used for a while goes. */
-enum { EX_POOL_KEPT_MAX = 16, EX_POOL_KEPT_BYTES = 128 << 20 };
+enum { EX_POOL_KEPT_MAX = 64, EX_POOL_KEPT_BYTES = 512 << 20 };
 
 enum ex_pool_state {
     EX_POOL_IDLE,

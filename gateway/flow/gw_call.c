@@ -398,7 +398,7 @@ static bool convert(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
                      c->plan.converted_bytes);
         return false;
     }
-    c->converted = gw_body_create(f->alloc, (size_t)c->plan.converted_bytes);
+    c->converted = gw_body_create_large(f->alloc, f->conf.bodies, (size_t)c->plan.converted_bytes);
     if (c->converted == NULL) {
         sl_error_set(err, SL_REASON_NO_CAPACITY,
                      "no memory for typed contents of %" PRIu64 " bytes", c->plan.converted_bytes);

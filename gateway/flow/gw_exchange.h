@@ -37,16 +37,27 @@
 enum { GW_EV_OPEN = 1, GW_EV_LENGTH = 2, GW_EV_MESSAGE = 4, GW_EV_GONE = 8, GW_EV_SENT = 16 };
 enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
 
+struct sl_shm_pool;
+struct sl_shm_block;
+
 /* A received message, counted by reference: received once, handed on without a copy, freed on
  * whichever thread lets it go last. */
 struct gw_body {
     const struct sl_alloc *alloc;
     atomic_uint references;
     size_t len;
-    uint8_t data[];
+    uint8_t *data;
+    struct sl_shm_pool *pool;
+    struct sl_shm_block
+        *block; /* in which data lies, from its beginning; NULL: behind the struct */
 };
 /* One reference; NULL: no memory. alloc is borrowed, and used on any thread. */
 struct gw_body *gw_body_create(const struct sl_alloc *alloc, size_t len);
+/* From so many bytes on, in a block of the pool while it has one: memory that is used again and that an
+ * executor can be shown. A pool of NULL has none. */
+enum { GW_BODY_LARGE_BYTES = 128 << 10 };
+struct gw_body *gw_body_create_large(const struct sl_alloc *alloc, struct sl_shm_pool *pool,
+                                     size_t len);
 struct gw_body *gw_body_share(struct gw_body *b);
 void gw_body_release(struct gw_body *b); /* NULL is fine */
 

@@ -31,7 +31,8 @@ struct gw_flow_conf {
     int64_t body_wait_ns;               /* how long a large message waits for room */
     struct gw_ask_limits asks;
     struct gw_fleet_conf fleet;
-    uint64_t seed; /* of call ids; unpredictable in a real server */
+    struct sl_shm_pool *bodies; /* for large typed contents; borrowed; NULL: none */
+    uint64_t seed;              /* of call ids; unpredictable in a real server */
     sl_mono_ns started_at;
     int64_t models_wait_ns; /* after the start: a call for an unknown model waits for it so long */
 };

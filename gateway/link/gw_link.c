@@ -80,6 +80,7 @@ sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf
     l->conf.secret = NULL;
     l->has_curve = conf->secret != NULL;
     l->bulk_has_curve = l->has_curve && !conf->bulk_is_plain;
+    l->gate.listener = -1;
     l->zmq = zmq_ctx_new();
     l->zap_socket = l->zmq == NULL ? NULL : gw_link_zap_open(l->zmq);
     if (l->zap_socket == NULL) {
@@ -90,6 +91,8 @@ sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf
         gw_link_destroy(l);
         return SL_EIO;
     }
+    if (conf->bodies != NULL)
+        gw_shared_gate_open(&l->gate, l->control_endpoint);
     l->control_is_stirred = l->bulk_is_stirred = l->zap_is_stirred = true;
     *out = l;
     return SL_OK;
@@ -99,6 +102,7 @@ static void free_peer(struct gw_peer *p)
 {
     gw_link_drop_outgoing(p, 0);
     gw_link_drop_gatherings(p, 0);
+    gw_shared_destroy(p->shared);
     sl_buf_finish(&p->batch);
     sl_alloc_free(p->alloc, p);
 }
@@ -120,6 +124,7 @@ void gw_link_destroy(struct gw_link *l)
         next = p->hh.next;
         free_peer(p);
     }
+    gw_shared_gate_close(&l->gate);
     if (l->control_socket != NULL)
         zmq_close(l->control_socket);
     if (l->bulk_socket != NULL)
@@ -204,6 +209,9 @@ static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_b
     gw_flow_on_heard(l->flow, p->node, b->is_draining, now);
     if (b->bulk_taken_bytes > p->bulk_acked_bytes && b->bulk_taken_bytes <= p->bulk_sent_bytes)
         p->bulk_acked_bytes = b->bulk_taken_bytes;
+    for (size_t i = 0; i < b->shared_done_count; i++)
+        if (p->shared == NULL || !gw_shared_returned(p->shared, &b->shared_done[i]))
+            gw_link_count_bad_segment(l, "memory given back that was not lent");
     for (size_t i = 0; i < b->started_count; i++)
         gw_flow_on_started(l->flow, p->node, b->started[i], now);
     for (size_t i = 0; i < b->result_count; i++)
@@ -417,6 +425,15 @@ static void beat(struct gw_link *l, struct gw_peer *p, sl_mono_ns now)
     (void)s; /* the next one says as much */
 }
 
+/* What of the shared memory has ended, on both sides. Without the socket it goes on with what is known. */
+static bool tend_shared(struct gw_link *l, struct gw_peer *p)
+{
+    if (p->shared == NULL || gw_shared_tick(p->shared) != SL_EPROTO)
+        return true;
+    gw_link_count_bad_segment(l, "what a node shows is no memory to share");
+    return false;
+}
+
 void gw_link_tick(struct gw_link *l, sl_mono_ns now)
 {
     struct gw_peer *p, *next;
@@ -425,6 +442,8 @@ void gw_link_tick(struct gw_link *l, sl_mono_ns now)
             continue;
         if (now - p->node->heard_at > l->conf.lost_after_ns)
             gw_link_lose(l, p, "it was silent for too long", now);
+        else if (now >= p->heartbeat_at && !tend_shared(l, p))
+            gw_link_lose(l, p, "it broke the protocol of shared memory", now);
         else if (now >= p->heartbeat_at)
             beat(l, p, now);
     }

@@ -19,6 +19,8 @@
  *          control connection by a token, so that it may go without CURVE where the operator says so.
  * Names    One node for each. A second one is refused while the first one is there; the next run of
  *          the same executor takes its place at once.
+ * Shared   With an ipc:// endpoint large payloads lie in memory that both ends map (gw_shared.h);
+ *          what has no room there goes by bulk.
  * Limits   gw_link_conf; a node's control batch and a chunk have at most 1 MiB.
  * Faults   A message that is garbled, oversized, forged, replayed or stale is dropped and counted by
  *          kind (gw_refusal.h); a node that breaks the order of a payload is lost.
@@ -41,7 +43,8 @@ struct gw_link_conf {
     uint64_t bulk_window_bytes; /* how far a node may send ahead */
     uint64_t inline_max_bytes;
     uint64_t max_result_bytes;
-    uint64_t max_unsent_bytes; /* of one node, beyond which it takes no more calls for now */
+    uint64_t max_unsent_bytes;  /* of one node, beyond which it takes no more calls for now */
+    struct sl_shm_pool *bodies; /* shown to nodes of this host; borrowed; NULL: no shared memory */
 };
 
 struct gw_link_metrics {
@@ -49,6 +52,9 @@ struct gw_link_metrics {
     struct sl_metric *refused_nodes[GW_NODE_REFUSAL_COUNT];
     struct sl_metric *sent_bulk_bytes;
     struct sl_metric *received_bulk_bytes;
+    struct sl_metric *sent_shared_bytes;
+    struct sl_metric *received_shared_bytes;
+    struct sl_metric *bad_segments; /* what nodes of this host showed or named against the rules */
 };
 
 struct gw_link;

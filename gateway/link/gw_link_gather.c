@@ -45,9 +45,8 @@ static size_t chunks_for(uint64_t bytes)
     return (size_t)(bytes / GW_LINK_CHUNK_MAX + 1);
 }
 
-/* The lease, if it is open and of this node; what speaks of any other is late, not wrong. */
-static const struct gw_fleet_lease *open_lease(struct gw_link *l, const struct gw_peer *p,
-                                               sl_slot_id lease)
+const struct gw_fleet_lease *gw_link_open_lease(struct gw_link *l, const struct gw_peer *p,
+                                                sl_slot_id lease)
 {
     struct gw_fleet_lease *found = gw_fleet_find_lease(gw_flow_fleet(l->flow), lease);
     return found != NULL && found->slice->node == p->node ? found : NULL;
@@ -113,7 +112,7 @@ bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk
     size_t len = zmq_msg_size(chunk);
     p->bulk_taken_bytes += len;
     sl_metric_add(l->metrics.received_bulk_bytes, (int64_t)len);
-    const struct gw_fleet_lease *lease = open_lease(l, p, h->lease);
+    const struct gw_fleet_lease *lease = gw_link_open_lease(l, p, h->lease);
     if (lease == NULL) {
         const bool is_open = gw_fleet_find_lease(gw_flow_fleet(l->flow), h->lease) != NULL;
         gw_link_count(l, is_open ? GW_REFUSAL_FORGED : GW_REFUSAL_STALE,
@@ -176,16 +175,15 @@ static void deliver_inline(struct gw_link *l, struct gw_peer *p, const struct gw
 }
 
 /* The call ends without its payload; chunks that are still to come find their lease closed. */
-static void deliver_refused(struct gw_link *l, struct gw_peer *p, const struct gw_gathering *g,
-                            const struct gw_result *r, sl_mono_ns now)
+void gw_link_refuse_payload(struct gw_link *l, struct gw_peer *p, const struct gw_result *r,
+                            uint64_t bytes, enum sl_reason why, sl_mono_ns now)
 {
     struct sl_error err;
-    if (g->refused == SL_REASON_TOO_LARGE)
-        sl_error_set(&err, g->refused,
-                     "the result has %" PRIu64 " bytes, over the limit of %" PRIu64, g->total_bytes,
-                     l->conf.max_result_bytes);
+    if (why == SL_REASON_TOO_LARGE)
+        sl_error_set(&err, why, "the result has %" PRIu64 " bytes, over the limit of %" PRIu64,
+                     bytes, l->conf.max_result_bytes);
     else
-        gw_flow_no_result_room(l->flow, g->total_bytes, &err);
+        gw_flow_no_result_room(l->flow, bytes, &err);
     struct gw_result result = {.lease = r->lease,
                                .reason = err.reason,
                                .text = sl_span_str(err.text),
@@ -198,7 +196,9 @@ static void deliver_refused(struct gw_link *l, struct gw_peer *p, const struct g
 bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
                        sl_mono_ns now)
 {
-    const struct gw_fleet_lease *lease = open_lease(l, p, r->result.lease);
+    if (r->shared.number != 0)
+        return gw_link_on_shared_result(l, p, r, now);
+    const struct gw_fleet_lease *lease = gw_link_open_lease(l, p, r->result.lease);
     if (r->bulk_bytes == 0 || lease == NULL) {
         deliver_inline(l, p, r, now);
         return true;
@@ -211,7 +211,7 @@ bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_nod
     if (g == NULL || g->has_result || g->total_bytes != r->bulk_bytes)
         return false;
     if (g->refused != SL_REASON_OK) {
-        deliver_refused(l, p, g, &r->result, now);
+        gw_link_refuse_payload(l, p, &r->result, g->total_bytes, g->refused, now);
         return true;
     }
     if (!keep_result(g, &r->result))

@@ -1,6 +1,6 @@
 /* gw_link_int.h - the insides that gw_link.c (sockets, reading), gw_link_join.c (who becomes a node),
- * gw_link_zap.c (who may connect), gw_link_send.c (writing) and gw_link_gather.c (results by bulk)
- * share. */
+ * gw_link_zap.c (who may connect), gw_link_send.c (writing), gw_link_gather.c (results by bulk)
+ * and gw_link_memory.c (shared memory) share. */
 #ifndef GW_LINK_INT_H
 #define GW_LINK_INT_H
 
@@ -8,6 +8,7 @@
 
 #include "gw_link.h"
 #include "gw_link_wire.h"
+#include "gw_shared.h"
 
 /* The table has its memory from the link's allocator (every function that changes it has the link as l), and one
  * that cannot grow must be an error, not the end of the process. */
@@ -69,6 +70,8 @@ struct gw_peer {
     struct sl_buf batch; /* GatewayBatch under construction; empty: nothing to say */
     struct gw_outgoing *outgoing;
     struct gw_gathering *gatherings;
+    bool wants_shared;
+    struct gw_shared *shared; /* NULL: not connected (yet) */
     sl_mono_ns heartbeat_at;
     uint64_t heartbeats;
 };
@@ -91,6 +94,7 @@ struct gw_link {
         uint64_t unsaid;
     } refusals;
     char control_endpoint[256], bulk_endpoint[256];
+    struct gw_shared_gate gate;
     struct gw_peer *peers; /* by session; at most conf.max_nodes */
     struct sl_arena arena; /* of one message */
 };
@@ -139,5 +143,21 @@ bool gw_link_on_chunk(struct gw_link *l, struct gw_peer *p, const struct gw_bulk
 bool gw_link_on_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
                        sl_mono_ns now);
 void gw_link_drop_gatherings(struct gw_peer *p, sl_slot_id lease); /* 0: all */
+/* The lease, if it is open and of this node; what speaks of any other is late, not wrong. */
+const struct gw_fleet_lease *gw_link_open_lease(struct gw_link *l, const struct gw_peer *p,
+                                                sl_slot_id lease);
+/* Ends the call without its payload, of so many bytes. */
+void gw_link_refuse_payload(struct gw_link *l, struct gw_peer *p, const struct gw_result *r,
+                            uint64_t bytes, enum sl_reason why, sl_mono_ns now);
+
+/* gw_link_memory.c */
+/* A result whose payload lies in the node's memory. false: the node broke the protocol. */
+bool gw_link_on_shared_result(struct gw_link *l, struct gw_peer *p, const struct gw_node_result *r,
+                              sl_mono_ns now);
+/* Seats nodes that have come for shared memory. */
+void gw_link_seat(struct gw_link *l);
+/* The node's part of the shared memory, if it has come; NULL: by bulk. */
+struct gw_shared *gw_link_shared_of(struct gw_link *l, struct gw_peer *p);
+void gw_link_count_bad_segment(struct gw_link *l, const char *what);
 
 #endif

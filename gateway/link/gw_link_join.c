@@ -106,7 +106,8 @@ static struct gw_peer *make_peer(struct gw_link *l, const struct joining *j, str
                           .key = *j->key,
                           .protocol = j->protocol,
                           .window_bytes = j->batch->bulk_window_bytes,
-                          .inline_max_bytes = j->batch->inline_max_bytes};
+                          .inline_max_bytes = j->batch->inline_max_bytes,
+                          .wants_shared = j->batch->wants_shared && l->gate.listener >= 0};
     sl_buf_init(&p->batch, l->alloc, GW_LINK_BATCH_MAX);
     p->is_listed = make_token(p); /* until the table says no */
     if (p->is_listed)

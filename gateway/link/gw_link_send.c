@@ -5,6 +5,9 @@
 
 #include "gw_link_int.h"
 
+/* At least what one thing said about shared memory takes in a batch. */
+enum { DONE_ROOM = 64 };
+
 struct gw_peer *gw_link_peer_of(struct gw_link *l, uint64_t session)
 {
     struct gw_peer *p;
@@ -50,6 +53,7 @@ void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p)
         .inline_max_bytes = l->conf.inline_max_bytes,
         .heartbeat_every_ms = (uint64_t)(l->conf.heartbeat_every_ns / SL_NS_PER_MS),
         .lost_after_ms = (uint64_t)(l->conf.lost_after_ns / SL_NS_PER_MS),
+        .shared_path = p->wants_shared ? l->gate.path : "",
     };
     sl_status s = open_batch(p);
     if (s == SL_OK)
@@ -77,21 +81,22 @@ bool gw_link_is_connected(struct gw_link *l, struct gw_peer *p)
 }
 
 /* A dispatch that does not fit behind the others goes into a batch of its own. */
-static sl_status put_dispatch(struct gw_link *l, struct gw_peer *p, const struct gw_dispatch *d)
+static sl_status put_dispatch(struct gw_link *l, struct gw_peer *p, const struct gw_dispatch *d,
+                              const struct sl_shm_ref *shared)
 {
     uint64_t inline_max = p->inline_max_bytes < l->conf.inline_max_bytes ? p->inline_max_bytes
                                                                          : l->conf.inline_max_bytes;
     sl_arena_reset(&l->arena);
     sl_status s = open_batch(p);
     if (s == SL_OK)
-        s = gw_link_put_dispatch(&p->batch, d, inline_max, &l->arena);
+        s = gw_link_put_dispatch(&p->batch, d, shared, inline_max, &l->arena);
     if (s != SL_ETOOBIG)
         return s;
     s = send_batch(l, p);
     if (s != SL_OK)
         return s == SL_EAGAIN ? SL_EFULL : s;
     s = open_batch(p);
-    return s == SL_OK ? gw_link_put_dispatch(&p->batch, d, inline_max, &l->arena) : s;
+    return s == SL_OK ? gw_link_put_dispatch(&p->batch, d, shared, inline_max, &l->arena) : s;
 }
 
 static void add_part(struct gw_outgoing *o, struct gw_body *body, size_t offset, size_t length)
@@ -132,6 +137,32 @@ void gw_link_drop_outgoing(struct gw_peer *p, sl_slot_id lease)
     }
 }
 
+/* The whole payload in one piece of memory that the node can be shown? Then it is lent. */
+static bool lend(struct gw_link *l, struct gw_peer *p, const struct gw_dispatch *d,
+                 struct sl_shm_ref *out)
+{
+    struct gw_range part = d->plan->message_part;
+    struct gw_shared *s = gw_link_shared_of(l, p);
+    if (s == NULL || (part.length > 0 && d->plan->converted_bytes > 0))
+        return false;
+    if (part.length > 0)
+        return gw_shared_lend(s, d->message, part.offset, part.length, out);
+    return gw_shared_lend(s, d->converted, 0, (size_t)d->plan->converted_bytes, out);
+}
+
+static sl_status dispatch_shared(struct gw_link *l, struct gw_peer *p, const struct gw_dispatch *d,
+                                 const struct sl_shm_ref *shared)
+{
+    sl_status s = put_dispatch(l, p, d, shared);
+    if (s == SL_OK)
+        sl_metric_add(l->metrics.sent_shared_bytes, (int64_t)shared->length_bytes);
+    else
+        (void)gw_shared_returned(p->shared, shared);
+    if (s == SL_ENOENT)
+        p->node = NULL;
+    return s;
+}
+
 sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d)
 {
     struct gw_link *l = ctx;
@@ -142,6 +173,9 @@ sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node, const st
     if (p == NULL || p->node == NULL)
         return SL_ENOENT;
     bool by_bulk = bytes > inline_max || bytes > p->inline_max_bytes;
+    struct sl_shm_ref shared;
+    if (by_bulk && lend(l, p, d, &shared))
+        return dispatch_shared(l, p, d, &shared);
     if (by_bulk && p->unsent_bytes > 0 && p->unsent_bytes + bytes > l->conf.max_unsent_bytes)
         return SL_EFULL;
     if (by_bulk && (o = make_outgoing(p, d)) == NULL)
@@ -150,7 +184,7 @@ sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node, const st
         DL_APPEND(p->outgoing, o);
         p->unsent_bytes += o->total_bytes;
     }
-    sl_status s = put_dispatch(l, p, d);
+    sl_status s = put_dispatch(l, p, d, NULL);
     if (s != SL_OK && o != NULL)
         free_outgoing(p, o);
     if (s == SL_ENOENT)
@@ -260,9 +294,23 @@ static void acknowledge_bulk(struct gw_peer *p)
         p->bulk_told_bytes = p->bulk_taken_bytes;
 }
 
+/* Results that have left: the node may use their memory again. What the batch has no room for is said by
+ * the next one. */
+static void return_shared(struct gw_peer *p)
+{
+    struct sl_shm_ref use;
+    while (p->shared != NULL && open_batch(p) == SL_OK &&
+           p->batch.len < GW_LINK_BATCH_MAX - DONE_ROOM && gw_shared_next_done(p->shared, &use)) {
+        sl_status s = gw_link_put_shared_done(&p->batch, &use);
+        (void)s; /* without memory even for this the node keeps one block less */
+    }
+}
+
 bool gw_link_flush_peer(struct gw_link *l, struct gw_peer *p)
 {
     acknowledge_bulk(p);
+    if (p->shared != NULL && gw_shared_has_done(p->shared))
+        return_shared(p);
     sl_status s = send_batch(l, p);
     if (s == SL_OK)
         s = send_bulk(l, p);

@@ -13,7 +13,8 @@ enum {
     BATCH_DISPATCH = 4,
     BATCH_CANCEL = 5,
     BATCH_HEARTBEAT = 6,
-    BATCH_TAKEN = 7
+    BATCH_TAKEN = 7,
+    BATCH_SHARED_DONE = 8
 };
 
 enum { BULK_TOKEN = 5 };
@@ -83,6 +84,7 @@ static bool read_hello(const Sluice__Node__V1__Hello *h, struct sl_arena *arena,
     out->previous_session = h->previous_session;
     out->bulk_window_bytes = h->bulk_window_bytes;
     out->inline_max_bytes = h->inline_max_bytes;
+    out->wants_shared = h->shared_memory;
     out->hello = (struct gw_hello){.session = out->session,
                                    .name = h->node,
                                    .version = h->version,
@@ -121,6 +123,27 @@ static bool read_outputs(const Sluice__Node__V1__Result *r, struct sl_arena *are
     return outputs != NULL;
 }
 
+static struct sl_shm_ref read_shared(const Sluice__Node__V1__Shared *from)
+{
+    if (from == NULL)
+        return (struct sl_shm_ref){0};
+    return (struct sl_shm_ref){from->segment, from->generation, from->offset_bytes,
+                               from->length_bytes};
+}
+
+static bool read_shared_done(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *arena,
+                             struct gw_node_batch *out)
+{
+    struct sl_shm_ref *uses = sl_arena_zero(arena, b->n_shared_done + 1, sizeof *uses);
+    out->shared_done = uses;
+    out->shared_done_count = b->n_shared_done;
+    for (size_t i = 0; uses != NULL && i < b->n_shared_done; i++) {
+        uses[i].number = b->shared_done[i]->segment;
+        uses[i].generation = b->shared_done[i]->generation;
+    }
+    return uses != NULL;
+}
+
 static bool read_results(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *arena,
                          struct gw_node_batch *out)
 {
@@ -131,6 +154,7 @@ static bool read_results(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *
         const Sluice__Node__V1__Result *r = b->results[i];
         results[i].inline_payload = sl_span_of(r->payload.data, r->payload.len);
         results[i].bulk_bytes = r->payload_bytes;
+        results[i].shared = read_shared(r->shared);
         results[i].result.lease = r->lease;
         results[i].result.reason =
             r->reason[0] == '\0' ? SL_REASON_OK : sl_reason_from_name(r->reason);
@@ -173,7 +197,7 @@ bool gw_link_read_batch(struct sl_span message, struct sl_arena *arena, struct g
     out->bulk_taken_bytes = b->bulk_taken_bytes;
     out->is_draining = b->draining;
     return (b->hello == NULL || read_hello(b->hello, arena, out)) && read_leases(b, arena, out) &&
-           read_results(b, arena, out);
+           read_shared_done(b, arena, out) && read_results(b, arena, out);
 }
 
 bool gw_link_read_bulk(struct sl_span message, struct gw_bulk_header *out)
@@ -250,6 +274,14 @@ sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease)
     return append_message(out, BATCH_CANCEL, &m.base);
 }
 
+sl_status gw_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use)
+{
+    Sluice__Node__V1__SharedUse m = SLUICE__NODE__V1__SHARED_USE__INIT;
+    m.segment = use->number;
+    m.generation = use->generation;
+    return append_message(out, BATCH_SHARED_DONE, &m.base);
+}
+
 sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence)
 {
     Sluice__Node__V1__Heartbeat m = SLUICE__NODE__V1__HEARTBEAT__INIT;
@@ -267,6 +299,7 @@ sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w)
     m.inline_max_bytes = w->inline_max_bytes;
     m.heartbeat_every_ms = w->heartbeat_every_ms;
     m.lost_after_ms = w->lost_after_ms;
+    m.shared_path = text(w->shared_path);
     return append_message(out, BATCH_WELCOME, &m.base);
 }
 
@@ -385,9 +418,22 @@ static bool fill_inline(const struct gw_dispatch *d, struct sl_arena *arena,
     return true;
 }
 
-sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
-                               uint64_t inline_max_bytes, struct sl_arena *arena)
+static void fill_shared(const struct sl_shm_ref *from, Sluice__Node__V1__Shared *room,
+                        Sluice__Node__V1__Dispatch *m)
 {
+    sluice__node__v1__shared__init(room);
+    room->segment = from->number;
+    room->generation = from->generation;
+    room->offset_bytes = from->offset_bytes;
+    room->length_bytes = from->length_bytes;
+    m->shared = room;
+}
+
+sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
+                               const struct sl_shm_ref *shared, uint64_t inline_max_bytes,
+                               struct sl_arena *arena)
+{
+    Sluice__Node__V1__Shared place;
     Sluice__Node__V1__Dispatch m = SLUICE__NODE__V1__DISPATCH__INIT;
     m.lease = d->lease;
     m.slice = d->slice->id;
@@ -399,7 +445,9 @@ sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
         m.traceparent = sl_arena_str(arena, d->traceparent);
     bool ok = m.traceparent != NULL && fill_inputs(d->plan, arena, &m) &&
               fill_outputs(d->plan, arena, &m) && fill_params(d, arena, &m);
-    if (gw_plan_payload_bytes(d->plan) <= inline_max_bytes)
+    if (shared != NULL)
+        fill_shared(shared, &place, &m);
+    else if (gw_plan_payload_bytes(d->plan) <= inline_max_bytes)
         ok = ok && fill_inline(d, arena, &m);
     else
         m.payload_bytes = gw_plan_payload_bytes(d->plan);

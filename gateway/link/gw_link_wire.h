@@ -13,6 +13,7 @@
 
 #include "gw_ports.h"
 #include "sl_buf.h"
+#include "sl_shm_ref.h"
 
 enum { GW_LINK_BATCH_MAX = 1 << 20, GW_LINK_CHUNK_MAX = 1 << 20, GW_LINK_TOKEN_BYTES = 16 };
 /* The versions of the protocol that this gateway speaks. */
@@ -22,7 +23,8 @@ enum { GW_LINK_PROTOCOL_MIN = 1, GW_LINK_PROTOCOL_MAX = 1 };
 struct gw_node_result {
     struct gw_result result; /* payload and release unset */
     struct sl_span inline_payload;
-    uint64_t bulk_bytes; /* 0: the payload is inline */
+    uint64_t bulk_bytes; /* 0: the payload is inline, or shared has a number */
+    struct sl_shm_ref shared;
 };
 
 struct gw_node_batch {
@@ -40,6 +42,9 @@ struct gw_node_batch {
     size_t returned_count;
     uint64_t bulk_taken_bytes;
     bool is_draining;
+    bool wants_shared;
+    const struct sl_shm_ref *shared_done; /* number and generation */
+    size_t shared_done_count;
 };
 
 /* Everything lies in the arena or in the message. false with arena->has_failed: there is no room for it. */
@@ -57,10 +62,12 @@ enum { GW_BULK_HEADER_MAX = 48 };
 size_t gw_link_write_bulk(const struct gw_bulk_header *h, uint8_t out[GW_BULK_HEADER_MAX]);
 
 SL_MUST_CHECK sl_status gw_link_put_session(struct sl_buf *out, uint64_t session);
-/* The payload goes inside when it has at most inline_max bytes; arena is for the time of the
- * call. */
+/* The payload lies in shared memory (not NULL), or goes inside when it has at most inline_max bytes;
+ * arena is for the time of the call. */
 SL_MUST_CHECK sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
+                                             const struct sl_shm_ref *shared,
                                              uint64_t inline_max_bytes, struct sl_arena *arena);
+SL_MUST_CHECK sl_status gw_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use);
 SL_MUST_CHECK sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease);
 SL_MUST_CHECK sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence);
 SL_MUST_CHECK sl_status gw_link_put_taken(struct sl_buf *out, uint64_t bulk_taken_bytes);
@@ -68,6 +75,7 @@ struct gw_welcome {
     uint32_t protocol;
     struct sl_span bulk_token;
     uint64_t bulk_window_bytes, inline_max_bytes, heartbeat_every_ms, lost_after_ms;
+    const char *shared_path; /* "": no shared memory */
 };
 SL_MUST_CHECK sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w);
 SL_MUST_CHECK sl_status gw_link_put_refuse(struct sl_buf *out, const char *text);

@@ -399,6 +399,7 @@ static void set_up_host(struct gw_front *f)
     limit_host(f);
     gw_stream_pool_init(&f->pool, &sl_alloc_malloc, c->exchanges_kept, f);
     sl_rng_seed(&f->pool.rng, c->seed);
+    f->pool.bodies = c->bodies;
     f->pool.next_connection = ((uint64_t)c->index << FRONT_SHIFT) + 1;
     f->host.loop = f->loop;
     f->host.tls = c->tls;

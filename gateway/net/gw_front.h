@@ -55,6 +55,7 @@ struct gw_front_conf {
     struct gw_tls_server *tls;    /* borrowed, shared by all fronts; NULL: plain TCP */
     bool mirrors_encoding;        /* a compressed request gets a compressed reply */
     uint64_t seed; /* of call ids; unpredictable in a real server, another for each front */
+    struct sl_shm_pool *bodies; /* for large messages; borrowed, shared by all fronts; NULL: none */
     const struct sl_clock *clock;         /* borrowed */
     const struct gw_net_metrics *metrics; /* borrowed, shared by all fronts; NULL: none */
 };

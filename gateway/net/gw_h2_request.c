@@ -134,7 +134,8 @@ static bool hold(struct gw_h2 *h, struct gw_stream *s, size_t bytes)
 
 static bool lend_body(struct gw_h2 *h, struct gw_stream *s)
 {
-    s->body = gw_body_create(h->port->pool->alloc, s->frame.message_bytes);
+    s->body =
+        gw_body_create_large(h->port->pool->alloc, h->port->pool->bodies, s->frame.message_bytes);
     if (s->body == NULL) {
         refuse_no_memory(h, s);
         return false;

@@ -35,7 +35,8 @@ static void refuse_packed(struct gw_h2 *h, struct gw_stream *s, sl_status why)
 bool gw_h2_unpack(struct gw_h2 *h, struct gw_stream *s)
 {
     const struct sl_alloc *alloc = h->port->pool->alloc;
-    struct gw_body *plain = gw_body_create(alloc, (size_t)s->unpacked_bytes);
+    struct gw_body *plain =
+        gw_body_create_large(alloc, h->port->pool->bodies, (size_t)s->unpacked_bytes);
     sl_status status = SL_ENOMEM;
     if (plain != NULL)
         status =

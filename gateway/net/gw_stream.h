@@ -83,6 +83,7 @@ static inline struct gw_stream *gw_stream_of(struct gw_exchange *x)
 
 struct gw_stream_pool {
     const struct sl_alloc *alloc; /* borrowed */
+    struct sl_shm_pool *bodies;   /* for large messages; borrowed; its owner sets it; NULL: none */
     void *front;                  /* becomes gw_exchange.net_front */
     struct gw_stream *idle;
     struct gw_stream *all;

@@ -255,8 +255,9 @@ static void step_result(void)
     bool by_bulk = (how & BY_BULK) != 0;
     size_t len = bytes < CHUNK_MAX ? (size_t)bytes : CHUNK_MAX;
     struct sl_buf b = news_of(0);
-    send_news(&b, ex_link_put_result(&b, lease, &outcome, sl_span_of(filler, by_bulk ? 0 : len),
-                                     by_bulk ? bytes : 0));
+    const struct ex_link_payload payload = {.inside = sl_span_of(filler, by_bulk ? 0 : len),
+                                            .bulk_bytes = by_bulk ? bytes : 0};
+    send_news(&b, ex_link_put_result(&b, lease, &outcome, &payload));
 }
 
 static void step_bulk(void)

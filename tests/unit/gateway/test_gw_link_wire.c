@@ -280,7 +280,7 @@ static Sluice__Node__V1__GatewayBatch *unpack(const struct sl_buf *b)
 
 static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
 {
-    const struct gw_welcome w = {5, sl_span_str("token"), 1, 2, 3, 4};
+    const struct gw_welcome w = {5, sl_span_str("token"), 1, 2, 3, 4, "/run/x.fds"};
     struct sl_buf b;
     sl_buf_init(&b, &sl_alloc_malloc, ROOM);
     assert_ok(gw_link_put_session(&b, 42));
@@ -407,7 +407,7 @@ static void a_dispatch_says_all_that_the_node_needs(void **state SL_UNUSED)
             begin_sending(&s, is_typed);
             plan_sending(&s);
             sl_buf_init(&b, &sl_alloc_malloc, ROOM);
-            assert_ok(gw_link_put_dispatch(&b, &s.d, is_inline ? ROOM : 1, &s.arena));
+            assert_ok(gw_link_put_dispatch(&b, &s.d, NULL, is_inline ? ROOM : 1, &s.arena));
             Sluice__Node__V1__GatewayBatch *m = unpack(&b);
             const Sluice__Node__V1__Dispatch *d = m->dispatches[0];
             assert_true(d->lease == 77 && d->slice == 5 && d->limit_us == 1234);
@@ -448,7 +448,7 @@ static void parameters_and_chosen_outputs_are_passed_on(void **state SL_UNUSED)
     infer_param_string(&s.b, "s", "text");
     plan_sending(&s);
     sl_buf_init(&b, &sl_alloc_malloc, ROOM);
-    assert_ok(gw_link_put_dispatch(&b, &s.d, ROOM, &s.arena));
+    assert_ok(gw_link_put_dispatch(&b, &s.d, NULL, ROOM, &s.arena));
     Sluice__Node__V1__GatewayBatch *m = unpack(&b);
     const Sluice__Node__V1__Dispatch *d = m->dispatches[0];
     assert_int_equal(d->n_outputs, 1);
@@ -476,7 +476,7 @@ static void what_has_no_room_leaves_the_buffer_as_it_was(void **state SL_UNUSED)
         sl_buf_init(&b, &sl_alloc_malloc, max);
         assert_ok(gw_link_put_session(&b, 1));
         size_t before = b.len;
-        sl_status st = gw_link_put_dispatch(&b, &s.d, ROOM, &s.arena);
+        sl_status st = gw_link_put_dispatch(&b, &s.d, NULL, ROOM, &s.arena);
         if (st != SL_OK) {
             assert_status(st, SL_ETOOBIG);
             assert_int_equal(b.len, before);
@@ -489,7 +489,7 @@ static void what_has_no_room_leaves_the_buffer_as_it_was(void **state SL_UNUSED)
     struct sl_buf b;
     sl_arena_init(&none, &sl_alloc_malloc, 16);
     sl_buf_init(&b, &sl_alloc_malloc, ROOM);
-    assert_status(gw_link_put_dispatch(&b, &s.d, ROOM, &none), SL_ENOMEM);
+    assert_status(gw_link_put_dispatch(&b, &s.d, NULL, ROOM, &none), SL_ENOMEM);
     assert_int_equal(b.len, 0);
     sl_arena_finish(&none);
     end_sending(&s);
