@@ -5,7 +5,10 @@
  * given back block by block (is_starved): the connection is ended, nghttp2 is not called any more, not even
  * to end its session, and gw_h2_mem_finish gives all of it back.
  *
- * Memory   Two pointers before each block; the blocks are on a list.
+ * A stream needs a dozen small blocks for a moment. They are kept for the connection's next streams, up to
+ * GW_H2_KEPT_BYTES_MAX: that costs neither the allocator nor the list.
+ *
+ * Memory   Two pointers and a size before each block; the blocks are on a list.
  * Threads  The connection's.
  */
 #ifndef GW_H2_MEM_H
@@ -16,11 +19,19 @@
 
 #include "sl_alloc.h"
 
+enum {
+    GW_H2_KEPT_STEP_BYTES = 64, /* small blocks have a multiple of this */
+    GW_H2_KEPT_SIZES = 8,       /* up to so many steps */
+    GW_H2_KEPT_BYTES_MAX = 16 << 10,
+};
+
 struct gw_h2_block;
 
 struct gw_h2_mem {
     const struct sl_alloc *alloc; /* borrowed */
-    struct gw_h2_block *blocks;
+    struct gw_h2_block *blocks;   /* all, also those that are kept */
+    struct gw_h2_block *kept[GW_H2_KEPT_SIZES];
+    size_t kept_bytes;
     bool is_starved; /* an allocation has failed */
 };
 
