@@ -9,6 +9,7 @@ import h2.events
 
 from .paths import SLOW
 
+FRAME_MAX = 16384  # before SETTINGS say otherwise
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -76,7 +77,8 @@ def _connection():
 
 
 def send(address, pairs, chunks=(), *, end=True):
-    """One request, its DATA as the chunks given; returns the Answer."""
+    """One request, its DATA as the chunks given (or pieces of them); returns the Answer."""
+    chunks = [chunk[i : i + FRAME_MAX] for chunk in chunks for i in range(0, len(chunk), FRAME_MAX)]
     host, port = address.rsplit(":", 1)
     answer = Answer()
     with socket.create_connection((host, int(port)), timeout=20 * SLOW) as peer:
