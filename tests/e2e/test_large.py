@@ -3,13 +3,15 @@
 256 MiB in full, the largest that can be configured (a tensor of 1 GiB) in a soak.
 """
 
+import subprocess
+
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from support.cpp import run
 from support.models import write_identity_of
 from support.pair import Pair
-from support.paths import SCALE, SLOW
+from support.paths import BIN, SCALE, SLOW
 
 MIB = 1024 if SCALE >= 1 else 256
 ROOM = ["message: 1025MiB", "body_total: 1100MiB", "body_connection: 1100MiB", "result_total: 3GiB"]
@@ -58,3 +60,14 @@ def test_cpp(roomy, cpp_client):
     run(cpp_client, roomy.grpc, "large", str(MIB))
     run(cpp_client, roomy.grpc, "large", str(MIB))  # what the first left does not add up
     report(roomy, "gRPC C++")
+
+
+def test_sluice_infer(roomy, tmp_path):
+    """By the C library: the array from one file into another."""
+    values = np.arange(MIB << 17, dtype=np.int64)
+    np.save(tmp_path / "in.npy", values)
+    words = ["--input", f"IN=@{tmp_path}/in.npy", "--output", f"OUT=@{tmp_path}/out.npy"]
+    command = [BIN / "sluice", "infer", "echo_int64", "--address", roomy.grpc, *words]
+    subprocess.run(command, check=True, capture_output=True, timeout=120 * SLOW)
+    assert np.array_equal(np.load(tmp_path / "out.npy"), values)
+    report(roomy, "sluice infer")
