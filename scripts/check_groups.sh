@@ -158,7 +158,7 @@ fuzz_seconds() {
     if [ "$is_soak" = yes ]; then
         case $1 in
         fuzz_gw_whole | fuzz_gw_grpc_frame | fuzz_gw_infer_peek) seconds=600 ;;
-        fuzz_gw_link | fuzz_gw_link_wire | fuzz_ex_link_wire) seconds=600 ;;
+        fuzz_gw_link | fuzz_gw_link_wire | fuzz_ex_whole | fuzz_ex_link_wire) seconds=600 ;;
         *) seconds=120 ;;
         esac
     fi
