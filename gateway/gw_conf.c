@@ -57,7 +57,7 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("limits.handshakes", SL_CONF_INT, limits.handshakes, "512", .min = 1, .max = 1000000,
         .reloadable = true,
         .help = "Connections that are not past their handshakes (TLS, HTTP/2 preface); further "
-                "ones wait in the listen queue, and handshakes then have a tenth of "
+                "ones wait in the listen queue, and a silent peer then has a tenth of "
                 "limits.handshake."),
     KEY("limits.streams", SL_CONF_INT, limits.streams, "256", .min = 1, .max = 65536,
         .reloadable = true, .help = "Open requests of one connection."),

@@ -6,8 +6,8 @@
 
 #define LINGER_NS (2 * SL_NS_PER_S)
 
-/* While all places of handshakes are taken, each has so much less time: who is served is not decided by who holds
- * out longest. */
+/* While all places of handshakes are taken, a silent peer has so much less time: who is served is not decided by
+ * who holds out longest. One that answers keeps its place: many that come at once, or from afar, are no attack. */
 enum { PRESSURE = 10 };
 
 static void time_out(struct gw_conn *c, const char *kind, int64_t *count)
@@ -19,10 +19,12 @@ static void time_out(struct gw_conn *c, const char *kind, int64_t *count)
 
 /* ---- the beginning ---- */
 
-static int64_t handshake_time(const struct gw_conn_host *host)
+static bool is_handshake_late(const struct gw_conn *c, sl_mono_ns now)
 {
+    const struct gw_conn_host *host = c->host;
     bool is_full = host->unready_count >= host->times.handshakes_max;
-    return is_full ? host->times.handshake_ns / PRESSURE : host->times.handshake_ns;
+    return now - c->opened_at > host->times.handshake_ns ||
+           (is_full && now - c->input_at > host->times.handshake_ns / PRESSURE);
 }
 
 /* ---- what the socket takes ---- */
@@ -124,7 +126,7 @@ static void tick_conn(struct gw_conn *c, sl_mono_ns now)
     if (gw_h2_tick(c->h2, now))
         gw_conn_mark(c);
     if (!c->is_ready) {
-        if (now - c->opened_at > handshake_time(host))
+        if (is_handshake_late(c, now))
             time_out(c, "handshake", &host->counts.timeouts_handshake);
         return;
     }

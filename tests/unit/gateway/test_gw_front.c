@@ -602,6 +602,27 @@ static void limits_may_change_while_it_serves(void **state SL_UNUSED)
     close_world();
 }
 
+/* Many who come at once, or from afar, take longer than the silent are given. */
+static void who_answers_slowly_keeps_its_place(void **state SL_UNUSED)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r";
+    const struct timespec nap = {.tv_nsec = 200 * SL_NS_PER_MS};
+    struct client c;
+    open_world(false, 1);
+    w.conf.times.handshakes_max = 1;
+    w.conf.times.handshake_ns = 10 * SL_NS_PER_S;
+    start_world();
+    connect_client(&c);
+    for (size_t i = 0; i < 7; i++) { /* 1.4 s, of which a tenth of 10 s is less */
+        assert_int_equal(send(c.fd, preface + 3 * i, 3, MSG_NOSIGNAL), 3);
+        nanosleep(&nap, NULL);
+    }
+    assert_int_equal(sl_metric_value(w.metrics.timeouts_handshake), 0);
+    step_until(sl_metric_value(w.metrics.timeouts_handshake) == 1); /* now it is silent */
+    disconnect_client(&c);
+    close_world();
+}
+
 static void garbage_gets_a_goaway(void **state SL_UNUSED)
 {
     struct client c;
@@ -710,6 +731,7 @@ int main(void)
         cmocka_unit_test(the_grace_of_old_connections_ends),
         cmocka_unit_test(half_open_connections_do_not_lock_others_out),
         cmocka_unit_test(limits_may_change_while_it_serves),
+        cmocka_unit_test(who_answers_slowly_keeps_its_place),
         cmocka_unit_test(garbage_gets_a_goaway),
         cmocka_unit_test(connections_beyond_the_limit_wait),
         cmocka_unit_test(who_does_not_read_is_not_read),
