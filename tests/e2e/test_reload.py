@@ -24,7 +24,10 @@ def pair(models, tmp_path, _stubs):
 
 
 # These only go together, or name sockets and directories that are in use.
-LEFT_OUT = re.compile(r"tls\.|link\.(control|bulk|security|curve|keys?)|models$")
+LEFT_OUT = re.compile(
+    r"tls\.|models$|link\.(control|bulk|security|bulk_security|secret_key|gateway_public_key"
+    r"|shared_memory|allow(\..*)?)$"
+)
 
 
 def keys(program):
