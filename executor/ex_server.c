@@ -12,6 +12,7 @@
 
 #include "ex_catalog.h"
 #include "ex_jobs.h"
+#include "ex_keys.h"
 #include "ex_lease.h"
 #include "ex_link.h"
 #include "ex_model_repo.h"
@@ -212,19 +213,6 @@ static sl_status make_pool(struct ex_server *s)
     return ex_pool_create(&sl_alloc_malloc, &conf, s->catalog, &events, &s->pool);
 }
 
-static bool read_keys(struct ex_server *s, struct sl_error *err)
-{
-    if (s->conf->link.security == SL_LINK_NONE)
-        return true;
-    if (sl_key_read_secret(s->conf->link.secret_key, &s->keys.own_secret, err) != SL_OK ||
-        sl_key_read_public(s->conf->link.gateway_public_key, &s->keys.gateway, err) != SL_OK)
-        return false;
-    if (ex_link_keys_complete(&s->keys) == SL_OK)
-        return true;
-    sl_error_set(err, SL_REASON_INTERNAL, "the ZeroMQ library of this machine has no CURVE");
-    return false;
-}
-
 static sl_status make_link(struct ex_server *s)
 {
     const struct ex_link_conf conf = {
@@ -295,7 +283,7 @@ static bool make_parts(struct ex_server *s, struct sl_error *err)
     raise_descriptor_limit();
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     sl_status st = open_signals(s) && s->epoll >= 0 ? ex_process_become_reaper() : SL_EIO;
-    if (st == SL_OK && (!read_keys(s, err) || !load_models(s, err)))
+    if (st == SL_OK && (ex_keys_read(s->conf, &s->keys, err) != SL_OK || !load_models(s, err)))
         return false;
     if (st == SL_OK)
         st = make_results(s);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ex_keys.h"
 #include "ex_model_file_keys.h"
 #include "ex_server.h"
 #include "sl_heap.h"
@@ -107,6 +108,18 @@ static int serve(const struct arguments *args, const struct ex_conf *conf)
     return EXIT_SUCCESS;
 }
 
+/* The files that the configuration names. */
+static int check_files(const struct ex_conf *conf)
+{
+    struct ex_link_keys keys;
+    struct sl_error err;
+    const sl_status st = ex_keys_read(conf, &keys, &err);
+    sl_key_erase(&keys.own_secret);
+    if (st != SL_OK)
+        fprintf(stderr, "sluice-executor: %s\n", err.text);
+    return st == SL_OK ? EXIT_SUCCESS : EXIT_CONFIG;
+}
+
 static int run(const struct arguments *args, struct sl_buf *text)
 {
     static struct ex_conf conf;
@@ -122,7 +135,9 @@ static int run(const struct arguments *args, struct sl_buf *text)
     int code = EXIT_SUCCESS;
     if (args->print)
         code = print(sl_conf_print(ex_conf_table, &conf, text), text);
-    else if (!args->check)
+    else if (args->check)
+        code = check_files(&conf);
+    else
         code = serve(args, &conf);
     sl_conf_destroy(owner);
     return code;

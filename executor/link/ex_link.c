@@ -468,7 +468,7 @@ static void on_cut(struct ex_link *l, enum ex_link_cut cut, sl_mono_ns now)
     else if (cut == EX_LINK_HANDSHAKE_FAILED)
         on_refused(l,
                    "the handshake failed: link.gateway_public_key is not its key, or link.security "
-                   "is not the same at both ends",
+                   "or link.bulk_security is not the same at both ends",
                    now);
     else
         lose_gateway(l, "the connection broke", now);
