@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { FIRST_BLOCK_BYTES = 1024, LARGEST_STEP_BYTES = 64 * 1024 };
+/* The first block is kept through resets: all that a small call needs fits into it. */
+enum { FIRST_BLOCK_BYTES = 2048 - 16, LARGEST_STEP_BYTES = 64 * 1024 };
 
 struct sl_arena_block {
     struct sl_arena_block *next; /* older */

@@ -32,19 +32,18 @@ static bool check_shape(struct check *c, const struct gw_peek_input *in,
                         const struct gw_tensor_spec *spec, int64_t *out_elements)
 {
     char said[SHAPE_TEXT_MAX], wanted[SHAPE_TEXT_MAX];
-    sl_shape_format(in->dims, in->rank, said, sizeof said);
     if (sl_shape_elements(in->dims, in->rank, out_elements) != SL_OK) {
         sl_error_set(
             c->err, SL_REASON_BAD_INPUT,
             "input '%s' has shape %s; dimensions are 0 or more and their product fits 63 bits",
-            spec->name, said);
+            spec->name, sl_shape_format(in->dims, in->rank, said, sizeof said));
         return false;
     }
     if (sl_shape_fits(spec->dims, spec->rank, in->dims, in->rank))
         return true;
-    sl_shape_format(spec->dims, spec->rank, wanted, sizeof wanted);
     sl_error_set(c->err, SL_REASON_BAD_INPUT, "input '%s' has shape %s, the model takes %s",
-                 spec->name, said, wanted);
+                 spec->name, sl_shape_format(in->dims, in->rank, said, sizeof said),
+                 sl_shape_format(spec->dims, spec->rank, wanted, sizeof wanted));
     return false;
 }
 

@@ -29,7 +29,6 @@ static bool check_output(struct build *b, const struct gw_tensor_spec *spec,
 {
     char said[160];
     uint64_t needed = o->bytes;
-    sl_shape_format(o->dims, o->rank, said, sizeof said);
     if (o->payload_offset > b->payload->total_bytes ||
         o->bytes > b->payload->total_bytes - o->payload_offset) {
         sl_error_set(b->err, SL_REASON_INTERNAL,
@@ -43,7 +42,8 @@ static bool check_output(struct build *b, const struct gw_tensor_spec *spec,
         sl_error_set(b->err, SL_REASON_MODEL_ERROR,
                      "model '%s' gave output '%s' as %s %s of %" PRIu64
                      " bytes, which is not what its model.yaml says",
-                     b->plan->model->name, spec->name, sl_dtype_name(o->dtype), said, o->bytes);
+                     b->plan->model->name, spec->name, sl_dtype_name(o->dtype),
+                     sl_shape_format(o->dims, o->rank, said, sizeof said), o->bytes);
     return fits;
 }
 
