@@ -183,9 +183,9 @@ typedef void (*scene)(struct stage *s);
 static struct stage stage;
 
 /* Once with allocation i failing; false: it was not reached. */
-static bool play(scene play_it, enum stage_side side, size_t i, bool keeps_failing)
+static bool play(scene play_it, bool has_tls, enum stage_side side, size_t i, bool keeps_failing)
 {
-    stage_open(&stage);
+    stage_open(&stage, has_tls);
     stage_arm(&stage, side, i, keeps_failing);
     play_it(&stage);
     bool was_reached = stage_disarm(&stage);
@@ -194,15 +194,15 @@ static bool play(scene play_it, enum stage_side side, size_t i, bool keeps_faili
     return was_reached;
 }
 
-static void sweep(const char *name, scene play_it, size_t at_least[STAGE_SIDES])
+static void sweep(const char *name, scene play_it, bool has_tls, size_t at_least[STAGE_SIDES])
 {
     for (int side = 0; side < STAGE_SIDES; side++) {
         size_t i = 0;
-        (void)play(play_it, side, 0, false); /* as it is with memory */
+        (void)play(play_it, has_tls, side, 0, false); /* as it is with memory */
         do {
             i++;
-            (void)play(play_it, side, i, true);
-        } while (play(play_it, side, i, false));
+            (void)play(play_it, has_tls, side, i, true);
+        } while (play(play_it, has_tls, side, i, false));
         print_message("%s: %zu allocations of the %s\n", name, i - 1,
                       side == STAGE_GATEWAY ? "gateway" : "executor");
         assert_true(i - 1 >= at_least[side]);
@@ -226,9 +226,30 @@ static void sweep(const char *name, scene play_it, size_t at_least[STAGE_SIDES])
     static void test_##NAME(void **state)                                                          \
     {                                                                                              \
         (void)state;                                                                               \
-        sweep(#NAME, play_##NAME, (size_t[]){GATEWAY, NODE});                                      \
+        sweep(#NAME, play_##NAME, false, (size_t[]){GATEWAY, NODE});                               \
     }
 SCENES(SCENE_TEST)
+
+static void test_by_tls(void **state)
+{
+    (void)state;
+    sweep("small by TLS", play_small, true, (size_t[]){10, 2});
+    sweep("large by TLS", play_large, true, (size_t[]){15, 4});
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    tls_files_make();
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    tls_files_remove();
+    return 0;
+}
 
 /* That nodes come and go is the scenes' business. */
 static void drop_line(void *ctx, const char *line, unsigned len)
@@ -239,7 +260,7 @@ static void drop_line(void *ctx, const char *line, unsigned len)
 int main(void)
 {
 #define SCENE_ROW(NAME, GATEWAY, NODE) cmocka_unit_test(test_##NAME),
-    const struct CMUnitTest tests[] = {SCENES(SCENE_ROW)};
+    const struct CMUnitTest tests[] = {SCENES(SCENE_ROW) cmocka_unit_test(test_by_tls)};
     sl_log_set_sink(drop_line, NULL);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -9,9 +9,19 @@ enum { QUIET_ROUNDS = 8, MESSAGE_MAX = 1 << 20 };
 
 /* ---- life */
 
-static void connect_visitor(struct stage *s)
+/* As gw_conn does it: no memory for one of the two, and neither is there. */
+static struct gw_h2 *connect_both(struct stage *s)
 {
     struct gw_h2 *conn = whole_gateway_connect(&s->gateway);
+    if (!s->has_tls || conn == NULL || tls_pair_try_open(&s->tls) == SL_OK)
+        return conn;
+    whole_gateway_disconnect(&s->gateway, conn);
+    return NULL;
+}
+
+static void connect_visitor(struct stage *s)
+{
+    struct gw_h2 *conn = connect_both(s);
     h2_pair_join(&s->visitor, conn, 0);
     s->visitor.now = s->gateway.now;
     s->is_connected = conn != NULL;
@@ -31,12 +41,15 @@ void stage_lose_node(struct stage *s)
     s->has_node = false;
 }
 
-void stage_open(struct stage *s)
+void stage_open(struct stage *s, bool has_tls)
 {
     memset(s, 0, offsetof(struct stage, visitor));
     s->other_status = 0;
     for (size_t i = 0; i < STAGE_SIDES; i++)
         fail_alloc_init(&s->memory[i]);
+    s->has_tls = has_tls;
+    tls_pair_init(&s->tls);
+    s->tls.alloc = &s->memory[STAGE_GATEWAY].alloc;
     whole_gateway_init(&s->gateway, &s->memory[STAGE_GATEWAY].alloc, 1000 * SL_NS_PER_S);
     assert_ok(whole_gateway_start(&s->gateway));
     stage_start_node(s);
@@ -48,6 +61,7 @@ void stage_open(struct stage *s)
 void stage_close(struct stage *s)
 {
     h2_pair_leave(&s->visitor);
+    tls_pair_close(&s->tls);
     stage_lose_node(s);
     const char *wrong = whole_gateway_finish(&s->gateway);
     if (wrong != NULL)
@@ -86,9 +100,58 @@ static bool was_refused_memory(const struct stage *s)
 static void hang_up(struct stage *s)
 {
     whole_gateway_disconnect(&s->gateway, s->visitor.server);
+    if (s->has_tls)
+        tls_pair_close_client(&s->tls);
     s->visitor.server = NULL;
     s->is_connected = false;
     s->was_cut = true;
+}
+
+/* What has been taken out of records goes where it is for. */
+static size_t unwrap(struct stage *s)
+{
+    struct tls_pair *t = &s->tls;
+    size_t moved = t->server_took.len + t->client_took.len;
+    if (t->server_took.len > 0)
+        h2_pair_raw(&s->visitor, t->server_took.data, t->server_took.len);
+    if (t->client_took.len > 0)
+        assert_true(nghttp2_session_mem_recv(s->visitor.client, t->client_took.data,
+                                             t->client_took.len) >= 0);
+    sl_buf_clear(&t->server_took);
+    sl_buf_clear(&t->client_took);
+    return moved;
+}
+
+static void wrap_down(struct stage *s)
+{
+    struct iovec v[64];
+    size_t n, bytes;
+    while (!gw_tls_is_over(s->tls.tls) &&
+           (n = gw_h2_output(s->visitor.server, v, SL_ARRAY_LEN(v), s->gateway.now)) > 0) {
+        bytes = 0;
+        for (size_t i = 0; i < n; i++)
+            bytes += v[i].iov_len;
+        tls_pair_reply(&s->tls, v, n);
+        gw_h2_sent(s->visitor.server, bytes);
+    }
+}
+
+static size_t move_records(struct stage *s)
+{
+    const uint8_t *bytes;
+    ssize_t n = 0;
+    size_t moved;
+    tls_pair_run(&s->tls);
+    while (gw_tls_is_ready(s->tls.tls) && !gw_tls_is_over(s->tls.tls) &&
+           (n = nghttp2_session_mem_send(s->visitor.client, &bytes)) > 0)
+        tls_pair_send(&s->tls, bytes, (size_t)n);
+    moved = unwrap(s);
+    if (gw_tls_is_ready(s->tls.tls))
+        wrap_down(s);
+    moved += unwrap(s);
+    if (gw_tls_is_over(s->tls.tls) || gw_h2_is_over(s->visitor.server))
+        hang_up(s);
+    return moved;
 }
 
 /* As gw_conn does it: what is pending goes out before the connection ends. */
@@ -97,6 +160,8 @@ static size_t move_bytes(struct stage *s, bool up)
     size_t moved = 0;
     if (!s->is_connected)
         return 0;
+    if (s->has_tls)
+        return move_records(s);
     if (up)
         moved = h2_pair_client_to_server(&s->visitor);
     moved += h2_pair_server_to_client(&s->visitor);

@@ -12,6 +12,7 @@
 #include "fail_alloc.h"
 #include "h2_peer.h"
 #include "infer_builder.h"
+#include "tls_peer.h"
 #include "whole_gateway.h"
 #include "whole_node.h"
 
@@ -24,13 +25,15 @@ struct stage {
     struct whole_node node;
     bool has_node;
     struct h2_pair visitor;
-    int other_status;  /* also right for a scene's calls when memory fails; 0: none */
-    bool is_connected; /* the gateway's end is there */
-    bool was_cut;      /* it ended the connection */
+    bool has_tls;
+    struct tls_pair tls; /* between the two */
+    int other_status;    /* also right for a scene's calls when memory fails; 0: none */
+    bool is_connected;   /* the gateway's end is there */
+    bool was_cut;        /* it ended the connection */
 };
 
-/* Gateway, node and connection are ready. */
-void stage_open(struct stage *s);
+/* Gateway, node and connection are ready; with has_tls the visitor comes by TLS (tls_files_make was called). */
+void stage_open(struct stage *s, bool has_tls);
 /* Fails unless nothing is left over, on either side. */
 void stage_close(struct stage *s);
 
