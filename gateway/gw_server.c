@@ -395,6 +395,9 @@ static uint64_t random_seed(void)
     return n == (ssize_t)sizeof seed ? seed : (uint64_t)getpid();
 }
 
+/* An executor has noticed after link.lost_after that it must look for another gateway; then it finds it. */
+static const int64_t find_again_ns = 2 * SL_NS_PER_S;
+
 static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
 {
     const struct gw_conf *conf = &s->conf;
@@ -418,7 +421,7 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
         .bodies = s->bodies,
         .seed = random_seed(),
         .started_at = sl_clock_mono(s->clock),
-        .models_wait_ns = conf->link.lost_after_ns, /* who lives has announced itself by then */
+        .models_wait_ns = sl_sat_add(conf->link.lost_after_ns, find_again_ns),
     };
 }
 

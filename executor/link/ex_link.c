@@ -551,7 +551,9 @@ static void on_batch(struct ex_link *l, const struct ex_gateway_batch *b, sl_mon
         on_call(l, &b->calls[i], now);
     for (size_t i = 0; l->state == UP && i < b->cancel_count; i++)
         l->events.cancel(l->events.ctx, b->cancels[i]);
-    if (b->refusal)
+    if (b->refusal && b->greet_again)
+        lose_gateway(l, b->refusal, now);
+    else if (b->refusal)
         on_refused(l, b->refusal, now);
 }
 

@@ -183,7 +183,8 @@ sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
         return fault(arena);
     *out = (struct ex_gateway_batch){.session = b->session,
                                      .bulk_taken_bytes = b->bulk_taken_bytes,
-                                     .refusal = b->refuse ? b->refuse->text : NULL};
+                                     .refusal = b->refuse ? b->refuse->text : NULL,
+                                     .greet_again = b->refuse && b->refuse->greet_again};
     if (b->welcome && !read_welcome(b->welcome, out))
         return SL_EPROTO;
     const bool ok =

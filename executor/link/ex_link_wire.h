@@ -45,6 +45,7 @@ struct ex_gateway_batch {
     bool has_welcome;
     struct ex_welcome welcome;
     const char *refusal; /* NULL: none */
+    bool greet_again;    /* refused is the session, not the node */
     const struct ex_call *calls;
     size_t call_count;
     const uint64_t *cancels; /* leases */

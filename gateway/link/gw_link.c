@@ -272,6 +272,7 @@ static void on_control(struct gw_link *l, const struct gw_identity *from, zmq_ms
             on_news(l, p, &batch, now);
     } else if (p == NULL || p->node == NULL) {
         gw_link_count(l, GW_REFUSAL_SESSION, "of an unknown session");
+        gw_link_send_unknown(l, from, batch.session);
     } else if (!is_of_peer(p, &p->control, l->has_curve, from, m)) {
         gw_link_count(l, GW_REFUSAL_FORGED, "of another connection's session");
     } else if (batch.has_hello) {

@@ -129,6 +129,8 @@ void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id leas
 void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p);
 void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
                          const char *text);
+/* To a node that was lost and does not know it. */
+void gw_link_send_unknown(struct gw_link *l, const struct gw_identity *to, uint64_t session);
 /* Can the node still be sent to? Says a heartbeat. */
 bool gw_link_is_connected(struct gw_link *l, struct gw_peer *p);
 /* false: the node cannot be reached any more. */

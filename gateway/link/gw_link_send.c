@@ -61,16 +61,28 @@ void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p)
     (void)s; /* a node without its welcome says hello again */
 }
 
-void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
-                         const char *text)
+static void send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
+                        const char *text, bool greet_again)
 {
     struct sl_buf b;
     sl_buf_init(&b, l->alloc, 4096);
-    if (gw_link_put_session(&b, session) == SL_OK && gw_link_put_refuse(&b, text) == SL_OK) {
+    if (gw_link_put_session(&b, session) == SL_OK &&
+        gw_link_put_refuse(&b, text, greet_again) == SL_OK) {
         sl_status s = send_frames(l, to, b.data, b.len);
         (void)s; /* it will ask again */
     }
     sl_buf_finish(&b);
+}
+
+void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
+                         const char *text)
+{
+    send_refuse(l, to, session, text, false);
+}
+
+void gw_link_send_unknown(struct gw_link *l, const struct gw_identity *to, uint64_t session)
+{
+    send_refuse(l, to, session, "the gateway does not know this session any more", true);
 }
 
 bool gw_link_is_connected(struct gw_link *l, struct gw_peer *p)

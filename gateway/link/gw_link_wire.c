@@ -303,10 +303,11 @@ sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w)
     return append_message(out, BATCH_WELCOME, &m.base);
 }
 
-sl_status gw_link_put_refuse(struct sl_buf *out, const char *sentence)
+sl_status gw_link_put_refuse(struct sl_buf *out, const char *sentence, bool greet_again)
 {
     Sluice__Node__V1__Refuse m = SLUICE__NODE__V1__REFUSE__INIT;
     m.text = text(sentence);
+    m.greet_again = greet_again;
     return append_message(out, BATCH_REFUSE, &m.base);
 }
 

@@ -78,6 +78,6 @@ struct gw_welcome {
     const char *shared_path; /* "": no shared memory */
 };
 SL_MUST_CHECK sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w);
-SL_MUST_CHECK sl_status gw_link_put_refuse(struct sl_buf *out, const char *text);
+SL_MUST_CHECK sl_status gw_link_put_refuse(struct sl_buf *out, const char *text, bool greet_again);
 
 #endif

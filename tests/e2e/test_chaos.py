@@ -18,7 +18,8 @@ from support.wait import wait_until
 
 pytestmark = pytest.mark.timeout(1800)  # a soak takes minutes
 
-BACK_WITHIN_S = 2 * SLOW
+BACK_WITHIN_S = 2 * SLOW  # every model answers
+WHOLE_WITHIN_S = 4 * SLOW  # every slice of every node has its workers again
 LOST_AFTER_S = 0.6 * SLOW
 LINK = f"heartbeat: 100ms, lost_after: {int(LOST_AFTER_S * 1000)}ms"
 MEMORY_SLACK_BYTES = (64 << 20) * SLOW
@@ -113,7 +114,8 @@ def storm_of_deaths(cluster, victims, rounds, chosen):
             served = cluster.time_to_serve(PROBES, since)
             wait_until(death.is_mended, 20 * SLOW, f"round {number}, {death}: all is back")
             times.append((served, time.monotonic() - since, str(death)))
-            assert max(times[-1][:2]) < BACK_WITHIN_S, f"round {number}: {times[-1]}"
+            assert times[-1][0] < BACK_WITHIN_S, f"round {number}: {times[-1]}"
+            assert times[-1][1] < WHOLE_WITHIN_S, f"round {number}: {times[-1]}"
     print(f"calls ended: {dict(storm.counts)}")
     report("served again", [(served, death) for served, _, death in times])
     report("all is back", [(whole, death) for _, whole, death in times])
@@ -141,6 +143,7 @@ def test_deaths_at_random_under_load(few_models, tmp_path, _stubs, survivor, vic
 # ---- one lost executor, step by step
 
 
+@pytest.mark.smoke
 def test_what_a_lost_executor_had_not_started_keeps_its_place(few_models, tmp_path, _stubs):
     """The call that ran ends EXECUTOR_LOST; all others are answered, in the order they came in."""
     with Cluster(few_models, tmp_path, slices=1) as cluster:

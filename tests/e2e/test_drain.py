@@ -151,10 +151,12 @@ def test_a_gateway_that_is_drained_and_restarted_fails_no_call(
         def again(_):
             cluster.daemons["gateway"].signal(signal.SIGTERM)
             assert cluster.restart("gateway") == 0
+            wait_until(cluster.is_whole, 20 * SLOW, "the gateway is back")
 
         under_load(cluster, scaled(100, at_least=5), again)
 
 
+@pytest.mark.smoke
 def test_a_rolling_restart_of_executors_fails_no_call(few_models, tmp_path, _stubs):
     with Cluster(few_models, tmp_path, executors=2) as cluster:
 

@@ -18,8 +18,11 @@ from .wait import wait_until
 # grpcio waits a second and more before it connects again; a test wants to see our time, not that.
 PROMPT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # which is how long it waits for a connection
     ("grpc.max_reconnect_backoff_ms", 200),
 ]
+# A call that a draining gateway has not taken is sent again by grpcio itself, up to this size.
+RESENT = [("grpc.per_rpc_retry_buffer_size", 64 << 20)]
 MARK = "SLUICE_TEST_CLUSTER"
 
 
@@ -137,7 +140,7 @@ class Cluster:
 
     def channel(self, *options, target=None):
         """A new channel of its own connection."""
-        base = [*MESSAGE_LIMIT, *PROMPT, ("grpc.use_local_subchannel_pool", 1)]
+        base = [*MESSAGE_LIMIT, *PROMPT, *RESENT, ("grpc.use_local_subchannel_pool", 1)]
         channel = grpc.insecure_channel(target or self.grpc, options=[*base, *options])
         self._channels.append(channel)
         return channel

@@ -211,6 +211,7 @@ static void test_welcome_refuse_cancel(void **state)
     w.heartbeat_every_ms = 4;
     w.lost_after_ms = 5;
     r.text = (char *)(uintptr_t) "no";
+    r.greet_again = true;
     c.lease = 9;
     b.session = 77;
     b.welcome = &w;
@@ -226,6 +227,7 @@ static void test_welcome_refuse_cancel(void **state)
     assert_int_equal(out.welcome.heartbeat_every_ms, 4);
     assert_int_equal(out.welcome.lost_after_ms, 5);
     assert_string_equal(out.refusal, "no");
+    assert_true(out.greet_again);
     assert_int_equal(out.cancels[0], 9);
     assert_int_equal(out.bulk_taken_bytes, 6);
     assert_int_equal(out.session, 77);

@@ -511,6 +511,27 @@ static void test_a_refused_node_asks_again(void **state)
     gate_finish(&gate);
 }
 
+static void test_a_node_that_was_lost_without_knowing_it_greets_again_at_once(void **state)
+{
+    Sluice__Node__V1__GatewayBatch batch = SLUICE__NODE__V1__GATEWAY_BATCH__INIT;
+    Sluice__Node__V1__Refuse refuse = SLUICE__NODE__V1__REFUSE__INIT;
+    uint8_t bytes[200];
+    (void)state;
+    start("");
+    const uint64_t first = gate.session;
+    refuse.text = (char *)(uintptr_t) "who are you?";
+    refuse.greet_again = true;
+    batch.session = gate.session;
+    batch.refuse = &refuse;
+    const int64_t refused_at = gate_now_ms();
+    gate_send_raw(&gate, bytes, sluice__node__v1__gateway_batch__pack(&batch, bytes));
+    gate_greet(&gate);
+    assert_true(gate.session != first);
+    assert_in_range(gate_now_ms() - refused_at, 0, 1500); /* a refused node would wait for 3 s */
+    expect_serving(1, 0, "echo");
+    gate_finish(&gate);
+}
+
 static void test_noise_is_dropped(void **state)
 {
     uint8_t *bytes = random_bytes(1000);
@@ -640,6 +661,7 @@ int main(void)
         process_test(test_a_storm),
         process_test(test_a_silent_gateway_is_left),
         process_test(test_a_refused_node_asks_again),
+        process_test(test_a_node_that_was_lost_without_knowing_it_greets_again_at_once),
         process_test(test_noise_is_dropped),
         process_test(test_sigterm_finishes_what_was_accepted),
         process_test(test_a_second_sigterm_ends_at_once),

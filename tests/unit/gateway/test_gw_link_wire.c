@@ -286,7 +286,7 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     assert_ok(gw_link_put_session(&b, 42));
     assert_ok(gw_link_put_welcome(&b, &w));
     assert_ok(gw_link_put_cancel(&b, 7));
-    assert_ok(gw_link_put_refuse(&b, "no"));
+    assert_ok(gw_link_put_refuse(&b, "no", true));
     assert_ok(gw_link_put_cancel(&b, 8));
     assert_ok(gw_link_put_heartbeat(&b, 9));
     assert_ok(gw_link_put_taken(&b, 10));
@@ -298,6 +298,7 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     assert_true(m->welcome->bulk_window_bytes == 1 && m->welcome->inline_max_bytes == 2);
     assert_true(m->welcome->heartbeat_every_ms == 3 && m->welcome->lost_after_ms == 4);
     assert_string_equal(m->refuse->text, "no");
+    assert_true(m->refuse->greet_again);
     assert_int_equal(m->n_cancels, 2);
     assert_true(m->cancels[0]->lease == 7 && m->cancels[1]->lease == 8);
     assert_int_equal(m->heartbeat->sequence, 9);
