@@ -294,7 +294,7 @@ static void step_words(enum step step)
 {
     struct sl_buf b = batch();
     if (step == STEP_REFUSE)
-        send_batch(&b, gw_link_put_refuse(&b, "as asked for"));
+        send_batch(&b, gw_link_put_refuse(&b, "as asked for", next_byte() % 2 == 1));
     else if (step == STEP_CANCEL)
         send_batch(&b, gw_link_put_cancel(&b, next_byte()));
     else if (step == STEP_TAKEN)
