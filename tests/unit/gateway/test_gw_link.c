@@ -11,6 +11,7 @@
 #include "gw_fakes.h"
 #include "gw_link_int.h"
 #include "infer_builder.h"
+#include "shm_peer.h"
 #include "sl_log.h"
 #include "sl_pack.h"
 #include "sl_test.h"
@@ -117,6 +118,7 @@ struct peer {
     void *control, *bulk;
     uint64_t session, previous_session;
     uint64_t taken_bytes;
+    int shared; /* its end of the socket for shared memory */
 };
 
 static void show_keys(const struct rig *r, void *s)
@@ -206,6 +208,7 @@ static void say_hello(struct peer *p, const char *name, uint64_t window_bytes)
     h.inline_max_bytes = INLINE_MAX;
     h.slice_backlog_max = 8;
     h.previous_session = p->previous_session;
+    h.shared_memory = p->r->conf.bodies != NULL;
     h.n_slices = h.n_models = 1;
     h.slices = &slices;
     h.models = &models;
@@ -259,6 +262,12 @@ static void join(struct rig *r, struct peer *p, const char *name, uint64_t sessi
     assert_int_equal(b->welcome->bulk_window_bytes, 4 * MIB);
     assert_int_equal(b->welcome->bulk_token.len, GW_LINK_TOKEN_BYTES);
     introduce(p, b->welcome->bulk_token.data, b->welcome->bulk_token.len);
+    if (r->conf.bodies != NULL) {
+        assert_ok(sl_fdpass_connect(b->welcome->shared_path, &p->shared));
+        assert_ok(sl_fdpass_send(p->shared, session, -1));
+    } else {
+        assert_string_equal(b->welcome->shared_path, "");
+    }
     drop(b);
 }
 
@@ -326,10 +335,22 @@ static uint8_t byte_at(size_t i)
     return (uint8_t)(i * 31 + i / 997);
 }
 
+/* Where the network would have received it. */
+static struct gw_body *move_into_block(struct rig *r, struct gw_body *take_body)
+{
+    struct gw_body *b = gw_body_create_large(&sl_alloc_malloc, r->conf.bodies, take_body->len);
+    assert_non_null(b);
+    memcpy(b->data, take_body->data, take_body->len);
+    gw_body_release(take_body);
+    return b;
+}
+
 static struct fake_exchange *send_call(struct rig *r, struct infer_builder *b)
 {
     struct gw_body *body = infer_body(b);
     infer_end(b);
+    if (r->conf.bodies != NULL)
+        body = move_into_block(r, body);
     struct fake_exchange *e = fake_call(&r->w, body);
     if (e->replies > 0)
         fail_msg("%s", e->x.reply.error.text);
@@ -373,9 +394,9 @@ static gateway_batch *receive_dispatch(struct peer *p)
     }
 }
 
-/* What a result says beside its payload. */
-static void send_result(struct peer *p, uint64_t lease, size_t n, const void *payload,
-                        uint64_t bulk_bytes)
+/* What a result says beside its payload, or where that lies. */
+static void send_result_from(struct peer *p, uint64_t lease, size_t n, const void *payload,
+                             uint64_t bulk_bytes, Sluice__Node__V1__Shared *shared)
 {
     Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
     Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT, *results = &result;
@@ -396,7 +417,14 @@ static void send_result(struct peer *p, uint64_t lease, size_t n, const void *pa
     result.payload_bytes = bulk_bytes;
     if (payload != NULL)
         result.payload = (ProtobufCBinaryData){n, (uint8_t *)(uintptr_t)payload};
+    result.shared = shared;
     send_batch(p, &m);
+}
+
+static void send_result(struct peer *p, uint64_t lease, size_t n, const void *payload,
+                        uint64_t bulk_bytes)
+{
+    send_result_from(p, lease, n, payload, bulk_bytes, NULL);
 }
 
 static void check_reply(const struct fake_exchange *e, size_t n)
@@ -1553,9 +1581,147 @@ static void a_reply_outlives_its_node(void **state SL_UNUSED)
     finish(&r);
 }
 
+/* ---- payloads in shared memory */
+
+static struct sl_shm_pool *start_sharing(struct rig *r)
+{
+    const struct sl_shm_pool_conf conf = {
+        .label = "test", .bytes_max = 64 * MIB, .count_max = 16, .idle_ns = 1};
+    begin(r);
+    assert_ok(sl_shm_pool_create(&conf, &r->conf.bodies));
+    r->counts.bad_segments = sl_metric_counter(r->metrics, "bad_total", "", "Bad.");
+    start(r);
+    return r->conf.bodies;
+}
+
+static void finish_sharing(struct rig *r, struct peer *p, struct sl_shm_pool *pool)
+{
+    close(p->shared);
+    close_peer(p);
+    finish(r);
+    sl_shm_pool_destroy(pool);
+}
+
+static void send_shared_done(struct peer *p, const Sluice__Node__V1__Shared *of)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__SharedUse use = SLUICE__NODE__V1__SHARED_USE__INIT, *one = &use;
+    use.segment = of->segment;
+    use.generation = of->generation;
+    m.shared_done = &one;
+    m.n_shared_done = 1;
+    send_batch(p, &m);
+}
+
+static void check_lent(const Sluice__Node__V1__Shared *s, int fd, size_t n)
+{
+    void *map;
+    const size_t all = (size_t)s->offset_bytes + n;
+    assert_int_equal(s->length_bytes, n);
+    assert_ok(sl_memfd_map(fd, all, false, &map));
+    for (size_t i = 0; i < n; i++)
+        if (((const uint8_t *)map)[s->offset_bytes + i] != byte_at(i))
+            fail_msg("byte %zu is wrong", i);
+    munmap(map, all);
+    close(fd);
+}
+
+static void a_large_request_is_lent_to_its_node(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    struct sl_shm_pool *pool = start_sharing(&r);
+    join(&r, &p, "n1", 7, MIB);
+    for (uint64_t use = 1; use <= 3; use++) {
+        struct fake_exchange *e = call(&r, MIB);
+        gateway_batch *b = receive_dispatch(&p);
+        const Sluice__Node__V1__Dispatch *d = b->dispatches[0];
+        assert_true(d->payload_bytes == 0 && d->payload.len == 0 && d->shared != NULL);
+        assert_true(d->shared->segment == 1 && d->shared->generation == use);
+        if (use == 1)
+            check_lent(d->shared, shm_peer_take(p.shared, 1), MIB);
+        shm_peer_expect_silence(p.shared); /* it is shown once */
+        send_shared_done(&p, d->shared);
+        send_result(&p, d->lease, 3, "abc", 0);
+        wait_for_reply(&r, e);
+        drop(b);
+    }
+    assert_int_equal(sl_metric_value(r.counts.sent_bulk_bytes), 0);
+    assert_int_equal(sl_metric_value(r.counts.bad_segments), 0);
+    finish_sharing(&r, &p, pool);
+}
+
+static void a_reply_leaves_from_the_nodes_memory(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    void *map;
+    struct sl_shm_pool *pool = start_sharing(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e = call(&r, 10);
+    gateway_batch *b = receive_dispatch(&p);
+    const int fd = shm_peer_memory(0);
+    assert_ok(sl_memfd_map(fd, SHM_PEER_BYTES, true, &map));
+    for (size_t i = 0; i < MIB - 64; i++)
+        ((uint8_t *)map)[64 + i] = byte_at(i);
+    munmap(map, SHM_PEER_BYTES);
+    shm_peer_show(p.shared, 5, fd);
+    Sluice__Node__V1__Shared s = SLUICE__NODE__V1__SHARED__INIT;
+    s.segment = 5;
+    s.generation = 9;
+    s.offset_bytes = 64;
+    s.length_bytes = MIB - 64;
+    send_result_from(&p, b->dispatches[0]->lease, MIB - 64, NULL, 0, &s);
+    wait_for_reply(&r, e);
+    r.w.now += r.conf.lost_after_ns + 1; /* the reply outlives its node */
+    turn(&r);
+    check_reply(e, MIB - 64);
+    drop(b);
+    finish_sharing(&r, &p, pool);
+}
+
+/* A node that names what it did not show, or what is not there, is lost. */
+static void lose_by(uint32_t segment, uint64_t generation, uint64_t offset, uint64_t length,
+                    bool is_sealed)
+{
+    struct rig r;
+    struct peer p;
+    struct sl_shm_pool *pool = start_sharing(&r);
+    join(&r, &p, "n1", 7, MIB);
+    struct fake_exchange *e = call(&r, MIB);
+    gateway_batch *b = receive_dispatch(&p);
+    close(shm_peer_take(p.shared, 1));
+    shm_peer_show(p.shared, 5, is_sealed ? shm_peer_memory(0) : shm_peer_unsealed());
+    Sluice__Node__V1__Shared s = SLUICE__NODE__V1__SHARED__INIT;
+    s.segment = segment;
+    s.generation = generation;
+    s.offset_bytes = offset;
+    s.length_bytes = length;
+    send_result_from(&p, b->dispatches[0]->lease, (size_t)length, NULL, 0, &s);
+    wait_for_nodes(&r, 0);
+    assert_int_equal(sl_metric_value(r.counts.bad_segments), 1);
+    fake_event(&r.w, e, GW_EV_GONE);
+    assert_false(sl_shm_pool_has(pool, 1)); /* what it was lent is never used again */
+    drop(b);
+    finish_sharing(&r, &p, pool);
+}
+
+static void a_node_that_lies_about_its_memory_is_lost(void **state SL_UNUSED)
+{
+    lose_by(5, 1, 1, SHM_PEER_BYTES, true);
+    lose_by(5, 1, UINT64_MAX - 1, 4, true);
+    lose_by(5, 0, 0, 4, true);
+    lose_by(6, 1, 0, 4, true);
+    lose_by(5, 1, 0, 0, true);
+    lose_by(5, 1, 0, 4, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_request_is_lent_to_its_node),
+        cmocka_unit_test(a_reply_leaves_from_the_nodes_memory),
+        cmocka_unit_test(a_node_that_lies_about_its_memory_is_lost),
         cmocka_unit_test(a_node_is_welcomed_and_hears_heartbeats),
         cmocka_unit_test(an_older_or_newer_protocol_is_refused),
         cmocka_unit_test(nodes_have_a_limit),
