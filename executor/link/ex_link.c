@@ -105,7 +105,7 @@ sl_status ex_link_create(const struct sl_alloc *alloc, const struct ex_link_conf
     l->conf = *conf;
     l->events = *events;
     l->wake_at = SL_MONO_NEVER;
-    ex_link_shared_init(&l->shared, conf->results);
+    ex_link_shared_init(&l->shared, alloc, conf->results);
     if (!make_parts(l)) {
         ex_link_destroy(l, 0);
         return SL_ENOMEM;

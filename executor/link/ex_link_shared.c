@@ -1,7 +1,6 @@
 /* ex_link_shared.c - reads the gateway's memory, lends it ours. */
 #include "ex_link_shared.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -14,8 +13,10 @@ struct ex_link_lent {
     uint64_t generation;
 };
 
-void ex_link_shared_init(struct ex_link_shared *s, struct sl_shm_pool *pool)
+void ex_link_shared_init(struct ex_link_shared *s, const struct sl_alloc *alloc,
+                         struct sl_shm_pool *pool)
 {
+    s->alloc = alloc;
     s->pool = pool;
     s->lent = NULL;
     sl_shm_door_init(&s->door, -1);
@@ -51,7 +52,7 @@ static void end_lent(struct ex_link_shared *s, struct ex_link_lent *l)
 {
     DL_DELETE(s->lent, l);
     ex_blob_release(l->blob);
-    free(l);
+    sl_alloc_free(s->alloc, l);
 }
 
 void ex_link_shared_close(struct ex_link_shared *s)
@@ -88,7 +89,7 @@ static struct ex_blob *common_blob(const struct ex_outcome *outcome)
 
 static bool lend(struct ex_link_shared *s, struct ex_blob *blob)
 {
-    struct ex_link_lent *l = malloc(sizeof(*l));
+    struct ex_link_lent *l = sl_alloc_get(s->alloc, sizeof(*l));
     if (!l)
         return false;
     l->blob = ex_blob_hold(blob);

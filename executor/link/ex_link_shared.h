@@ -14,19 +14,22 @@
 #include <stdbool.h>
 
 #include "ex_call.h"
+#include "sl_alloc.h"
 #include "sl_shm_door.h"
 
 struct ex_link_lent;
 
 struct ex_link_shared {
-    struct sl_shm_pool *pool; /* of results; borrowed; NULL: nothing is given */
+    const struct sl_alloc *alloc; /* borrowed */
+    struct sl_shm_pool *pool;     /* of results; borrowed; NULL: nothing is given */
     struct sl_shm_door door;
     struct sl_shm_peer theirs;
     struct ex_link_lent *lent;
 };
 
 /* Closed. */
-void ex_link_shared_init(struct ex_link_shared *s, struct sl_shm_pool *pool);
+void ex_link_shared_init(struct ex_link_shared *s, const struct sl_alloc *alloc,
+                         struct sl_shm_pool *pool);
 /* Goes to the gateway's socket and says the session. Without one payloads go by bulk. */
 void ex_link_shared_open(struct ex_link_shared *s, const char *path, uint64_t session);
 void ex_link_shared_close(struct ex_link_shared *s);

@@ -295,7 +295,7 @@ static struct ex_blob *keep_outputs(struct ex_pool *p, struct ex_output outputs[
     const uint64_t bytes = outputs_bytes(outputs, count);
     if (bytes < RESULT_KEPT_MIN || sl_error_is_set(err))
         return NULL;
-    struct ex_blob *blob = ex_result_blob_create(p->conf.results, (size_t)bytes, &to);
+    struct ex_blob *blob = ex_result_blob_create(p->alloc, p->conf.results, (size_t)bytes, &to);
     if (!blob) {
         sl_error_set(err, SL_REASON_NO_CAPACITY,
                      "the node has no memory for a result of %llu bytes",

@@ -9,9 +9,12 @@
 #define EX_RESULT_BLOB_H
 
 #include "ex_blob.h"
+#include "sl_alloc.h"
 #include "sl_shm_pool.h"
 
-/* bytes (> 0) to be written through *out_data, with one holder; NULL: no memory. */
-struct ex_blob *ex_result_blob_create(struct sl_shm_pool *pool, size_t bytes, uint8_t **out_data);
+/* bytes (> 0) to be written through *out_data, with one holder; NULL: no memory. alloc is borrowed, and
+ * used on any thread. */
+struct ex_blob *ex_result_blob_create(const struct sl_alloc *alloc, struct sl_shm_pool *pool,
+                                      size_t bytes, uint8_t **out_data);
 
 #endif

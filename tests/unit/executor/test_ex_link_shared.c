@@ -20,7 +20,7 @@ static int begin(void **state SL_UNUSED)
     assert_ok(sl_shm_pool_create(&conf, &pool));
     shm_peer_pair(fds);
     gateway = fds[0];
-    ex_link_shared_init(&shared, pool);
+    ex_link_shared_init(&shared, &sl_alloc_malloc, pool);
     sl_shm_door_init(&shared.door, fds[1]);
     return 0;
 }
@@ -39,7 +39,7 @@ static int end(void **state SL_UNUSED)
 static struct ex_blob *make(size_t bytes, struct ex_output outputs[2])
 {
     uint8_t *data;
-    struct ex_blob *blob = ex_result_blob_create(pool, bytes, &data);
+    struct ex_blob *blob = ex_result_blob_create(&sl_alloc_malloc, pool, bytes, &data);
     assert_non_null(blob);
     outputs[0] = (struct ex_output){.bytes = sl_span_of(data, 100), .blob = blob};
     outputs[1] = (struct ex_output){.bytes = sl_span_of(data + 100, bytes - 100), .blob = blob};
