@@ -1,6 +1,7 @@
 /* gw_h2_mem.c - a list of blocks, and chains of those that wait for their next use. */
 #include "gw_h2_mem.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdint.h>
 #include <string.h>
 #include <utlist.h>
@@ -48,9 +49,11 @@ static struct gw_h2_block *take_kept(struct gw_h2_mem *m, size_t steps)
         return NULL;
     m->kept[steps - 1] = b->next_kept;
     m->kept_bytes -= steps * GW_H2_KEPT_STEP_BYTES;
+    ASAN_UNPOISON_MEMORY_REGION(b->payload, steps * GW_H2_KEPT_STEP_BYTES);
     return b;
 }
 
+/* In a sanitizer build whoever still uses it is found. */
 static bool keep(struct gw_h2_mem *m, struct gw_h2_block *b)
 {
     const size_t bytes = b->steps * GW_H2_KEPT_STEP_BYTES;
@@ -59,6 +62,7 @@ static bool keep(struct gw_h2_mem *m, struct gw_h2_block *b)
     b->next_kept = m->kept[b->steps - 1];
     m->kept[b->steps - 1] = b;
     m->kept_bytes += bytes;
+    ASAN_POISON_MEMORY_REGION(b->payload, bytes);
     return true;
 }
 
