@@ -23,7 +23,7 @@ HELD_MAX = 2.5
 def roomy(tmp_path, _stubs):
     """A gateway and an executor with room for it, and one model."""
     models = tmp_path / "models"
-    write_identity_of(models, "INT64")
+    write_identity_of(models, "INT64", duration="120s")  # copying counts
     with Pair(models, tmp_path, LIMITS) as pair:
         yield pair
 

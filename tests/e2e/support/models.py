@@ -29,14 +29,14 @@ def write_model(models, name, text):
     return folder
 
 
-def write_identity_of(models, datatype):
+def write_identity_of(models, datatype, duration="5s"):
     """echo_fp32 and so on: one input and one output of any length."""
     return write_model(
         models,
         f"echo_{datatype.lower()}",
         f"""\
 engine: identity
-duration: 5s
+duration: {duration}
 inputs:  [{{name: IN, datatype: {datatype}, shape: [-1]}}]
 outputs: [{{name: OUT, datatype: {datatype}, shape: [-1]}}]
 """,
