@@ -96,23 +96,24 @@ sl_mono_ns gw_conn_end_time(const struct gw_conn *c)
     return sl_sat_add(c->opened_at, (int64_t)((double)age_ns * part));
 }
 
-/* As a drain does it: GOAWAY in two steps, then what is open may end. */
+/* As a drain does it: GOAWAY, and the second one when the peer has answered the PING that goes with the first,
+ * or does not; then what is open may end. */
 static void tick_age(struct gw_conn *c, sl_mono_ns now)
 {
-    struct gw_conn_host *host = c->host;
+    const int64_t patience_ns = SL_NS_PER_S, grace_ns = c->host->times.age_grace_ns;
     if (now < c->ends_at)
         return;
     if (c->age == GW_CONN_YOUNG) {
-        host->counts.timeouts_age++;
+        c->host->counts.timeouts_age++;
         c->age = GW_CONN_ANNOUNCED;
         gw_h2_announce_end(c->h2);
         gw_conn_mark(c);
-    } else if (c->age == GW_CONN_ANNOUNCED) {
+    } else if (grace_ns > 0 && now - c->ends_at > grace_ns) {
+        gw_conn_close(c);
+    } else if (c->age == GW_CONN_ANNOUNCED && now - c->ends_at > patience_ns) {
         c->age = GW_CONN_OLD;
         gw_h2_begin_end(c->h2);
         gw_conn_mark(c);
-    } else if (host->times.age_grace_ns > 0 && now - c->ends_at > host->times.age_grace_ns) {
-        gw_conn_close(c);
     }
 }
 

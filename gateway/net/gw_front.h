@@ -14,7 +14,8 @@
  *          lives on the loop given, everything happens on that loop's thread, port.wake may call
  *          gw_front_take directly, and gw_front_flush delivers before it returns.
  * Memory   Exchanges belong to the front's pool (recycled, at most conf.exchanges_kept kept idle). Their
- *          number is bounded by max_connections * 2 * max_streams.
+ *          number is bounded by max_connections * 2 * max_streams, and by flow's limit for calls whose
+ *          connections are gone.
  * Signals  Blocked on the front's own thread. As a guest it needs SIGPIPE to be ignored: libuv writes to sockets
  *          that the peer may have closed.
  * Time     Read once per loop turn from conf.clock.
