@@ -261,6 +261,8 @@ sl_status gw_h2_input(struct gw_h2 *h, struct sl_span bytes, sl_mono_ns now)
         ssize_t rv = nghttp2_session_mem_recv(h->session, bytes.data, bytes.len);
         if (rv < 0)
             kill_for(h, (int)rv);
+        else if (h->ends_after_input)
+            gw_h2_begin_end(h);
     }
     if (!is_lost(h))
         return SL_OK;
@@ -313,7 +315,7 @@ void gw_h2_announce_end(struct gw_h2 *h)
 void gw_h2_on_pong(struct gw_h2 *h, const uint8_t opaque[8])
 {
     if (memcmp(opaque, end_ping, sizeof end_ping) == 0)
-        gw_h2_begin_end(h);
+        h->ends_after_input = true;
 }
 
 void gw_h2_begin_end(struct gw_h2 *h)
