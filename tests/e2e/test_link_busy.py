@@ -113,6 +113,6 @@ def test_cancels_and_heartbeats_pass_large_tensors(models, tmp_path, _stubs, sec
         print(f"{security}: cancels took {[round(t * 1000) for t in latencies]} ms beside")
         print(f"{flood.count} x {TENSOR >> 20} MiB; {answers} large answers")
         assert statistics.median(latencies) < ACTED_WITHIN_S
-        assert max(latencies) < 4 * ACTED_WITHIN_S  # the machine may be busy with other things
+        assert max(latencies) < 8 * ACTED_WITHIN_S  # the machine may be busy with other things
         assert pair.metric(LOST) == 0, losses(pair)
         assert "gateway lost" not in node.log()
