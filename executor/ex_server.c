@@ -36,7 +36,7 @@ enum {
 };
 
 static const int64_t abandon_patience_ns = 2 * SL_NS_PER_S;
-static const int64_t results_idle_ns = 3 * SL_NS_PER_S;
+static const int64_t results_idle_ns = 10 * SL_NS_PER_S;
 static const int64_t workers_patience_ns = SL_NS_PER_S;
 
 struct ex_server {

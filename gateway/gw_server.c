@@ -20,7 +20,7 @@
 
 enum { ROUNDS_PER_TURN = 4, EXCHANGES_KEPT = 4096 };
 
-static const int64_t bodies_idle_ns = 3 * SL_NS_PER_S;
+static const int64_t bodies_idle_ns = 10 * SL_NS_PER_S;
 
 enum phase { SERVING, DRAINING, STOPPING, STOPPED };
 

@@ -8,7 +8,7 @@
 enum { RESULT_KEPT_MIN = 256 << 10 };
 
 /* Memory that nobody has used for one to two times this long goes back to the system. */
-static const int64_t idle_ns = 3 * SL_NS_PER_S;
+static const int64_t idle_ns = 10 * SL_NS_PER_S;
 
 /* ---- posting */
 

@@ -10,7 +10,7 @@
 #include "sl_clock.h"
 #include "sl_log.h"
 
-enum { IDLE_MS = 3000 };
+enum { IDLE_MS = 10000 };
 
 /* Why the loop goes on or ends. */
 enum turn { GO_ON, END, BROKEN };

@@ -73,7 +73,7 @@ def test_memory_is_used_again_and_given_back_when_nobody_needs_it(fresh):
     for seed in range(20):
         call(stub, seed, ROWS - seed)
     assert len(segments(fresh)) <= 3 * first  # both slices' workers have theirs by now
-    wait_until(lambda: not segments(fresh), 40, "no memory of tensors")
+    wait_until(lambda: not segments(fresh), 60, "no memory of tensors")
     call(stub, 2)
 
 
