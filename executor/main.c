@@ -1,18 +1,18 @@
 /* main.c - sluice-executor: options and exit codes; everything else is ex_server. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "ex_keys.h"
 #include "ex_model_file_keys.h"
 #include "ex_server.h"
+#include "sl_daemon.h"
 #include "sl_heap.h"
 
-enum { EXIT_CONFIG = 2, ERRORS_MAX = 1 << 20 };
+enum { ERRORS_MAX = 1 << 20 };
 
 struct arguments {
-    const char *config;
-    bool check, print, reference, model_reference;
+    struct sl_daemon_options common;
+    bool model_reference;
 };
 
 static const char usage[] =
@@ -32,66 +32,6 @@ static const char usage[] =
     "SIGTERM finishes accepted calls and ends; a second one ends at once. SIGHUP reads log.level\n"
     "again. Exit codes: 0 ended as asked, 1 could not serve, 2 wrong usage or configuration.\n";
 
-static int wrong_usage(const char *why, const char *what)
-{
-    fprintf(stderr, "sluice-executor: %s%s\n%s", why, what, usage);
-    return EXIT_CONFIG;
-}
-
-/* -1: go on; else the exit code. */
-static int read_arguments(int argc, char **argv, struct arguments *out)
-{
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"print-config", no_argument, NULL, 'p'},
-                                            {"config-reference", no_argument, NULL, 'r'},
-                                            {"model-reference", no_argument, NULL, 'm'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    *out = (struct arguments){0};
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (o) {
-        case 'c':
-            out->config = optarg;
-            break;
-        case 'k':
-            out->check = true;
-            break;
-        case 'p':
-            out->print = true;
-            break;
-        case 'r':
-            out->reference = true;
-            break;
-        case 'm':
-            out->model_reference = true;
-            break;
-        case 'v':
-            puts("sluice-executor " SLUICE_VERSION);
-            return EXIT_SUCCESS;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_SUCCESS;
-        default:
-            fputs(usage, stderr);
-            return EXIT_CONFIG;
-        }
-    }
-    if (optind < argc)
-        return wrong_usage("unexpected argument ", argv[optind]);
-    if (!out->config && !out->reference && !out->model_reference)
-        return wrong_usage("--config FILE is needed", "");
-    return -1;
-}
-
-static int print(sl_status st, const struct sl_buf *text)
-{
-    if (st != SL_OK || fwrite(text->data, 1, text->len, stdout) != text->len)
-        return EXIT_FAILURE;
-    return EXIT_SUCCESS;
-}
-
 static int serve(const struct arguments *args, const struct ex_conf *conf)
 {
     struct ex_server *server;
@@ -99,7 +39,7 @@ static int serve(const struct arguments *args, const struct ex_conf *conf)
     sl_heap_keep_large();
     sl_log_setup("executor", (enum sl_log_level)conf->log_level,
                  (enum sl_log_format)conf->log_format);
-    if (ex_server_create(conf, args->config, &sl_clock_real, &server, &err) != SL_OK) {
+    if (ex_server_create(conf, args->common.config, &sl_clock_real, &server, &err) != SL_OK) {
         sl_log(SL_LOG_ERROR, "cannot serve", SL_S("why", err.text));
         return EXIT_FAILURE;
     }
@@ -117,25 +57,25 @@ static int check_files(const struct ex_conf *conf)
     sl_key_erase(&keys.own_secret);
     if (st != SL_OK)
         fprintf(stderr, "sluice-executor: %s\n", err.text);
-    return st == SL_OK ? EXIT_SUCCESS : EXIT_CONFIG;
+    return st == SL_OK ? EXIT_SUCCESS : SL_DAEMON_WRONG_USAGE;
 }
 
 static int run(const struct arguments *args, struct sl_buf *text)
 {
     static struct ex_conf conf;
     struct sl_conf *owner;
-    if (args->reference)
-        return print(sl_conf_reference(ex_conf_table, text), text);
+    if (args->common.reference)
+        return sl_daemon_print(sl_conf_reference(ex_conf_table, text), text);
     if (args->model_reference)
-        return print(sl_conf_reference(ex_model_keys(), text), text);
-    if (ex_conf_load(args->config, &conf, text, &owner) != SL_OK) {
+        return sl_daemon_print(sl_conf_reference(ex_model_keys(), text), text);
+    if (ex_conf_load(args->common.config, &conf, text, &owner) != SL_OK) {
         fwrite(text->data, 1, text->len, stderr);
-        return EXIT_CONFIG;
+        return SL_DAEMON_WRONG_USAGE;
     }
     int code = EXIT_SUCCESS;
-    if (args->print)
-        code = print(sl_conf_print(ex_conf_table, &conf, text), text);
-    else if (args->check)
+    if (args->common.print)
+        code = sl_daemon_print(sl_conf_print(ex_conf_table, &conf, text), text);
+    else if (args->common.check)
         code = check_files(&conf);
     else
         code = serve(args, &conf);
@@ -145,10 +85,16 @@ static int run(const struct arguments *args, struct sl_buf *text)
 
 int main(int argc, char **argv)
 {
-    struct arguments args;
-    int code = read_arguments(argc, argv, &args);
+    struct arguments args = {0};
+    const struct sl_daemon daemon = {
+        .program = "sluice-executor",
+        .usage = usage,
+        .own = {{.name = "model-reference", .flag = &args.model_reference}}};
+    int code = sl_daemon_read(&daemon, argc, argv, &args.common);
     if (code >= 0)
         return code;
+    if (args.common.config[0] == '\0' && !args.common.reference && !args.model_reference)
+        return sl_daemon_wrong_usage(&daemon, "--config FILE is needed");
     struct sl_buf text;
     sl_buf_init(&text, &sl_alloc_malloc, ERRORS_MAX);
     code = run(&args, &text);

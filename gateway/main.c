@@ -1,5 +1,4 @@
 /* main.c - sluice-gateway: options and exit codes; everything else is gw_server. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +6,13 @@
 #include "gw_keygen.h"
 #include "gw_server.h"
 #include "gw_trust.h"
+#include "sl_daemon.h"
 #include "sl_heap.h"
 
-enum { EXIT_CONFIG = 2, ERRORS_MAX = 1 << 20 };
+enum { ERRORS_MAX = 1 << 20 };
 
 struct arguments {
-    const char *config;
-    bool check, print, reference;
+    struct sl_daemon_options common;
     int announce_fd;
 };
 
@@ -38,78 +37,11 @@ static const char usage[] =
     "configuration\n"
     "again. Exit codes: 0 ended as asked, 1 could not serve, 2 wrong usage or configuration.\n";
 
-static bool read_fd(const char *text, int *out)
-{
-    char *end;
-    long fd = strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || fd < 0 || fd > 1 << 20)
-        return false;
-    *out = (int)fd;
-    return true;
-}
-
-static int wrong_usage(const char *why, const char *what)
-{
-    fprintf(stderr, "sluice-gateway: %s '%s'\n%s", why, what, usage);
-    return EXIT_CONFIG;
-}
-
-/* -1: go on; else the exit code. */
-static int read_arguments(int argc, char **argv, struct arguments *out)
-{
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"print-config", no_argument, NULL, 'p'},
-                                            {"config-reference", no_argument, NULL, 'r'},
-                                            {"announce-fd", required_argument, NULL, 'a'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    *out = (struct arguments){.config = "", .announce_fd = -1};
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (o) {
-        case 'c':
-            out->config = optarg;
-            break;
-        case 'k':
-            out->check = true;
-            break;
-        case 'p':
-            out->print = true;
-            break;
-        case 'r':
-            out->reference = true;
-            break;
-        case 'a':
-            if (!read_fd(optarg, &out->announce_fd))
-                return wrong_usage("no descriptor:", optarg);
-            break;
-        case 'v':
-            puts("sluice-gateway " SLUICE_VERSION);
-            return EXIT_SUCCESS;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_SUCCESS;
-        default:
-            fputs(usage, stderr);
-            return EXIT_CONFIG;
-        }
-    }
-    return optind < argc ? wrong_usage("unexpected argument", argv[optind]) : -1;
-}
-
-static int print(sl_status s, const struct sl_buf *text)
-{
-    if (s != SL_OK || fwrite(text->data, 1, text->len, stdout) != text->len)
-        return EXIT_FAILURE;
-    return EXIT_SUCCESS;
-}
-
 static int serve(const struct arguments *args, const struct gw_conf *conf)
 {
     struct gw_server *server;
     struct sl_error err = {0};
-    struct gw_server_options options = {.config_path = args->config,
+    struct gw_server_options options = {.config_path = args->common.config,
                                         .announce_fd = args->announce_fd};
     sl_heap_keep_large();
     sl_log_setup("gateway", (enum sl_log_level)conf->log_level,
@@ -151,23 +83,23 @@ static int check_files(const struct gw_conf *conf)
     if (check_certificate(conf, &err) && check_keys(conf, &err))
         return EXIT_SUCCESS;
     fprintf(stderr, "sluice-gateway: %s\n", err.text);
-    return EXIT_CONFIG;
+    return SL_DAEMON_WRONG_USAGE;
 }
 
 static int run(const struct arguments *args, struct sl_buf *text)
 {
     struct gw_conf conf;
     struct sl_conf *owner;
-    if (args->reference)
-        return print(sl_conf_reference(gw_conf_table, text), text);
-    if (gw_conf_load(args->config, &conf, text, &owner) != SL_OK) {
+    if (args->common.reference)
+        return sl_daemon_print(sl_conf_reference(gw_conf_table, text), text);
+    if (gw_conf_load(args->common.config, &conf, text, &owner) != SL_OK) {
         fwrite(text->data, 1, text->len, stderr);
-        return EXIT_CONFIG;
+        return SL_DAEMON_WRONG_USAGE;
     }
     int code = EXIT_SUCCESS;
-    if (args->print)
-        code = print(sl_conf_print(gw_conf_table, &conf, text), text);
-    else if (args->check)
+    if (args->common.print)
+        code = sl_daemon_print(sl_conf_print(gw_conf_table, &conf, text), text);
+    else if (args->common.check)
         code = check_files(&conf);
     else
         code = serve(args, &conf);
@@ -177,10 +109,13 @@ static int run(const struct arguments *args, struct sl_buf *text)
 
 int main(int argc, char **argv)
 {
-    struct arguments args;
+    struct arguments args = {.announce_fd = -1};
+    const struct sl_daemon daemon = {.program = "sluice-gateway",
+                                     .usage = usage,
+                                     .own = {{.name = "announce-fd", .fd = &args.announce_fd}}};
     if (argc > 1 && strcmp(argv[1], "keygen") == 0)
         return gw_keygen(argc - 1, argv + 1);
-    int code = read_arguments(argc, argv, &args);
+    int code = sl_daemon_read(&daemon, argc, argv, &args.common);
     if (code >= 0)
         return code;
     struct sl_buf text;
