@@ -1,0 +1,167 @@
+/* test_gw_flow_refusals.c - calls that are refused: by their headers, by limits, by their
+ * message. */
+#include "flow_rig.h"
+
+#include "infer_builder.h"
+#include "sl_log.h"
+#include "sl_test.h"
+
+/* ---- refused when it opens */
+
+static void assert_refused_at_open(struct gw_request *headers, enum sl_reason reason,
+                                   const char *text)
+{
+    struct fake_world w;
+    flow_begin_with_node(&w);
+    struct fake_exchange *e = fake_exchange(&w, GW_METHOD_MODEL_INFER);
+    headers->method = e->x.req.method;
+    headers->path = e->x.req.path;
+    headers->deadline_at = e->x.req.deadline_at;
+    e->x.req = *headers;
+    fake_event(&w, e, GW_EV_OPEN);
+    flow_assert_replied(e, reason, text);
+    assert_non_null(flow_trailer(e, "sluice-call-id"));
+    struct gw_body *body = flow_request();
+    fake_message(&w, e, gw_body_share(body)); /* it was under way */
+    assert_int_equal(atomic_load(&body->references), 1);
+    gw_body_release(body);
+    fake_event(&w, e, GW_EV_GONE);
+    fake_turn(&w);
+    flow_assert_replied(e, reason, text);
+    assert_int_equal(w.sent_count, 0);
+    assert_int_equal(gw_flow_ended(w.flow, reason), 1);
+    flow_finish(&w);
+}
+
+static void headers_that_cannot_be_served_are_refused_at_once(void **state SL_UNUSED)
+{
+    assert_refused_at_open(&(struct gw_request){.authorization = sl_span_str("Bearer x")},
+                           SL_REASON_UNAUTHENTICATED,
+                           "this gateway knows no tokens: leave the authorization header out");
+    assert_refused_at_open(&(struct gw_request){.x_ip_token = sl_span_str("x")},
+                           SL_REASON_NOT_TRUSTED,
+                           "x-ip-token is only for trusted apps, and there are none");
+    assert_refused_at_open(&(struct gw_request){.call_id = sl_span_str("ABC")}, SL_REASON_BAD_INPUT,
+                           "sluice-call-id 'ABC' is not a UUID in lower case (8-4-4-4-12)");
+    assert_refused_at_open(&(struct gw_request){.duration = sl_span_str("soon")},
+                           SL_REASON_BAD_INPUT, NULL);
+    assert_refused_at_open(&(struct gw_request){.size = sl_span_str("xlarge")},
+                           SL_REASON_SIZE_UNAVAILABLE, NULL);
+    assert_refused_at_open(&(struct gw_request){.max_wait = sl_span_str("601")},
+                           SL_REASON_BAD_INPUT, NULL);
+    assert_refused_at_open(&(struct gw_request){.on_disconnect = sl_span_str("perhaps")},
+                           SL_REASON_BAD_INPUT,
+                           "sluice-on-disconnect 'perhaps' is neither cancel nor keep");
+}
+
+static void calls_have_a_limit(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    flow_begin(&w);
+    w.conf.max_calls = 2;
+    flow_start(&w);
+    fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *first = fake_call(&w, flow_request());
+    fake_call(&w, flow_request());
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    flow_assert_replied(e, SL_REASON_QUEUE_FULL, "the gateway has 2 calls, which is its limit");
+    assert_int_equal(gw_flow_ended(w.flow, SL_REASON_QUEUE_FULL), 1);
+    fake_event(&w, first, GW_EV_GONE);
+    fake_leave(&w, first); /* an ended call keeps its place until it was sent */
+    e = fake_call(&w, flow_request());
+    assert_int_equal(e->replies, 0);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static void the_queue_has_a_limit(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    flow_begin(&w);
+    w.conf.max_queued = 2;
+    flow_start(&w);
+    fake_join(&w, "n1", 1, "m");
+    for (int i = 0; i < 3; i++) /* one runs, two wait */
+        fake_call(&w, flow_request());
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    flow_assert_replied(e, SL_REASON_QUEUE_FULL, "2 calls are waiting, which is the queue's limit");
+    assert_int_equal(flow_in_state(&w, GW_CALL_QUEUED), 2);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+/* ---- messages that are refused */
+
+static void assert_message_refused(struct gw_body *give_body, enum sl_reason reason,
+                                   const char *text)
+{
+    struct fake_world w;
+    flow_begin_with_node(&w);
+    struct gw_body *body = gw_body_share(give_body);
+    struct fake_exchange *e = fake_call(&w, give_body);
+    flow_assert_replied(e, reason, text);
+    assert_int_equal(w.sent_count, 0);
+    assert_int_equal(atomic_load(&body->references), 1);
+    gw_body_release(body);
+    flow_finish(&w);
+}
+
+static struct gw_body *request_with(void (*change)(struct infer_builder *b))
+{
+    struct infer_builder b;
+    infer_begin(&b, "m");
+    infer_input(&b, "IN", "FP32", 1, (const int64_t[]){3});
+    infer_raw(&b, flow_tensor, sizeof flow_tensor);
+    change(&b);
+    struct gw_body *body = infer_body(&b);
+    infer_end(&b);
+    return body;
+}
+
+static void other_version(struct infer_builder *b)
+{
+    b->request.model_version = (char *)(uintptr_t) "9";
+}
+
+static void other_input(struct infer_builder *b)
+{
+    b->inputs[0]->name = (char *)(uintptr_t) "INPUT";
+}
+
+static void long_duration(struct infer_builder *b)
+{
+    infer_param_string(b, "sluice_duration", "121s");
+}
+
+static void strange_wait(struct infer_builder *b)
+{
+    infer_param_string(b, "sluice_max_wait", "x");
+}
+
+static void messages_that_cannot_be_served_are_refused(void **state SL_UNUSED)
+{
+    assert_message_refused(body_of(sl_span_of("\x0a\xff", 2)), SL_REASON_BAD_INPUT, NULL);
+    assert_message_refused(body_of(sl_span_of("", 0)), SL_REASON_MODEL_NOT_FOUND,
+                           "no model is named ''");
+    assert_message_refused(flow_request_of("M", 0), SL_REASON_MODEL_NOT_FOUND,
+                           "no model is named 'M'");
+    assert_message_refused(request_with(other_version), SL_REASON_MODEL_NOT_FOUND,
+                           "model 'm' has no version '9'; it has '1'");
+    assert_message_refused(request_with(other_input), SL_REASON_BAD_INPUT,
+                           "model 'm' has no input 'INPUT'");
+    assert_message_refused(request_with(long_duration), SL_REASON_DURATION_TOO_LONG,
+                           "a duration of 121s is too long: model 'm' may run for at most 2m");
+    assert_message_refused(request_with(strange_wait), SL_REASON_BAD_INPUT, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(headers_that_cannot_be_served_are_refused_at_once),
+        cmocka_unit_test(calls_have_a_limit),
+        cmocka_unit_test(the_queue_has_a_limit),
+        cmocka_unit_test(messages_that_cannot_be_served_are_refused),
+    };
+    sl_log_set_level(SL_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+/* test_gw_link_bulk.c - requests that travel by bulk: windows, cancels, bodies that outlive
+ * their node. */
+#include "link_rig.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "sl_log.h"
+#include "sl_test.h"
+
+/* The next chunk, or false when none comes; its bytes are checked and counted. */
+static bool receive_chunk(struct peer *p, uint64_t lease, uint64_t *at, size_t *len)
+{
+    for (int i = 0; i < 50; i++) {
+        rig_turn(p->r);
+        zmq_msg_t header, chunk;
+        zmq_msg_init(&header);
+        zmq_msg_init(&chunk);
+        if (zmq_msg_recv(&header, p->bulk, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&header);
+            usleep(1000);
+            continue;
+        }
+        struct gw_bulk_header h;
+        assert_true(zmq_msg_recv(&chunk, p->bulk, 0) >= 0);
+        assert_true(
+            gw_link_read_bulk(sl_span_of(zmq_msg_data(&header), zmq_msg_size(&header)), &h));
+        *len = zmq_msg_size(&chunk);
+        const uint8_t *bytes = zmq_msg_data(&chunk);
+        assert_true(h.session == p->session && h.lease == lease && h.offset_bytes == *at);
+        assert_true(*len > 0 && *len <= MIB);
+        for (size_t k = 0; k < *len; k++)
+            assert_int_equal(bytes[k], rig_byte_at((size_t)*at + k));
+        *at += *len;
+        p->taken_bytes += *len;
+        zmq_msg_close(&header);
+        zmq_msg_close(&chunk);
+        return true;
+    }
+    return false;
+}
+
+static void acknowledge(struct peer *p)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    m.bulk_taken_bytes = p->taken_bytes;
+    peer_send(p, &m);
+}
+
+static void large_payloads_keep_to_the_window(void **state SL_UNUSED)
+{
+    enum { TOTAL = 3 * MIB + 12345, WINDOW = MIB + MIB / 2 };
+    struct rig r;
+    struct peer p;
+    size_t len;
+    rig_begin_with(&r, &p, WINDOW);
+    struct fake_exchange *e = rig_call(&r, TOTAL);
+    gateway_batch *b = peer_receive_dispatch(&p);
+    uint64_t lease = b->dispatches[0]->lease, at = 0;
+    assert_true(b->dispatches[0]->payload.len == 0 && b->dispatches[0]->payload_bytes == TOTAL);
+    batch_drop(b);
+    while (at < TOTAL) {
+        uint64_t before = at;
+        while (receive_chunk(&p, lease, &at, &len))
+            assert_true(at - before <= WINDOW);
+        assert_true(at == TOTAL || at - before == WINDOW);
+        acknowledge(&p);
+    }
+    assert_int_equal(sl_metric_value(r.counts.sent_bulk_bytes), TOTAL);
+    uint8_t *bytes = rig_bytes(10);
+    peer_send_result(&p, lease, 10, bytes, 0);
+    rig_wait_for_reply(&r, e);
+    rig_check_reply(e, 10);
+    free(bytes);
+    rig_finish_with(&r, &p);
+}
+
+static void converted_contents_go_by_bulk_too(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    rig_begin_with(&r, &p, MIB);
+    rig_typed_call(&r, 5000);
+    gateway_batch *b = peer_receive_dispatch(&p);
+    assert_int_equal(b->dispatches[0]->payload_bytes, 5000);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    assert_int_equal(at, 5000);
+    batch_drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    rig_finish_with(&r, &p);
+}
+
+static void an_acknowledgement_of_too_much_opens_nothing(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    rig_begin_with(&r, &p, 1000);
+    rig_call(&r, 5000);
+    gateway_batch *b = peer_receive_dispatch(&p);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len) && len == 1000);
+    p.taken_bytes = UINT64_MAX;
+    acknowledge(&p);
+    assert_false(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    batch_drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    rig_finish_with(&r, &p);
+}
+
+static void a_cancelled_call_sends_no_more(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    rig_begin_with(&r, &p, 1000);
+    struct fake_exchange *first = rig_call(&r, 5000);
+    rig_call(&r, 3000);
+    gateway_batch *b = peer_receive_dispatch(&p);
+    assert_int_equal(b->n_dispatches, 2);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    fake_event(&r.w, first, GW_EV_GONE);
+    acknowledge(&p);
+    at = 0; /* the other call's first bytes are next */
+    assert_true(receive_chunk(&p, b->dispatches[1]->lease, &at, &len));
+    batch_drop(b);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    rig_finish_with(&r, &p);
+}
+
+static void a_node_takes_no_more_than_may_wait_for_it(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    rig_begin_with(&r, &p, 1000);
+    for (int i = 0; i < 3; i++)
+        rig_call(&r, MIB); /* at most 2 MiB may wait */
+    gateway_batch *b = peer_receive_dispatch(&p);
+    assert_int_equal(b->n_dispatches, 2);
+    batch_drop(b);
+    assert_int_equal(gw_flow_counts(r.w.flow)->in[GW_CALL_QUEUED], 1);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    rig_finish_with(&r, &p);
+}
+
+static void bodies_in_flight_outlive_their_call_and_their_node(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    size_t len;
+    uint64_t at = 0;
+    rig_begin(&r);
+    rig_start(&r);
+    peer_join(&r, &p, "n1", 7, 3 * MIB);
+    rig_call(&r, 2 * MIB);
+    gateway_batch *b = peer_receive_dispatch(&p);
+    rig_turn(&r); /* chunks lie in ZeroMQ now, by reference */
+    r.w.now += r.conf.lost_after_ns + 1;
+    rig_turn(&r);
+    assert_int_equal(rig_nodes(&r), 0);
+    gw_flow_end_all(r.w.flow, r.w.now);
+    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    batch_drop(b);
+    rig_finish_with(&r, &p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(large_payloads_keep_to_the_window),
+        cmocka_unit_test(converted_contents_go_by_bulk_too),
+        cmocka_unit_test(an_acknowledgement_of_too_much_opens_nothing),
+        cmocka_unit_test(a_cancelled_call_sends_no_more),
+        cmocka_unit_test(a_node_takes_no_more_than_may_wait_for_it),
+        cmocka_unit_test(bodies_in_flight_outlive_their_call_and_their_node),
+    };
+    sl_log_set_level(SL_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
