@@ -14,7 +14,7 @@
 enum { SL_DAEMON_WRONG_USAGE = 2 }; /* the exit code; wrong configuration has the same */
 enum { SL_DAEMON_OWN_MAX = 4, SL_DAEMON_FD_MAX = 1 << 20 };
 
-/* An option of one daemon: with a flag it takes no value, else it takes the number of a descriptor. */
+/* An option of one daemon: with a flag it takes no value, else the number of a descriptor. */
 struct sl_daemon_own {
     const char *name; /* without the dashes; NULL: no more */
     bool *flag;
@@ -32,7 +32,8 @@ struct sl_daemon_options {
     bool check, print, reference;
 };
 
-/* -1: go on, *out is filled, and what the own options point to. Else all is said, and it is the exit code. */
+/* -1: go on, *out is filled, and what the own options point to. Else all is said, and it is the
+ * exit code. */
 int sl_daemon_read(const struct sl_daemon *d, int argc, char **argv, struct sl_daemon_options *out);
 
 /* Says why, and the usage, on standard error; the exit code. */

@@ -13,8 +13,17 @@ void sl_heap_keep_large(void)
     (void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, TRIM_FROM_BYTES);
 }
+
+void sl_heap_trim(void)
+{
+    (void)malloc_trim(0);
+}
 #else
 void sl_heap_keep_large(void)
+{
+}
+
+void sl_heap_trim(void)
 {
 }
 #endif

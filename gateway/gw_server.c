@@ -11,10 +11,12 @@
 #include "gw_certs.h"
 #include "gw_front.h"
 #include "gw_http.h"
+#include "gw_idle.h"
 #include "gw_link.h"
 #include "gw_metrics.h"
 #include "gw_trust.h"
 #include "gw_wire.h"
+#include "sl_heap.h"
 #include "sl_shm_peer.h"
 #include "sl_shm_pool.h"
 
@@ -54,6 +56,7 @@ struct gw_server {
     enum phase phase;
     sl_mono_ns drain_until;
     sl_mono_ns trim_at;
+    struct gw_idle idle;
     sl_mono_ns now; /* of this turn */
 };
 
@@ -162,12 +165,29 @@ static void round_trip(struct gw_server *s)
 
 static void on_timer(uv_timer_t *t);
 
-static void trim_bodies(struct gw_server *s)
+static void trim_heap(struct gw_server *s)
+{
+    const struct gw_net_metrics *net = &s->metrics.net;
+    const struct gw_idle_counts counts = {
+        .closed = sl_metric_value(net->accepted) - sl_metric_value(net->connections),
+        .requests = sl_metric_value(net->requests),
+        .open_calls = gw_flow_exchanges(s->flow),
+    };
+    if (!gw_idle_is_due(&s->idle, &counts, s->now))
+        return;
+    sl_heap_trim();
+    sl_log(SL_LOG_DEBUG, "free memory given back",
+           SL_U("took_us", (uint64_t)((sl_clock_mono(s->clock) - s->now) / SL_NS_PER_US)));
+}
+
+/* What nobody uses any more goes back to the system. */
+static void trim(struct gw_server *s)
 {
     if (s->now < s->trim_at)
         return;
     s->trim_at = sl_sat_add(s->now, SL_NS_PER_S);
     sl_shm_pool_trim(s->bodies, s->now);
+    trim_heap(s);
 }
 
 /* Whatever the loop woke for, it comes by here before it sleeps again. */
@@ -178,7 +198,7 @@ static void turn(struct gw_server *s)
         round_trip(s);
         more = gw_link_has_mail(s->link);
     }
-    trim_bodies(s);
+    trim(s);
     advance_phase(s);
     atomic_store_explicit(&s->is_ready, gw_flow_is_ready(s->flow), memory_order_relaxed);
     end_loop_if_stopped(s);

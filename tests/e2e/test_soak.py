@@ -231,6 +231,26 @@ def test_2000_connections_are_open_while_it_serves(few_models, tmp_path, _stubs,
         expect_as_before(cluster, before, 48 * MIB * SLOW)
 
 
+def test_memory_of_closed_connections_goes_back(few_models, tmp_path, _stubs):
+    """It stays for the next ones first, and goes back when nobody asks for a while."""
+    if not MEASURES_MEMORY or not raise_descriptors(6000):
+        pytest.skip("a sanitizer keeps memory, or this machine lets no process open 6000 files")
+    with Cluster(few_models, tmp_path, gateway="net_threads: 2\nlog: {level: debug}\n") as cluster:
+        gateway = cluster.daemons["gateway"]
+        h2load(cluster, 20_000, connections=20, streams=10)
+        settle(cluster)
+        before = resident_bytes(gateway)
+        h2load(cluster, 8000, connections=2000, streams=1)
+        settle(cluster)
+        left = resident_bytes(gateway) - before
+        wait_until(lambda: "free memory given back" in gateway.log(), 20, "memory to go back")
+        kept = resident_bytes(gateway) - before
+        [line] = [line for line in gateway.log().splitlines() if "given back" in line]
+    print(f"2000 connections left {left / MIB:.1f} MiB, of which {kept / MIB:.1f} MiB are kept")
+    print(line)
+    assert left < 16 * MIB or kept < left / 2
+
+
 def test_the_gateway_takes_all_descriptors_it_may_have(few_models, tmp_path, _stubs):
     """A service manager's soft limit of 1024 is no limit on connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
