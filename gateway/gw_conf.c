@@ -194,6 +194,10 @@ const struct sl_conf_key gw_conf_table[] = {
         .choices = compression_names, .reloadable = true,
         .help = "Which replies are compressed: none, or those to requests with a grpc-encoding (up "
                 "to 4 MiB, in the same encoding)."),
+    KEY("drain.notice", SL_CONF_DURATION, drain_notice_ns, "0s", .min = 0, .max = 3600 * S,
+        .reloadable = true,
+        .help = "How long, after SIGTERM, health says NOT_SERVING while all is served as before: "
+                "as long as a load balancer needs to see it; then the drain begins."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
         .reloadable = true,
         .help = "How long SIGTERM lets accepted calls go on before they end with DRAINING."),

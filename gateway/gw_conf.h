@@ -49,7 +49,7 @@ struct gw_conf {
         uint64_t shared_memory_bytes;
     } link;
     int compression_responses; /* enum gw_compression */
-    int64_t drain_timeout_ns;
+    int64_t drain_notice_ns, drain_timeout_ns;
     int log_level;  /* enum sl_log_level */
     int log_format; /* enum sl_log_format */
 };

@@ -24,7 +24,8 @@ enum { ROUNDS_PER_TURN = 4, EXCHANGES_KEPT = 4096 };
 
 static const int64_t bodies_idle_ns = 10 * SL_NS_PER_S;
 
-enum phase { SERVING, DRAINING, STOPPING, STOPPED };
+/* LEAVING: health says so already, and everything is served still. */
+enum phase { SERVING, LEAVING, DRAINING, STOPPING, STOPPED };
 
 struct front_place {
     struct gw_server *server;
@@ -54,7 +55,8 @@ struct gw_server {
     size_t front_count;
     atomic_bool is_ready;
     enum phase phase;
-    sl_mono_ns drain_until;
+    sl_mono_ns leave_until; /* when LEAVING */
+    sl_mono_ns drain_until; /* when DRAINING */
     sl_mono_ns trim_at;
     struct gw_idle idle;
     sl_mono_ns now; /* of this turn */
@@ -75,9 +77,22 @@ static void begin_drain(struct gw_server *s)
     s->phase = DRAINING;
     s->drain_until = sl_sat_add(sl_clock_mono(s->clock), s->conf.drain_timeout_ns);
     sl_log(SL_LOG_INFO, "draining", SL_U("exchanges", gw_flow_exchanges(s->flow)));
-    gw_flow_drain(s->flow);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_drain(s->fronts[i].front);
+}
+
+/* Who asks health may see it before connections are told to go. */
+static void leave(struct gw_server *s)
+{
+    gw_flow_drain(s->flow);
+    if (s->conf.drain_notice_ns == 0) {
+        begin_drain(s);
+        return;
+    }
+    s->phase = LEAVING;
+    s->leave_until = sl_sat_add(sl_clock_mono(s->clock), s->conf.drain_notice_ns);
+    sl_log(SL_LOG_INFO, "not ready any more, draining soon",
+           SL_I("in_ms", s->conf.drain_notice_ns / SL_NS_PER_MS));
 }
 
 /* Calls that are left get their reply before their connections are closed. */
@@ -95,6 +110,8 @@ static void begin_stop(struct gw_server *s)
 
 static void advance_phase(struct gw_server *s)
 {
+    if (s->phase == LEAVING && s->now >= s->leave_until)
+        begin_drain(s);
     if (s->phase != DRAINING)
         return;
     if (is_over(s)) {
@@ -204,6 +221,8 @@ static void turn(struct gw_server *s)
     end_loop_if_stopped(s);
     sl_mono_ns next = gw_flow_next_at(s->flow), link = gw_link_next_at(s->link);
     next = link < next ? link : next;
+    if (s->phase == LEAVING && s->leave_until < next)
+        next = s->leave_until;
     if (s->phase == DRAINING && s->drain_until < next)
         next = s->drain_until;
     int64_t wait_ms = more || next <= s->now ? 0 : (next - s->now) / SL_NS_PER_MS + 1;
@@ -322,8 +341,8 @@ static void on_signal(uv_signal_t *handle, int signal)
     if (signal == SIGHUP)
         reload(s);
     else if (s->phase == SERVING)
-        begin_drain(s);
-    else if (s->phase == DRAINING)
+        leave(s);
+    else if (s->phase == LEAVING || s->phase == DRAINING)
         begin_stop(s);
 }
 

@@ -3,14 +3,21 @@
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.calls import identity_request, scripted_request
 from support.cluster import Cluster
 from support.paths import SLOW, scaled
 from support.stubs import pb
 from support.wait import wait_until
+
+ASKED = health_pb2.HealthCheckRequest()
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 def running(server):
@@ -88,6 +95,39 @@ def test_an_idle_gateway_with_idle_connections_stops_at_once(
             took = time.monotonic() - started
             print(f"{name} stopped after {took:.3f} s")
             assert took < 0.2 * SLOW
+
+
+def ready_code(cluster):
+    try:
+        return urllib.request.urlopen(f"http://{cluster.http}/v2/health/ready", timeout=10).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_health_says_it_before_connections_do(few_models, tmp_path, _stubs):
+    """With drain.notice: NOT_SERVING first, and new connections and calls as before meanwhile."""
+    notice_s = 2 * SLOW
+    with Cluster(few_models, tmp_path, gateway=f"drain: {{notice: {notice_s}s}}\n") as cluster:
+        health = health_pb2_grpc.HealthStub(cluster.channel())
+        assert health.Check(ASKED, timeout=10).status == SERVING
+        assert ready_code(cluster) == 200
+        cluster.daemons["gateway"].signal(signal.SIGTERM)
+        signalled = time.monotonic()
+        wait_until(lambda: health.Check(ASKED, timeout=10).status == NOT_SERVING, 10, "the notice")
+        wait_until(lambda: ready_code(cluster) == 503, 10, "the same by HTTP")
+        assert cluster.stub().ModelInfer(identity_request(), timeout=10).outputs
+        assert time.monotonic() - signalled < notice_s, "too slow to have seen anything"
+        assert cluster.daemons["gateway"].wait(notice_s + 10 * SLOW) == 0
+        assert time.monotonic() - signalled >= notice_s
+
+
+def test_a_second_sigterm_ends_the_notice_too(few_models, tmp_path, _stubs):
+    with Cluster(few_models, tmp_path, gateway="drain: {notice: 600s}\n") as cluster:
+        gateway = cluster.daemons["gateway"]
+        gateway.signal(signal.SIGTERM)
+        wait_until(lambda: "draining soon" in gateway.log(), 10, "the notice")
+        gateway.signal(signal.SIGTERM)
+        assert gateway.wait(10 * SLOW) == 0
 
 
 class Sender(threading.Thread):
