@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sl_aside.h"
 #include "sl_memfd.h"
 
 void sl_shm_peer_init(struct sl_shm_peer *t, uint32_t max)
@@ -16,7 +17,7 @@ void sl_shm_peer_init(struct sl_shm_peer *t, uint32_t max)
 
 static void unmap(struct sl_shm_peer_item *item)
 {
-    munmap(item->map, (size_t)item->bytes);
+    sl_aside_unmap(item->map, (size_t)item->bytes);
     memset(item, 0, sizeof(*item));
 }
 

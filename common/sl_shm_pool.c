@@ -8,11 +8,12 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "sl_aside.h"
 #include "sl_base.h"
 #include "sl_memfd.h"
 
-/* A block may be this much larger than what is asked for. */
-enum { WASTE_FACTOR = 2, STEPS_PER_DOUBLING = 8, BYTES_MIN = 64 << 10 };
+/* A block may be this much larger than what is asked for; more than TAIL_MAX to be zeroed takes too long. */
+enum { WASTE_FACTOR = 2, STEPS_PER_DOUBLING = 8, BYTES_MIN = 64 << 10, TAIL_MAX = 8 << 20 };
 
 struct block {
     struct sl_shm_block base;
@@ -86,8 +87,8 @@ static struct block *make(const char *label, uint64_t bytes)
 
 static void end(struct block *b)
 {
-    munmap(b->base.data, (size_t)b->base.bytes);
     close(b->base.fd);
+    sl_aside_unmap(b->base.data, (size_t)b->base.bytes);
     free(b);
 }
 
@@ -99,16 +100,17 @@ static void uncount(struct sl_shm_pool *p, const struct block *b)
     p->count--;
 }
 
-static bool suits(const struct block *b, uint64_t size)
+static bool suits(const struct block *b, uint64_t size, uint64_t bytes)
 {
-    return b->base.bytes >= size && b->base.bytes / WASTE_FACTOR <= size;
+    return b->base.bytes >= size && b->base.bytes / WASTE_FACTOR <= size &&
+           b->dirty_bytes <= bytes + TAIL_MAX;
 }
 
-static struct block *find_free(struct sl_shm_pool *p, uint64_t size)
+static struct block *find_free(struct sl_shm_pool *p, uint64_t size, uint64_t bytes)
 {
     struct block *b;
     DL_FOREACH (p->free, b) {
-        if (suits(b, size))
+        if (suits(b, size, bytes))
             return b;
     }
     return NULL;
@@ -129,10 +131,10 @@ static bool make_room(struct sl_shm_pool *p, uint64_t size, struct block **ended
 }
 
 /* A free block, or *out_may_make: one more may be made, and is counted already. */
-static struct block *reserve(struct sl_shm_pool *p, uint64_t size, struct block **ended,
-                             bool *out_may_make)
+static struct block *reserve(struct sl_shm_pool *p, uint64_t size, uint64_t bytes,
+                             struct block **ended, bool *out_may_make)
 {
-    struct block *b = find_free(p, size);
+    struct block *b = find_free(p, size, bytes);
     *out_may_make = !b && size <= p->conf.bytes_max && make_room(p, size, ended);
     if (b) {
         DL_DELETE(p->free, b);
@@ -186,7 +188,7 @@ struct sl_shm_block *sl_shm_pool_take(struct sl_shm_pool *p, uint64_t bytes)
         return NULL;
     const uint64_t size = round_size(bytes);
     pthread_mutex_lock(&p->lock);
-    struct block *b = reserve(p, size, &ended, &may_make);
+    struct block *b = reserve(p, size, bytes, &ended, &may_make);
     pthread_mutex_unlock(&p->lock);
     end_all(ended);
     if (may_make) {

@@ -170,6 +170,12 @@ static void on_result(void *ctx, uint32_t slice, uint32_t model, uint64_t seq,
     ex_jobs_result(s->jobs, slice, model, seq, outcome, run, s->now);
 }
 
+static void on_result_came(void *ctx, uint32_t slice, uint32_t model, uint64_t seq)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_result_came(s->jobs, slice, model, seq, s->now);
+}
+
 static void on_worker_lost(void *ctx, uint32_t slice, uint32_t model, uint64_t started_seq,
                            const char *text)
 {
@@ -208,8 +214,8 @@ static sl_status make_pool(struct ex_server *s)
                                       .segments_max_bytes = s->conf->limits.payload_total_bytes,
                                       .results = s->results,
                                       .log_level = (enum sl_log_level)s->conf->log_level};
-    const struct ex_pool_events events = {s, on_worker_ready, on_result, on_worker_lost,
-                                          on_worker_failed};
+    const struct ex_pool_events events = {
+        s, on_worker_ready, on_result, on_result_came, on_worker_lost, on_worker_failed};
     return ex_pool_create(&sl_alloc_malloc, &conf, s->catalog, &events, &s->pool);
 }
 

@@ -81,6 +81,18 @@ sl_status ex_lease_start(struct ex_lease_table *t, uint32_t slice, uint64_t leas
     return SL_OK;
 }
 
+sl_status ex_lease_stop_clock(struct ex_lease_table *t, uint32_t slice, uint64_t lease)
+{
+    struct slice *s;
+    sl_status st = find_held(t, slice, lease, &s);
+    if (st != SL_OK)
+        return st;
+    if (s->state != EX_LEASE_RUNNING)
+        return SL_EINVAL;
+    s->expires_at = SL_MONO_NEVER;
+    return SL_OK;
+}
+
 sl_status ex_lease_take_back(struct ex_lease_table *t, uint32_t slice, uint64_t lease)
 {
     struct slice *s;

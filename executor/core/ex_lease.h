@@ -54,6 +54,9 @@ SL_MUST_CHECK sl_status ex_lease_grant(struct ex_lease_table *t, uint32_t slice,
 /* LEASED to RUNNING, for at most limit > 0. Errors: SL_ENEVER, SL_ESTALE, SL_EINVAL. */
 SL_MUST_CHECK sl_status ex_lease_start(struct ex_lease_table *t, uint32_t slice, uint64_t lease,
                                        sl_gpu_us limit, sl_mono_ns now);
+/* RUNNING: what is left of the limit does not pass any more. Errors: as start. */
+SL_MUST_CHECK sl_status ex_lease_stop_clock(struct ex_lease_table *t, uint32_t slice,
+                                            uint64_t lease);
 /* LEASED or RUNNING to RESETTING: the process is being ended. Errors: as start. */
 SL_MUST_CHECK sl_status ex_lease_take_back(struct ex_lease_table *t, uint32_t slice,
                                            uint64_t lease);

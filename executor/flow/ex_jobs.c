@@ -418,6 +418,8 @@ void ex_jobs_worker_ready(struct ex_jobs *j, uint32_t slice, uint32_t model, sl_
 static sl_mono_ns end_of_first(const struct ex_jobs *j, const struct line *line, sl_gpu_us run,
                                sl_mono_ns now)
 {
+    if (line->posted->done_at != 0)
+        now = line->posted->done_at;
     if (line->posted_count < 2 || run < 0)
         return now;
     const sl_mono_ns started_at = ex_lease_look(j->leases, line->posted->slice).started_at;
@@ -446,6 +448,17 @@ static void tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome
     sl_error_set(&why, SL_REASON_TOO_LARGE, "outputs of %llu bytes are more than the node's %s",
                  (unsigned long long)bytes, limit);
     tell_failure(j, t->lease, &why, outcome->started, outcome->held_us);
+}
+
+void ex_jobs_result_came(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
+                         sl_mono_ns now)
+{
+    struct ex_task *t = j->lines[slice].posted;
+    if (!t || t->model != model || t->posting.job.seq != seq || t->state != EX_JOB_RUNNING ||
+        t->done_at != 0)
+        return;
+    t->done_at = now;
+    j->stats.broken += ex_lease_stop_clock(j->leases, slice, t->lease) != SL_OK;
 }
 
 void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,

@@ -82,6 +82,9 @@ void ex_jobs_drop_all(struct ex_jobs *j, sl_mono_ns now);
 
 /* It can take work (again). */
 void ex_jobs_worker_ready(struct ex_jobs *j, uint32_t slice, uint32_t model, sl_mono_ns now);
+/* The run is over, and its result will follow: from now on no time is used. May be told again. */
+void ex_jobs_result_came(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
+                         sl_mono_ns now);
 /* outcome's started and held_us are filled here. run: what the worker says its engine took. */
 void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
                     struct ex_outcome *outcome, sl_gpu_us run, sl_mono_ns now);

@@ -27,6 +27,7 @@ struct ex_task {
     bool is_announced;          /* the gateway was told Started */
     bool is_orphan;             /* the gateway does not wait any more: nothing is reported */
     sl_mono_ns kill_at;         /* when a running orphan's worker is ended */
+    sl_mono_ns done_at;         /* when its result was seen; 0: not yet */
     enum sl_reason stop_reason; /* of STOPPING */
 
     struct ex_posting posting; /* arrays behind the struct */

@@ -24,7 +24,9 @@ enum {
     ARENA_MAX_BYTES = 16 << 20,
     CONTROL_HIGH_WATER = 4096,
     BULK_HIGH_WATER = 256,
-    RECEIVE_MAX = 256, /* messages of a turn */
+    RECEIVE_MAX = 256,         /* messages of a turn */
+    RECEIVE_BULK_MAX = 8,      /* each is up to 1 MiB to copy, and others wait */
+    COPY_STEP_BYTES = 8 << 20, /* of what the gateway shares, in a turn */
     INLINE_MAX = EX_LINK_MESSAGE_MAX / 2,
     ENDED_COUNT = 256,
 };
@@ -505,21 +507,43 @@ static void put_shared_done(struct ex_link *l, const struct sl_shm_ref *use)
         give_up_if(l, ex_link_put_shared_done(&l->batch, use));
 }
 
-/* A call whose payload lies in the gateway's memory: it is copied into memory of the call's own at once. */
+/* One request's next bytes; what was refused or cancelled meanwhile has been answered. */
+static void copy_request(struct ex_link *l, struct ex_link_request *r, size_t max_bytes)
+{
+    const size_t offset = r->done_bytes;
+    const struct sl_span piece = ex_link_shared_step(r, max_bytes);
+    const sl_status st = l->events.bulk(l->events.ctx, r->lease, offset, r->bytes.len, piece);
+    if (st == SL_OK)
+        l->stats.shared_bytes_down += piece.len;
+    if (st == SL_OK && r->done_bytes < r->bytes.len)
+        return;
+    put_shared_done(l, &r->use);
+    ex_link_shared_end(&l->shared, r);
+}
+
+/* A call whose payload lies in the gateway's memory: it is copied into memory of the call's own, what is large in
+ * several turns. */
 static void on_shared_call(struct ex_link *l, const struct ex_call *call, sl_mono_ns now)
 {
-    struct sl_span bytes;
-    const sl_status st = ex_link_shared_find(&l->shared, &call->shared, &bytes);
-    if (st != SL_OK) {
-        count_dropped(l, "a call whose shared memory cannot be read", now);
-        report_returned(l, call->lease, SL_REASON_NO_CAPACITY, "its payload cannot be read");
-    } else {
+    const sl_status st = ex_link_shared_begin(&l->shared, call->lease, &call->shared);
+    if (st == SL_OK) {
         l->events.call(l->events.ctx, call);
-        /* A call that was refused has been answered. */
-        if (l->events.bulk(l->events.ctx, call->lease, 0, bytes.len, bytes) == SL_OK)
-            l->stats.shared_bytes_down += bytes.len;
+        copy_request(l, l->shared.requests->prev, COPY_STEP_BYTES);
+        return;
     }
+    count_dropped(l, "a call whose shared memory cannot be read", now);
+    report_returned(l, call->lease, SL_REASON_NO_CAPACITY, "its payload cannot be read");
     put_shared_done(l, &call->shared);
+}
+
+/* Goes on with what is large: one step a turn, of one after the other. */
+static void copy_on(struct ex_link *l)
+{
+    struct ex_link_request *r = l->shared.requests;
+    if (!r)
+        return;
+    ex_link_shared_to_end(&l->shared, r);
+    copy_request(l, r, COPY_STEP_BYTES);
 }
 
 static void on_call(struct ex_link *l, const struct ex_call *call, sl_mono_ns now)
@@ -733,11 +757,11 @@ static unsigned ready_sockets(struct ex_link *l, enum ex_link_cut *out_cut)
 }
 
 /* True: perhaps there is more. False: there was nothing more, and what comes will be signalled. */
-static bool receive_some(struct ex_link *l, bool (*receive)(struct ex_link *, sl_mono_ns),
+static bool receive_some(struct ex_link *l, bool (*receive)(struct ex_link *, sl_mono_ns), int max,
                          sl_mono_ns now)
 {
     bool more = true;
-    for (int i = 0; more && i < RECEIVE_MAX; i++)
+    for (int i = 0; more && i < max; i++)
         more = receive(l, now);
     return more;
 }
@@ -747,9 +771,9 @@ static void receive_all(struct ex_link *l, sl_mono_ns now)
     enum ex_link_cut cut;
     const unsigned ready = ready_sockets(l, &cut);
     l->readable = 0;
-    if ((ready & CONTROL) && receive_some(l, receive_control, now))
+    if ((ready & CONTROL) && receive_some(l, receive_control, RECEIVE_MAX, now))
         l->touched |= CONTROL;
-    if ((ready & BULK) && receive_some(l, receive_bulk, now))
+    if ((ready & BULK) && receive_some(l, receive_bulk, RECEIVE_BULK_MAX, now))
         l->touched |= BULK;
     if (cut != EX_LINK_UNCUT)
         on_cut(l, cut, now);
@@ -757,6 +781,7 @@ static void receive_all(struct ex_link *l, sl_mono_ns now)
 
 void ex_link_receive(struct ex_link *l, bool is_ready, sl_mono_ns now)
 {
+    copy_on(l);
     if (is_ready)
         receive_all(l, now);
     look_at_clock(l, now);
@@ -822,7 +847,7 @@ bool ex_link_flush(struct ex_link *l, sl_mono_ns now)
     if (l->broken)
         lose_gateway(l, l->broken, now);
     read_events(l);
-    return l->readable != 0;
+    return l->readable != 0 || l->shared.requests != NULL;
 }
 
 static sl_mono_ns earlier(sl_mono_ns a, sl_mono_ns b)

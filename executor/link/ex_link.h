@@ -81,7 +81,7 @@ int ex_link_fd(const struct ex_link *l);
 /* Takes what has arrived, if is_ready (the descriptor is, or the last flush said so), and looks at the
  * clock. */
 void ex_link_receive(struct ex_link *l, bool is_ready, sl_mono_ns now);
-/* Sends what was reported. True: more has arrived meanwhile, come back without waiting. */
+/* Sends what was reported. True: more has arrived meanwhile, or is half taken: come back without waiting. */
 bool ex_link_flush(struct ex_link *l, sl_mono_ns now);
 sl_mono_ns ex_link_next_at(const struct ex_link *l);
 

@@ -19,6 +19,7 @@ void ex_link_shared_init(struct ex_link_shared *s, const struct sl_alloc *alloc,
     s->alloc = alloc;
     s->pool = pool;
     s->lent = NULL;
+    s->requests = NULL;
     sl_shm_door_init(&s->door, -1);
     sl_shm_peer_init(&s->theirs, SL_SHM_PEER_MAX);
 }
@@ -61,15 +62,52 @@ void ex_link_shared_close(struct ex_link_shared *s)
         sl_shm_pool_retire(s->pool, s->lent->blob->block);
         end_lent(s, s->lent);
     }
+    while (s->requests)
+        ex_link_shared_end(s, s->requests);
     sl_shm_door_finish(&s->door);
     sl_shm_peer_finish(&s->theirs);
     sl_shm_peer_init(&s->theirs, SL_SHM_PEER_MAX);
 }
 
-sl_status ex_link_shared_find(struct ex_link_shared *s, const struct sl_shm_ref *ref,
-                              struct sl_span *out)
+/* ---- requests */
+
+sl_status ex_link_shared_begin(struct ex_link_shared *s, uint64_t lease,
+                               const struct sl_shm_ref *ref)
 {
-    return sl_shm_door_find(&s->door, &s->theirs, ref, out);
+    struct ex_link_request *r = sl_alloc_get(s->alloc, sizeof(*r));
+    if (!r)
+        return SL_ENOMEM;
+    *r = (struct ex_link_request){.lease = lease, .use = *ref};
+    const sl_status st = sl_shm_door_find(&s->door, &s->theirs, ref, &r->bytes);
+    if (st != SL_OK) {
+        sl_alloc_free(s->alloc, r);
+        return st;
+    }
+    sl_shm_peer_hold(&s->theirs, ref->number);
+    DL_APPEND(s->requests, r);
+    return SL_OK;
+}
+
+struct sl_span ex_link_shared_step(struct ex_link_request *r, size_t max_bytes)
+{
+    const size_t rest = r->bytes.len - r->done_bytes;
+    const struct sl_span piece =
+        sl_span_of(r->bytes.data + r->done_bytes, rest < max_bytes ? rest : max_bytes);
+    r->done_bytes += piece.len;
+    return piece;
+}
+
+void ex_link_shared_to_end(struct ex_link_shared *s, struct ex_link_request *r)
+{
+    DL_DELETE(s->requests, r);
+    DL_APPEND(s->requests, r);
+}
+
+void ex_link_shared_end(struct ex_link_shared *s, struct ex_link_request *r)
+{
+    sl_shm_peer_unhold(&s->theirs, r->use.number);
+    DL_DELETE(s->requests, r);
+    sl_alloc_free(s->alloc, r);
 }
 
 /* ---- results */

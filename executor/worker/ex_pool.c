@@ -209,7 +209,7 @@ bool ex_pool_has_result(const struct ex_pool *p)
 {
     for (size_t i = 0; i < p->active_count; i++) {
         const struct ex_pool_worker *w = p->active[i];
-        if (w->state == EX_POOL_READY && ex_ring_has_record(&w->channel.ring))
+        if (w->state == EX_POOL_READY && (w->keeping.blob || ex_ring_has_record(&w->channel.ring)))
             return true;
     }
     return false;
@@ -226,7 +226,10 @@ bool ex_pool_sleep(struct ex_pool *p)
         if (!w->is_active)
             continue;
         p->active[kept++] = w;
-        may_sleep = ex_ring_sleep(&w->channel.ring, EX_RING_WAKE_RECORD) && may_sleep;
+        if (w->keeping.blob)
+            may_sleep = false;
+        else
+            may_sleep = ex_ring_sleep(&w->channel.ring, EX_RING_WAKE_RECORD) && may_sleep;
     }
     p->active_count = kept;
     return may_sleep;

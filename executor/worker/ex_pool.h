@@ -51,6 +51,8 @@ struct ex_pool_events {
     void (*ready)(void *ctx, uint32_t slice, uint32_t model);
     void (*result)(void *ctx, uint32_t slice, uint32_t model, uint64_t seq,
                    struct ex_outcome *outcome, sl_gpu_us run);
+    /* A large result is there, and follows when it has been copied: the run is over. */
+    void (*result_came)(void *ctx, uint32_t slice, uint32_t model, uint64_t seq);
     void (*lost)(void *ctx, uint32_t slice, uint32_t model, uint64_t started_seq, const char *text);
     void (*failed)(void *ctx, uint32_t slice, uint32_t model, const char *text);
 };

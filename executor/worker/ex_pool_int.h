@@ -24,6 +24,14 @@ enum ex_pool_state {
     EX_POOL_STATE_COUNT
 };
 
+/* A result whose large outputs are being copied to where the worker cannot reach them, step by step. */
+struct ex_keeping {
+    struct ex_ring_record record;
+    struct ex_blob *blob; /* NULL: there is none */
+    uint8_t *data;        /* its bytes */
+    uint64_t done_bytes;
+};
+
 struct ex_pool_worker {
     uint32_t index; /* in the pool */
     uint32_t slice;
@@ -44,6 +52,7 @@ struct ex_pool_worker {
     uint64_t done;          /* seq of the last result */
     uint32_t segment_count; /* input segments it knows */
     uint32_t next_segment;
+    struct ex_keeping keeping;    /* of the result that is being taken */
     bool is_active;               /* in pool.active: it has jobs, or news were seen */
     bool is_dirty;                /* something is to be published */
     char text[SL_ERROR_TEXT_MAX]; /* why it failed, or is about to end */
@@ -87,7 +96,11 @@ void ex_pool_broke_protocol(struct ex_pool *p, struct ex_pool_worker *w, const c
 
 /* ---- ex_pool_work.c */
 void ex_pool_activate(struct ex_pool *p, struct ex_pool_worker *w);
+/* As many as a turn may take; ex_pool_has_more tells whether one is half taken. */
 void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w);
+/* All of them, however long it takes. */
+void ex_pool_take_last_results(struct ex_pool *p, struct ex_pool_worker *w);
+void ex_pool_drop_keeping(struct ex_pool_worker *w);
 sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *posting,
                        struct sl_error *why);
 void ex_pool_cancel(void *ctx, uint32_t slice, uint32_t model, uint64_t seq);

@@ -207,6 +207,7 @@ void ex_pool_on_control(struct ex_pool *p, struct ex_pool_worker *w)
 
 void ex_pool_close_worker(struct ex_pool_worker *w)
 {
+    ex_pool_drop_keeping(w);
     ex_channel_close(&w->channel);
     sl_shm_peer_finish(&w->outputs);
     ex_process_close(&w->process);
@@ -236,7 +237,8 @@ void ex_pool_on_maybe_gone(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_
         return;
     ex_pool_on_control(p, w);
     ex_pool_move(p, w, EX_POOL_ENDING); /* results make room for jobs: not here any more */
-    ex_pool_take_results(p, w);
+    if (!w->is_ours)                    /* else nobody waits for them */
+        ex_pool_take_last_results(p, w);
     const uint64_t started_seq = ex_ring_started(&w->channel.ring, &started_ns);
     (void)ex_output_log_read(&w->output, w->process.output, now);
     ex_output_log_flush(&w->output, now);

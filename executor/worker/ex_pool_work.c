@@ -7,6 +7,9 @@
 /* Results of so many bytes and more are copied once and leave by reference. */
 enum { RESULT_KEPT_MIN = 256 << 10 };
 
+/* Of one worker in a turn: the gateway and other workers wait for the turn's end. */
+enum { KEEP_STEP_BYTES = 8 << 20 };
+
 /* Memory that nobody has used for one to two times this long goes back to the system. */
 static const int64_t idle_ns = 10 * SL_NS_PER_S;
 
@@ -286,31 +289,71 @@ static uint64_t outputs_bytes(const struct ex_output outputs[], size_t count)
     return sum;
 }
 
-/* Large outputs, one behind the other, into memory that the worker cannot reach; small ones are copied
- * into a message soon. NULL: they are small, or *err says that there is no memory. */
-static struct ex_blob *keep_outputs(struct ex_pool *p, struct ex_output outputs[], size_t count,
-                                    struct sl_error *err)
+/* Memory for large outputs that the worker cannot reach; small ones are copied into a message soon.
+ * False: *err says that there is none. */
+static bool begin_keeping(struct ex_pool *p, struct ex_keeping *k, uint64_t bytes,
+                          struct sl_error *err)
 {
-    uint8_t *to;
-    const uint64_t bytes = outputs_bytes(outputs, count);
-    if (bytes < RESULT_KEPT_MIN || sl_error_is_set(err))
-        return NULL;
-    struct ex_blob *blob = ex_result_blob_create(p->alloc, p->conf.results, (size_t)bytes, &to);
-    if (!blob) {
+    if (k->blob || bytes < RESULT_KEPT_MIN)
+        return true;
+    k->done_bytes = 0;
+    k->blob = ex_result_blob_create(p->alloc, p->conf.results, (size_t)bytes, &k->data);
+    if (!k->blob)
         sl_error_set(err, SL_REASON_NO_CAPACITY,
                      "the node has no memory for a result of %llu bytes",
                      (unsigned long long)bytes);
-        return NULL;
+    return k->blob != NULL;
+}
+
+/* Copies on, up to max_bytes: the outputs lie one behind the other in the blob. */
+static void keep_some(struct ex_keeping *k, const struct ex_output outputs[], size_t count,
+                      uint64_t max_bytes)
+{
+    uint64_t begin = 0;
+    for (size_t i = 0; i < count && max_bytes > 0; i++) {
+        const uint64_t end = begin + outputs[i].bytes.len;
+        if (k->done_bytes < end) {
+            const uint64_t rest = end - k->done_bytes;
+            const uint64_t n = rest < max_bytes ? rest : max_bytes;
+            memcpy(k->data + k->done_bytes, outputs[i].bytes.data + (k->done_bytes - begin),
+                   (size_t)n);
+            k->done_bytes += n;
+            max_bytes -= n;
+        }
+        begin = end;
     }
+}
+
+static void use_kept(const struct ex_keeping *k, struct ex_output outputs[], size_t count)
+{
+    const uint8_t *from = k->data;
     for (size_t i = 0; i < count; i++) {
-        const size_t len = outputs[i].bytes.len;
-        if (len > 0)
-            memcpy(to, outputs[i].bytes.data, len);
-        outputs[i].bytes = sl_span_of(to, len);
-        outputs[i].blob = blob;
-        to += len;
+        outputs[i].bytes = sl_span_of(from, outputs[i].bytes.len);
+        outputs[i].blob = k->blob;
+        from += outputs[i].bytes.len;
     }
-    return blob;
+}
+
+/* Errors: SL_EAGAIN (there is more to copy), SL_EPROTO (the record changed meanwhile). */
+static sl_status keep_outputs(struct ex_pool *p, struct ex_keeping *k, struct ex_output outputs[],
+                              size_t count, uint64_t max_bytes, struct sl_error *err)
+{
+    const uint64_t bytes = outputs_bytes(outputs, count);
+    if (k->blob && bytes != k->blob->bytes.len)
+        return SL_EPROTO;
+    if (sl_error_is_set(err) || !begin_keeping(p, k, bytes, err) || !k->blob)
+        return SL_OK;
+    keep_some(k, outputs, count, max_bytes);
+    if (k->done_bytes < bytes)
+        return SL_EAGAIN;
+    use_kept(k, outputs, count);
+    return SL_OK;
+}
+
+void ex_pool_drop_keeping(struct ex_pool_worker *w)
+{
+    ex_blob_release(w->keeping.blob);
+    w->keeping = (struct ex_keeping){.blob = NULL};
 }
 
 static void tell(struct ex_pool *p, struct ex_pool_worker *w, const struct ex_result *result,
@@ -328,34 +371,58 @@ static void tell(struct ex_pool *p, struct ex_pool_worker *w, const struct ex_re
     p->events.result(p->events.ctx, w->slice, w->model, result->seq, &outcome, run);
 }
 
-static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w,
-                             const struct ex_ring_record *record)
+/* Its lengths are read anew for each step: the worker could change them. Errors: SL_EAGAIN. */
+static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w, uint64_t max_bytes)
 {
     struct ex_result result;
     struct ex_output outputs[EX_TENSORS_MAX];
     struct sl_error err = {.reason = SL_REASON_OK};
+    const struct ex_ring_record *record = &w->keeping.record;
     if (record->kind != EX_RECORD_RESULT ||
         ex_result_decode(record->bytes, p->scratch, &result) != SL_OK ||
         result.seq != w->done + 1 || result.seq > w->posted)
         return SL_EPROTO;
-    const sl_status st = read_outputs(p, w, record->bytes, &result, outputs, &err);
+    sl_status st = read_outputs(p, w, record->bytes, &result, outputs, &err);
+    if (st == SL_OK)
+        st = keep_outputs(p, &w->keeping, outputs, result.output_count, max_bytes, &err);
+    if (st == SL_OK)
+        tell(p, w, &result, outputs, &err);
+    else if (st == SL_EAGAIN)
+        p->events.result_came(p->events.ctx, w->slice, w->model, result.seq);
+    return st;
+}
+
+/* The result that is half taken, or the next one. Errors: SL_EAGAIN. */
+static sl_status take_next(struct ex_pool *p, struct ex_pool_worker *w, uint64_t max_bytes)
+{
+    sl_status st = w->keeping.blob ? SL_OK : ex_ring_next(&w->channel.ring, &w->keeping.record);
     if (st != SL_OK)
         return st;
-    struct ex_blob *blob = keep_outputs(p, outputs, result.output_count, &err);
-    tell(p, w, &result, outputs, &err);
-    ex_blob_release(blob);
-    return SL_OK;
+    st = take_result(p, w, max_bytes);
+    if (st == SL_EAGAIN)
+        return st;
+    ex_ring_release(&w->channel.ring, w->keeping.record.end);
+    ex_pool_drop_keeping(w);
+    w->is_dirty = true;
+    return st;
+}
+
+static void take_results(struct ex_pool *p, struct ex_pool_worker *w, uint64_t step_bytes)
+{
+    sl_status st;
+    do {
+        st = take_next(p, w, step_bytes);
+    } while (st == SL_OK);
+    if (st != SL_EAGAIN)
+        ex_pool_broke_protocol(p, w, "a result is not one");
 }
 
 void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w)
 {
-    struct ex_ring_record record;
-    sl_status st = SL_OK;
-    while (st == SL_OK && (st = ex_ring_next(&w->channel.ring, &record)) == SL_OK) {
-        st = take_result(p, w, &record);
-        ex_ring_release(&w->channel.ring, record.end);
-        w->is_dirty = true;
-    }
-    if (st != SL_EAGAIN)
-        ex_pool_broke_protocol(p, w, "a result is not one");
+    take_results(p, w, KEEP_STEP_BYTES);
+}
+
+void ex_pool_take_last_results(struct ex_pool *p, struct ex_pool_worker *w)
+{
+    take_results(p, w, UINT64_MAX);
 }

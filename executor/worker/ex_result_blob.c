@@ -1,6 +1,7 @@
 /* ex_result_blob.c - blobs in blocks of a pool, or on the heap. */
 #include "ex_result_blob.h"
 
+#include "sl_aside.h"
 #include "sl_base.h"
 
 struct pooled {
@@ -42,7 +43,7 @@ struct owned {
 static void end_owned(struct ex_blob *blob)
 {
     struct owned *b = SL_CONTAINER_OF(blob, struct owned, blob);
-    sl_alloc_free(b->alloc, b);
+    sl_aside_free(b->alloc, b, sizeof(*b) + blob->bytes.len);
 }
 
 struct ex_blob *ex_result_blob_create(const struct sl_alloc *alloc, struct sl_shm_pool *pool,

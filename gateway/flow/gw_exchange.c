@@ -1,6 +1,7 @@
 /* gw_exchange.c - message bodies, in memory of their own or in a block that is kept. */
 #include "gw_exchange.h"
 
+#include "sl_aside.h"
 #include "sl_shm_pool.h"
 
 struct gw_body *gw_body_create(const struct sl_alloc *alloc, size_t len)
@@ -52,5 +53,5 @@ void gw_body_release(struct gw_body *b)
         return;
     if (b->block != NULL)
         sl_shm_pool_put(b->pool, b->block);
-    sl_alloc_free(b->alloc, b);
+    sl_aside_free(b->alloc, b, b->block != NULL ? sizeof *b : sizeof *b + b->len);
 }

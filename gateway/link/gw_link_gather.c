@@ -4,8 +4,9 @@
 #include <utlist.h>
 
 #include "gw_link_int.h"
+#include "sl_aside.h"
 
-enum { RESULT_ARENA_MAX = 1 << 20 };
+enum { RESULT_ARENA_MAX = 1 << 20, ASIDE_FROM_BYTES = 32 << 20 };
 
 static void free_gathering(void *ctx)
 {
@@ -19,6 +20,15 @@ static void free_gathering(void *ctx)
     sl_alloc_free(alloc, g);
 }
 
+static void release_gathering(void *ctx)
+{
+    const struct gw_gathering *g = ctx;
+    if (g->got_bytes < ASIDE_FROM_BYTES)
+        free_gathering(ctx);
+    else
+        sl_aside_do(free_gathering, ctx);
+}
+
 void gw_link_drop_gatherings(struct gw_peer *p, sl_slot_id lease)
 {
     struct gw_gathering *g, *next;
@@ -26,7 +36,7 @@ void gw_link_drop_gatherings(struct gw_peer *p, sl_slot_id lease)
         if (lease != 0 && g->lease != lease)
             continue;
         DL_DELETE(p->gatherings, g);
-        free_gathering(g);
+        release_gathering(g);
     }
 }
 
@@ -90,7 +100,7 @@ static void deliver_if_complete(struct gw_link *l, struct gw_peer *p, struct gw_
         return;
     DL_DELETE(p->gatherings, g);
     g->result.payload = (struct gw_result_payload){g->pieces, g->chunk_count, g->total_bytes};
-    g->result.release = free_gathering;
+    g->result.release = release_gathering;
     g->result.release_ctx = g;
     gw_flow_on_result(l->flow, p->node, &g->result, now);
 }

@@ -14,12 +14,13 @@ from .wait import wait_until
 
 
 class Pair:
-    """Use as a context manager. gateway: YAML of the gateway, beside its addresses."""
+    """Use as a context manager. gateway: YAML of the gateway, beside its addresses; link: of both link sections."""
 
-    def __init__(self, models, folder, gateway=""):
+    def __init__(self, models, folder, gateway="", link=""):
         self.folder = folder
         self.config = folder / "gateway.yaml"
-        link = f"link: {{control: 'ipc://{folder}/c', bulk: 'ipc://{folder}/b'}}\n"
+        ends = f"control: 'ipc://{folder}/c', bulk: 'ipc://{folder}/b'"
+        link = f"link: {{{ends}{', ' if link else ''}{link}}}\n"
         self._head = "listen: {grpc: '127.0.0.1:0', http: '127.0.0.1:0'}\n" + link
         self.write_config(gateway)
         (folder / "executor.yaml").write_text(f"models: {models}\n{link}")
@@ -83,6 +84,11 @@ class Pair:
         channel = grpc.secure_channel(self.grpc, credentials, options=all_options)
         self._channels.append(channel)
         return channel
+
+    def plain_stub(self):
+        options = [*MESSAGE_LIMIT, ("grpc.use_local_subchannel_pool", 1)]
+        self._channels.append(grpc.insecure_channel(self.grpc, options=options))
+        return self.stub(self._channels[-1])
 
     def stub(self, channel):
         return Stub(channel, "inference.GRPCInferenceService")

@@ -108,8 +108,10 @@ static void what_does_not_lie_in_one_block_goes_another_way(void **state SL_UNUS
 static sl_status find(uint32_t number, uint64_t generation, uint64_t offset, uint64_t length)
 {
     const struct sl_shm_ref ref = {number, generation, offset, length};
-    struct sl_span bytes;
-    return ex_link_shared_find(&shared, &ref, &bytes);
+    const sl_status st = ex_link_shared_begin(&shared, 7, &ref);
+    if (st == SL_OK)
+        ex_link_shared_end(&shared, shared.requests);
+    return st;
 }
 
 static void references_of_the_gateway_are_checked(void **state SL_UNUSED)
@@ -125,6 +127,40 @@ static void references_of_the_gateway_are_checked(void **state SL_UNUSED)
     ex_link_shared_tick(&shared); /* closes the door; what is known stays */
     assert_false(sl_shm_door_is_open(&shared.door));
     assert_ok(find(1, 3, 0, 1));
+}
+
+static void a_request_is_read_in_pieces_one_after_the_other(void **state SL_UNUSED)
+{
+    const struct sl_shm_ref a = {1, 1, 5, 100}, b = {2, 1, 0, 70};
+    shm_peer_show(gateway, 1, shm_peer_memory(1));
+    shm_peer_show(gateway, 2, shm_peer_memory(2));
+    assert_ok(ex_link_shared_begin(&shared, 7, &a));
+    assert_ok(ex_link_shared_begin(&shared, 8, &b));
+    struct ex_link_request *r = shared.requests;
+    assert_int_equal(r->lease, 7);
+    struct sl_span piece = ex_link_shared_step(r, 60);
+    assert_int_equal(piece.len, 60);
+    const uint8_t *first = piece.data;
+    ex_link_shared_to_end(&shared, r);
+    assert_int_equal(shared.requests->lease, 8);
+    piece = ex_link_shared_step(r, 60);
+    assert_int_equal(piece.len, 40);
+    assert_ptr_equal(piece.data, first + 60);
+    assert_int_equal(piece.data[39], 1);
+    assert_int_equal(r->done_bytes, 100);
+}
+
+static void what_is_half_read_stays_until_the_session_ends(void **state SL_UNUSED)
+{
+    const struct sl_shm_ref ref = {1, 1, 0, 100};
+    shm_peer_show(gateway, 1, shm_peer_memory(3));
+    assert_ok(ex_link_shared_begin(&shared, 7, &ref));
+    assert_ok(sl_fdpass_send(gateway, 1, -1)); /* it takes back what is still read */
+    ex_link_shared_tick(&shared);
+    assert_false(sl_shm_door_is_open(&shared.door));
+    assert_int_equal(ex_link_shared_step(shared.requests, 100).data[99], 3);
+    ex_link_shared_close(&shared);
+    assert_null(shared.requests);
 }
 
 static void nothing_is_opened_where_nothing_is_offered(void **state SL_UNUSED)
@@ -145,6 +181,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_lie_in_one_block_goes_another_way, begin,
                                         end),
         cmocka_unit_test_setup_teardown(references_of_the_gateway_are_checked, begin, end),
+        cmocka_unit_test_setup_teardown(a_request_is_read_in_pieces_one_after_the_other, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(what_is_half_read_stays_until_the_session_ends, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_opened_where_nothing_is_offered, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

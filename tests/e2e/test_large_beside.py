@@ -1,0 +1,67 @@
+"""One very large tensor passes both ways, and what is small is not behind it: other visitors' calls, heartbeats.
+
+256 MiB in full, 1 GiB in a soak; once in memory that both ends share, once by the bulk socket.
+"""
+
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from support.calls import scripted_request
+from support.models import write_fake, write_identity_of
+from support.pair import Pair
+from support.paths import BIN, SCALE, SLOW
+
+MIB = 1024 if SCALE >= 1 else 256
+ROUNDS = 2  # into fresh memory, and into what is kept
+P99_MAX_S = 0.5 * SLOW
+ROOM = ["message: 1025MiB", "body_total: 1100MiB", "body_connection: 1100MiB", "result_total: 3GiB"]
+LIMITS = f"limits: {{{', '.join(ROOM)}}}\n"
+LOST = "sluice_nodes_lost_total"
+SHARED = "sluice_node_shared_sent_bytes_total"
+
+
+def begin_large(pair, folder):
+    """A process of its own that sends the tensor and keeps what comes back."""
+    words = ["--input", f"IN=@{folder}/in.npy", "--output", f"OUT=@{folder}/out.npy"]
+    command = [BIN / "sluice", "infer", "echo_int64", "--address", pair.grpc, *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def time_small(stub, large):
+    """Seconds of each small call while the large one is under way."""
+    took = []
+    while large.poll() is None:
+        started = time.monotonic()
+        stub.ModelInfer(scripted_request(), timeout=60 * SLOW)
+        took.append(time.monotonic() - started)
+        time.sleep(0.002)  # a pace, not a wait: the machine is for the large one
+    return took
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("way, room", [("shared", "1280MiB"), ("bulk", "0B")])
+def test_small_calls_pass_a_large_tensor(tmp_path, _stubs, way, room):
+    models = tmp_path / "models"
+    write_identity_of(models, "INT64", duration="120s")
+    write_fake(models, "scripted", result="copy")
+    values = np.arange(MIB << 17, dtype=np.int64)
+    np.save(tmp_path / "in.npy", values)
+    with Pair(models, tmp_path, LIMITS, link=f"shared_memory: {room}") as pair:
+        stub = pair.plain_stub()
+        stub.ModelInfer(scripted_request(), timeout=60 * SLOW)
+        took = []
+        for _ in range(ROUNDS):
+            large = begin_large(pair, tmp_path)
+            took += time_small(stub, large)
+            assert large.returncode == 0, large.stderr.read()
+        assert (pair.metric(SHARED) > 0) == (way == "shared")
+        assert np.array_equal(np.load(tmp_path / "out.npy"), values)
+        p99, worst = np.percentile(took, 99), max(took)
+        print(f"count: {ROUNDS} x {MIB} of 1024 MiB, {way}; {len(took)} small calls beside:")
+        shown = {"p50": np.median(took), "p99": p99, "worst": worst}
+        print({name: f"{s * 1000:.0f} ms" for name, s in shown.items()})
+        assert len(took) > 20
+        assert p99 < P99_MAX_S
+        assert pair.metric(LOST) == 0, pair.executor.log()
