@@ -1,4 +1,7 @@
-"""The interleaved run: every round sends every row to every server, in an order that rotates."""
+"""The interleaved run: row by row, each round sends it to every server, in an order that rotates.
+
+A row's rounds follow each other, so that no server has given back the memory that the row needs
+while others had their turn."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -63,11 +66,10 @@ class Plan:
         for row in self.rows:
             for server in self._cells[row]:
                 self._guard(row, server, self._size_runs)
-        for number in range(self.rounds):
-            for row in self.rows:
+            for number in range(self.rounds):
                 for server in rotated(self._cells[row], number):
                     self._guard(row, server, self._measure)
-            self.say(f"round {number + 1} of {self.rounds} done")
+            self.say(f"{row.name}: {self.rounds} rounds done")
 
     def failures(self):
         """(row name, server name, BenchError): cells that have no figure."""
