@@ -99,13 +99,7 @@ sl_status sl_fdpass_connect(const char *path, int *out_fd)
 
 /* ---- packets */
 
-/* Room for one descriptor beside a packet. */
-union passed_fd {
-    struct cmsghdr header; /* for its alignment */
-    char room[CMSG_SPACE(sizeof(int))];
-};
-
-static void attach_fd(struct msghdr *msg, union passed_fd *room, int fd)
+void sl_fdpass_attach(struct msghdr *msg, union sl_fdpass_room *room, int fd)
 {
     memset(room, 0, sizeof(*room));
     msg->msg_control = room->room;
@@ -119,11 +113,11 @@ static void attach_fd(struct msghdr *msg, union passed_fd *room, int fd)
 
 sl_status sl_fdpass_send(int socket, uint64_t number, int fd)
 {
-    union passed_fd room;
+    union sl_fdpass_room room;
     struct iovec part = {&number, sizeof(number)};
     struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
     if (fd >= 0)
-        attach_fd(&msg, &room, fd);
+        sl_fdpass_attach(&msg, &room, fd);
     ssize_t n;
     do {
         n = sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -156,7 +150,7 @@ static ssize_t receive(int socket, struct msghdr *msg)
 
 sl_status sl_fdpass_receive(int socket, uint64_t *out_number, int *out_fd)
 {
-    union passed_fd room;
+    union sl_fdpass_room room;
     struct iovec part = {out_number, sizeof(*out_number)};
     struct msghdr msg = {.msg_iov = &part,
                          .msg_iovlen = 1,

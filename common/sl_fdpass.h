@@ -12,6 +12,7 @@
 #define SL_FDPASS_H
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "sl_status.h"
 
@@ -28,5 +29,16 @@ SL_MUST_CHECK sl_status sl_fdpass_send(int socket, uint64_t number, int fd);
 /* The next packet; *out_fd is -1 when none came with it. Errors: SL_EAGAIN, SL_ENOENT, SL_EPROTO,
  * SL_EIO. */
 SL_MUST_CHECK sl_status sl_fdpass_receive(int socket, uint64_t *out_number, int *out_fd);
+
+/* ---- for packets of another form */
+
+/* Room for one descriptor beside a packet. */
+union sl_fdpass_room {
+    struct cmsghdr header; /* for its alignment */
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+/* Puts fd, which is borrowed, beside what msg sends; room must last as long as msg does. */
+void sl_fdpass_attach(struct msghdr *msg, union sl_fdpass_room *room, int fd);
 
 #endif

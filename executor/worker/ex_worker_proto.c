@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sl_fdpass.h"
 #include "sl_span.h"
 #include "sl_text.h"
 
@@ -20,29 +21,11 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == EX_WORKER_MESSAGE_HEAD_BYTES, "as documented");
 
-/* Room for one descriptor beside a message. */
-union passed_fd {
-    struct cmsghdr header; /* for its alignment */
-    char room[CMSG_SPACE(sizeof(int))];
-};
-
 /* ---- sending */
-
-static void attach_fd(struct msghdr *msg, union passed_fd *room, int fd)
-{
-    memset(room, 0, sizeof(*room));
-    msg->msg_control = room->room;
-    msg->msg_controllen = sizeof(room->room);
-    struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-}
 
 sl_status ex_worker_send(int control, const struct ex_worker_message *m)
 {
-    union passed_fd room;
+    union sl_fdpass_room room;
     struct head head = {
         .kind = m->kind,
         .text_bytes = (uint32_t)strnlen(m->text, EX_WORKER_TEXT_MAX),
@@ -52,7 +35,7 @@ sl_status ex_worker_send(int control, const struct ex_worker_message *m)
     struct iovec parts[2] = {{&head, sizeof(head)}, {(void *)(uintptr_t)m->text, head.text_bytes}};
     struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
     if (m->fd >= 0)
-        attach_fd(&msg, &room, m->fd);
+        sl_fdpass_attach(&msg, &room, m->fd);
     ssize_t n;
     do {
         n = sendmsg(control, &msg, MSG_NOSIGNAL);
@@ -113,7 +96,7 @@ static bool is_message(const struct head *head, size_t packet_bytes, int flags,
 
 sl_status ex_worker_receive(int control, struct ex_worker_message *out)
 {
-    union passed_fd room;
+    union sl_fdpass_room room;
     struct head head;
     struct iovec parts[2] = {{&head, sizeof(head)}, {out->text, EX_WORKER_TEXT_MAX}};
     struct msghdr msg = {.msg_iov = parts,

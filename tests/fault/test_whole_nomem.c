@@ -237,20 +237,6 @@ static void test_by_tls(void **state)
     sweep("large by TLS", play_large, true, (size_t[]){15, 4});
 }
 
-static int make_files(void **state)
-{
-    (void)state;
-    tls_files_make();
-    return 0;
-}
-
-static int remove_files(void **state)
-{
-    (void)state;
-    tls_files_remove();
-    return 0;
-}
-
 /* That nodes come and go is the scenes' business. */
 static void drop_line(void *ctx, const char *line, unsigned len)
 {
@@ -262,5 +248,5 @@ int main(void)
 #define SCENE_ROW(NAME, GATEWAY, NODE) cmocka_unit_test(test_##NAME),
     const struct CMUnitTest tests[] = {SCENES(SCENE_ROW) cmocka_unit_test(test_by_tls)};
     sl_log_set_sink(drop_line, NULL);
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, tls_files_set_up, tls_files_tear_down);
 }

@@ -33,6 +33,18 @@ void tls_files_remove(void)
     run_or_fail(command);
 }
 
+int tls_files_set_up(void **state SL_UNUSED)
+{
+    tls_files_make();
+    return 0;
+}
+
+int tls_files_tear_down(void **state SL_UNUSED)
+{
+    tls_files_remove();
+    return 0;
+}
+
 const char *tls_file(const char *name)
 {
     static char paths[FILES_MAX][128];

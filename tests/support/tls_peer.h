@@ -15,6 +15,9 @@
 /* A folder with what scripts/gen_certs.sh makes. */
 void tls_files_make(void);
 void tls_files_remove(void);
+/* The same as what cmocka calls before and after a group. */
+int tls_files_set_up(void **state);
+int tls_files_tear_down(void **state);
 /* "FOLDER/name"; static. */
 const char *tls_file(const char *name);
 

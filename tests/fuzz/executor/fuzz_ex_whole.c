@@ -9,6 +9,7 @@
 
 #include "fail_alloc.h"
 #include "fake_zmq.h"
+#include "fuzz_script.h"
 #include "gw_link_wire.h"
 #include "sl_log.h"
 #include "sl_pack.h"
@@ -43,50 +44,16 @@ static struct world {
     size_t control_id_len, bulk_id_len;
     uint64_t session;
     unsigned open[LEASES]; /* sent and not ended, in this session */
-    const uint8_t *script;
-    size_t left;
+    struct fuzz_script script;
 } w;
 
 static uint8_t filler[CHUNK_MAX];
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-/* ---- the script */
-
-static uint8_t next_byte(void)
-{
-    if (w.left == 0)
-        return 0;
-    w.left--;
-    return *w.script++;
-}
-
-static struct sl_span next_bytes(size_t n)
-{
-    struct sl_span s = {w.script, n < w.left ? n : w.left};
-    w.script += s.len;
-    w.left -= s.len;
-    return s;
-}
-
-/* Small numbers, and some that are not. */
-static uint64_t next_size(void)
-{
-    uint8_t code = next_byte();
-    if (code < 200)
-        return code * 4u;
-    return code < 250 ? (code - 199u) * UINT64_C(8192) : UINT64_MAX >> (code - 250) * 8;
-}
 
 /* ---- what the node says */
 
 static void note_end(uint64_t lease)
 {
-    require(lease < LEASES && w.open[lease] > 0);
+    fuzz_require(lease < LEASES && w.open[lease] > 0);
     w.open[lease]--;
 }
 
@@ -99,7 +66,7 @@ static void note_batch(const struct gw_node_batch *b)
     if (b->session != w.session)
         return;
     for (size_t i = 0; i < b->started_count; i++)
-        require(b->started[i] < LEASES && w.open[b->started[i]] > 0);
+        fuzz_require(b->started[i] < LEASES && w.open[b->started[i]] > 0);
     for (size_t i = 0; i < b->result_count; i++)
         note_end(b->results[i].result.lease);
     for (size_t i = 0; i < b->returned_count; i++)
@@ -134,7 +101,8 @@ static void listen_to_control(void)
     while ((len = receive(w.control, w.control_id, &m)) > 0) {
         w.control_id_len = len;
         sl_arena_init(&arena, &sl_alloc_malloc, 8 << 20);
-        require(gw_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena, &batch));
+        fuzz_require(
+            gw_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena, &batch));
         note_batch(&batch);
         sl_arena_finish(&arena);
     }
@@ -165,7 +133,7 @@ static struct sl_buf batch(void)
 {
     struct sl_buf b;
     sl_buf_init(&b, &sl_alloc_malloc, GW_LINK_BATCH_MAX);
-    require(gw_link_put_session(&b, w.session) == SL_OK);
+    fuzz_require(gw_link_put_session(&b, w.session) == SL_OK);
     return b;
 }
 
@@ -179,14 +147,14 @@ static void send_batch(struct sl_buf *b, sl_status put_status)
 static void step_said(void)
 {
     struct sl_buf b = batch();
-    struct sl_span more = next_bytes(next_byte());
+    struct sl_span more = fuzz_bytes(&w.script, fuzz_byte(&w.script));
     memset(w.open, 127, sizeof w.open); /* whatever it dispatches may end */
     send_batch(&b, sl_buf_append(&b, more.data, more.len));
 }
 
 static void step_welcome(void)
 {
-    uint8_t how = next_byte();
+    uint8_t how = fuzz_byte(&w.script);
     const struct gw_welcome welcome = {.protocol = how % 4 == 3 ? 9 : 1,
                                        .bulk_token = sl_span_str("a token"),
                                        .bulk_window_bytes = (how & 4) != 0 ? 1000 : 100000,
@@ -219,11 +187,11 @@ static void step_dispatch(void)
     Sluice__Node__V1__Parameter param = SLUICE__NODE__V1__PARAMETER__INIT, *params = &param;
     struct sl_arena arena;
     int64_t shape[1];
-    uint8_t lease = next_byte();
+    uint8_t lease = fuzz_byte(&w.script);
     d.lease = lease;
-    d.model = (char *)(uintptr_t)names[next_byte() % SL_ARRAY_LEN(names)];
-    uint8_t how = next_byte();
-    uint64_t count = next_size();
+    d.model = (char *)(uintptr_t)names[fuzz_byte(&w.script) % SL_ARRAY_LEN(names)];
+    uint8_t how = fuzz_byte(&w.script);
+    uint64_t count = fuzz_size(&w.script, 4u);
     d.slice = how & 3u;
     d.limit_us = (how & 32) != 0 ? 100 : 1000000;
     fill_input(&input, shape, count, how);
@@ -250,11 +218,11 @@ static void step_dispatch(void)
 static void step_bulk(void)
 {
     const struct gw_bulk_header h = {.session = w.session,
-                                     .lease = next_byte(),
-                                     .offset_bytes = next_size() * 4,
-                                     .total_bytes = next_size() * 4};
+                                     .lease = fuzz_byte(&w.script),
+                                     .offset_bytes = fuzz_size(&w.script, 4u) * 4,
+                                     .total_bytes = fuzz_size(&w.script, 4u) * 4};
     uint8_t header[GW_BULK_HEADER_MAX];
-    uint64_t len = next_size() * 4;
+    uint64_t len = fuzz_size(&w.script, 4u) * 4;
     if (w.bulk_id_len == 0 ||
         zmq_send(w.bulk, w.bulk_id, w.bulk_id_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return;
@@ -264,12 +232,12 @@ static void step_bulk(void)
 
 static void step_frames(void)
 {
-    size_t count = 1u + next_byte() % 4u;
+    size_t count = 1u + fuzz_byte(&w.script) % 4u;
     if (w.bulk_id_len == 0 ||
         zmq_send(w.bulk, w.bulk_id, w.bulk_id_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        struct sl_span bytes = next_bytes(next_byte());
+        struct sl_span bytes = fuzz_bytes(&w.script, fuzz_byte(&w.script));
         (void)zmq_send(w.bulk, bytes.len > 0 ? bytes.data : filler, bytes.len,
                        ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
     }
@@ -278,7 +246,7 @@ static void step_frames(void)
 static void step_turn(void)
 {
     whole_node_turn(&w.node, w.now);
-    require(ex_jobs_check(w.node.jobs) == SL_OK);
+    fuzz_require(ex_jobs_check(w.node.jobs) == SL_OK);
     listen_to_control();
     listen_to_bulk();
 }
@@ -286,7 +254,7 @@ static void step_turn(void)
 static void step_time(void)
 {
     static const int64_t spans[] = {SL_NS_PER_MS, 100 * SL_NS_PER_MS, SL_NS_PER_S, 6 * SL_NS_PER_S};
-    w.now += spans[next_byte() % SL_ARRAY_LEN(spans)];
+    w.now += spans[fuzz_byte(&w.script) % SL_ARRAY_LEN(spans)];
     step_turn();
 }
 
@@ -294,11 +262,11 @@ static void step_words(enum step step)
 {
     struct sl_buf b = batch();
     if (step == STEP_REFUSE)
-        send_batch(&b, gw_link_put_refuse(&b, "as asked for", next_byte() % 2 == 1));
+        send_batch(&b, gw_link_put_refuse(&b, "as asked for", fuzz_byte(&w.script) % 2 == 1));
     else if (step == STEP_CANCEL)
-        send_batch(&b, gw_link_put_cancel(&b, next_byte()));
+        send_batch(&b, gw_link_put_cancel(&b, fuzz_byte(&w.script)));
     else if (step == STEP_TAKEN)
-        send_batch(&b, gw_link_put_taken(&b, next_size()));
+        send_batch(&b, gw_link_put_taken(&b, fuzz_size(&w.script, 4u)));
     else
         send_batch(&b, gw_link_put_heartbeat(&b, 1));
 }
@@ -308,7 +276,7 @@ static void run_step(enum step step)
     struct sl_span raw;
     switch (step) {
     case STEP_RAW:
-        raw = next_bytes(next_byte());
+        raw = fuzz_bytes(&w.script, fuzz_byte(&w.script));
         memset(w.open, 127, sizeof w.open);
         send_control(raw.data, raw.len);
         break;
@@ -357,7 +325,7 @@ static void drop_line(void *ctx, const char *line, unsigned len)
 static void *listen_at(const char *endpoint)
 {
     void *s = zmq_socket(w.zmq, ZMQ_ROUTER);
-    require(s != NULL && zmq_bind(s, endpoint) == 0);
+    fuzz_require(s != NULL && zmq_bind(s, endpoint) == 0);
     return s;
 }
 
@@ -369,7 +337,7 @@ static void begin(void)
     w.zmq = zmq_ctx_new();
     w.control = listen_at(WHOLE_CONTROL);
     w.bulk = listen_at(WHOLE_BULK);
-    require(whole_node_start(&w.node, &w.memory.alloc, "n1", w.now) == SL_OK);
+    fuzz_require(whole_node_start(&w.node, &w.memory.alloc, "n1", w.now) == SL_OK);
     step_turn();
 }
 
@@ -379,8 +347,8 @@ static void finish(void)
     zmq_close(w.control);
     zmq_close(w.bulk);
     zmq_ctx_term(w.zmq);
-    require(fail_alloc_finish(&w.memory) == 0);
-    require(fake_zmq_open_count() == 0);
+    fuzz_require(fail_alloc_finish(&w.memory) == 0);
+    fuzz_require(fake_zmq_open_count() == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -389,10 +357,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     sl_log_set_sink(drop_line, NULL);
     begin();
-    w.script = data;
-    w.left = size;
-    while (w.left > 0)
-        run_step((enum step)(next_byte() % STEP_COUNT));
+    w.script = (struct fuzz_script){data, size};
+    while (w.script.left > 0)
+        run_step((enum step)(fuzz_byte(&w.script) % STEP_COUNT));
     step_turn();
     finish();
     return 0;

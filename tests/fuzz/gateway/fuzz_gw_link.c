@@ -10,6 +10,7 @@
 #include "ex_link_wire.h"
 #include "fail_alloc.h"
 #include "fake_zmq.h"
+#include "fuzz_script.h"
 #include "infer_builder.h"
 #include "sl_log.h"
 #include "whole_gateway.h"
@@ -42,51 +43,19 @@ static struct world {
     struct ex_welcome welcomes[SESSIONS];
     uint64_t leases[LEASES]; /* the last that were given out */
     size_t lease_count;
-    const uint8_t *script;
-    size_t left;
+    struct fuzz_script script;
 } w;
 
 static uint8_t filler[CHUNK_MAX];
 static struct ex_catalog *catalog;
 static struct sl_span messages[MESSAGES];
 
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 /* ---- the script */
-
-static uint8_t next_byte(void)
-{
-    if (w.left == 0)
-        return 0;
-    w.left--;
-    return *w.script++;
-}
-
-static struct sl_span next_bytes(size_t n)
-{
-    struct sl_span s = {w.script, n < w.left ? n : w.left};
-    w.script += s.len;
-    w.left -= s.len;
-    return s;
-}
 
 static uint64_t next_lease(void)
 {
-    uint8_t which = next_byte();
+    uint8_t which = fuzz_byte(&w.script);
     return which == 255 ? which : w.leases[which % LEASES];
-}
-
-/* Small numbers, and some that are not. */
-static uint64_t next_size(void)
-{
-    uint8_t code = next_byte();
-    if (code < 200)
-        return code * 16u;
-    return code < 250 ? (code - 199u) * UINT64_C(8192) : UINT64_MAX >> (code - 250) * 8;
 }
 
 /* ---- visitors */
@@ -99,7 +68,7 @@ static void keep_message(size_t i, const char *model, size_t count)
     infer_raw(&b, infer_room(&b, count * 4), count * 4);
     struct sl_span bytes = infer_bytes(&b);
     uint8_t *copy = malloc(bytes.len);
-    require(copy != NULL);
+    fuzz_require(copy != NULL);
     memcpy(copy, bytes.data, bytes.len);
     messages[i] = sl_span_of(copy, bytes.len);
     infer_end(&b);
@@ -139,7 +108,7 @@ static void put_headers(void)
 static void step_call(void)
 {
     uint8_t prefix[GW_GRPC_PREFIX_BYTES];
-    struct sl_span message = messages[next_byte() % MESSAGES];
+    struct sl_span message = messages[fuzz_byte(&w.script) % MESSAGES];
     if (w.next_stream > 2 * CALLS_MAX)
         return;
     gw_grpc_frame_prefix(false, (uint32_t)message.len, prefix);
@@ -172,8 +141,8 @@ static uint64_t session_of(size_t i)
 static void *dial(const char *endpoint, size_t i)
 {
     void *s = zmq_socket(w.zmq, ZMQ_DEALER);
-    require(s != NULL && zmq_setsockopt(s, ZMQ_ROUTING_ID, i == 0 ? "n0" : "n1", 2) == 0 &&
-            zmq_connect(s, endpoint) == 0);
+    fuzz_require(s != NULL && zmq_setsockopt(s, ZMQ_ROUTING_ID, i == 0 ? "n0" : "n1", 2) == 0 &&
+                 zmq_connect(s, endpoint) == 0);
     return s;
 }
 
@@ -186,7 +155,7 @@ static struct sl_buf news_of(size_t i)
 {
     struct sl_buf b;
     sl_buf_init(&b, &sl_alloc_malloc, EX_LINK_MESSAGE_MAX);
-    require(ex_link_put_session(&b, session_of(i)) == SL_OK);
+    fuzz_require(ex_link_put_session(&b, session_of(i)) == SL_OK);
     return b;
 }
 
@@ -200,7 +169,7 @@ static void send_news(struct sl_buf *b, sl_status put_status)
 static void step_hello(void)
 {
     static const struct ex_slice slices[2] = {{.id = 0, .device = "cpu0"}, {.id = 1}};
-    size_t i = next_byte() % SESSIONS;
+    size_t i = fuzz_byte(&w.script) % SESSIONS;
     const struct ex_hello hello = {.node = i == 0 ? "n0" : "n1",
                                    .host = "memory",
                                    .slices = slices,
@@ -212,7 +181,7 @@ static void step_hello(void)
     struct sl_arena arena;
     struct sl_buf b = news_of(i);
     sl_arena_init(&arena, &sl_alloc_malloc, 1 << 20);
-    require(ex_link_put_hello(&b, &hello, &arena) == SL_OK);
+    fuzz_require(ex_link_put_hello(&b, &hello, &arena) == SL_OK);
     say(i, &b);
     sl_buf_finish(&b);
     sl_arena_finish(&arena);
@@ -221,7 +190,7 @@ static void step_hello(void)
 static void step_said(void)
 {
     struct sl_buf b = news_of(0);
-    struct sl_span more = next_bytes(next_byte());
+    struct sl_span more = fuzz_bytes(&w.script, fuzz_byte(&w.script));
     send_news(&b, sl_buf_append(&b, more.data, more.len));
 }
 
@@ -232,11 +201,11 @@ static void step_result(void)
     struct ex_output outputs[OUTPUTS_MAX];
     int64_t dims[OUTPUTS_MAX];
     uint64_t lease = next_lease();
-    uint8_t how = next_byte();
+    uint8_t how = fuzz_byte(&w.script);
     size_t count = how % (OUTPUTS_MAX + 1);
     uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t len = next_size();
+        uint64_t len = fuzz_size(&w.script, 16u);
         dims[i] = (int64_t)(len / 4);
         bytes += len;
         outputs[i] = (struct ex_output){.name = names[i],
@@ -251,7 +220,7 @@ static void step_result(void)
                                        .outputs = outputs,
                                        .output_count = count,
                                        .started = (how & 64u) != 0,
-                                       .held_us = next_byte()};
+                                       .held_us = fuzz_byte(&w.script)};
     bool by_bulk = (how & BY_BULK) != 0;
     size_t len = bytes < CHUNK_MAX ? (size_t)bytes : CHUNK_MAX;
     struct sl_buf b = news_of(0);
@@ -262,17 +231,17 @@ static void step_result(void)
 
 static void step_bulk(void)
 {
-    uint8_t who = next_byte();
+    uint8_t who = fuzz_byte(&w.script);
     const struct ex_welcome *welcome = &w.welcomes[who / 4 % SESSIONS];
     const struct ex_bulk_header h = {
         .session = session_of(who % (SESSIONS + 1u)),
         .lease = who >= 128 ? 0 : next_lease(),
-        .offset_bytes = next_size(),
-        .total_bytes = next_size(),
+        .offset_bytes = fuzz_size(&w.script, 16u),
+        .total_bytes = fuzz_size(&w.script, 16u),
         .token = who >= 128 ? sl_span_of(welcome->token.bytes, welcome->token.len)
                             : sl_span_of(NULL, 0)};
     uint8_t header[EX_BULK_HEADER_MAX];
-    uint64_t len = next_size();
+    uint64_t len = fuzz_size(&w.script, 16u);
     void *socket = w.bulk[who / 4 % SESSIONS];
     if (zmq_send(socket, header, ex_link_write_bulk(&h, header), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return;
@@ -281,9 +250,9 @@ static void step_bulk(void)
 
 static void step_frames(void)
 {
-    size_t count = 1u + next_byte() % 4u;
+    size_t count = 1u + fuzz_byte(&w.script) % 4u;
     for (size_t i = 0; i < count; i++) {
-        struct sl_span bytes = next_bytes(next_byte());
+        struct sl_span bytes = fuzz_bytes(&w.script, fuzz_byte(&w.script));
         (void)zmq_send(w.bulk[0], bytes.data != NULL ? bytes.data : filler, bytes.len,
                        ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
     }
@@ -298,8 +267,8 @@ static void listen_to(size_t session)
     zmq_msg_init(&m);
     while (zmq_msg_recv(&m, w.control[session], ZMQ_DONTWAIT) >= 0) {
         sl_arena_init(&arena, &sl_alloc_malloc, 8 << 20);
-        require(ex_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena,
-                                   &batch) == SL_OK);
+        fuzz_require(ex_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena,
+                                        &batch) == SL_OK);
         if (batch.has_welcome)
             w.welcomes[session] = batch.welcome;
         for (size_t i = 0; i < batch.call_count; i++)
@@ -329,13 +298,13 @@ static void step_turn(void)
     }
     take_output();
     whole_gateway_turn(&w.gateway);
-    require(gw_fleet_check(gw_flow_fleet(w.gateway.flow)) == SL_OK);
+    fuzz_require(gw_fleet_check(gw_flow_fleet(w.gateway.flow)) == SL_OK);
 }
 
 static void step_time(void)
 {
     static const int64_t spans[] = {SL_NS_PER_MS, SL_NS_PER_S, 4 * SL_NS_PER_S, 61 * SL_NS_PER_S};
-    whole_gateway_advance(&w.gateway, spans[next_byte() % SL_ARRAY_LEN(spans)]);
+    whole_gateway_advance(&w.gateway, spans[fuzz_byte(&w.script) % SL_ARRAY_LEN(spans)]);
     step_turn();
 }
 
@@ -348,7 +317,7 @@ static void step_lease_news(enum step step)
         send_news(&b,
                   ex_link_put_returned(&b, next_lease(), SL_REASON_NO_CAPACITY, "as asked for"));
     else
-        send_news(&b, ex_link_put_bulk_taken(&b, next_size()));
+        send_news(&b, ex_link_put_bulk_taken(&b, fuzz_size(&w.script, 16u)));
 }
 
 static void run_step(enum step step)
@@ -356,7 +325,7 @@ static void run_step(enum step step)
     struct sl_span raw;
     switch (step) {
     case STEP_RAW:
-        raw = next_bytes(next_byte());
+        raw = fuzz_bytes(&w.script, fuzz_byte(&w.script));
         (void)zmq_send(w.control[0], raw.len > 0 ? raw.data : filler, raw.len, ZMQ_DONTWAIT);
         break;
     case STEP_SAID:
@@ -424,9 +393,9 @@ static void make_all(void)
                                                    .duration_us = 1000000,
                                                    .max_duration_us = 2000000}};
     sl_log_set_sink(drop_line, NULL);
-    require(ex_catalog_create(&sl_alloc_malloc, &catalog) == SL_OK);
+    fuzz_require(ex_catalog_create(&sl_alloc_malloc, &catalog) == SL_OK);
     for (size_t i = 0; i < SL_ARRAY_LEN(specs); i++)
-        require(ex_catalog_add(catalog, specs[i].name, &specs[i], "") == SL_OK);
+        fuzz_require(ex_catalog_add(catalog, specs[i].name, &specs[i], "") == SL_OK);
     keep_message(0, "one", 3);
     keep_message(1, "two", 3);
     keep_message(2, "one", 4000); /* by bulk, in one DATA frame */
@@ -440,27 +409,27 @@ static void begin(void)
     w.next_stream = 1;
     whole_gateway_init(&w.gateway, &w.memory.alloc, 1000 * SL_NS_PER_S);
     w.gateway.h2_conf.max_streams = CALLS_MAX;
-    require(whole_gateway_start(&w.gateway) == SL_OK);
+    fuzz_require(whole_gateway_start(&w.gateway) == SL_OK);
     w.zmq = zmq_ctx_new();
     for (size_t i = 0; i < SESSIONS; i++) {
         w.control[i] = dial(WHOLE_CONTROL, i);
         w.bulk[i] = dial(WHOLE_BULK, i);
     }
     w.conn = whole_gateway_connect(&w.gateway);
-    require(w.conn != NULL);
+    fuzz_require(w.conn != NULL);
     put(preface, sizeof preface);
 }
 
 static void finish(void)
 {
-    require(whole_gateway_finish(&w.gateway) == NULL);
+    fuzz_require(whole_gateway_finish(&w.gateway) == NULL);
     for (size_t i = 0; i < SESSIONS; i++) {
         zmq_close(w.control[i]);
         zmq_close(w.bulk[i]);
     }
     zmq_ctx_term(w.zmq);
-    require(fail_alloc_finish(&w.memory) == 0);
-    require(fake_zmq_open_count() == 0);
+    fuzz_require(fail_alloc_finish(&w.memory) == 0);
+    fuzz_require(fake_zmq_open_count() == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -470,10 +439,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (catalog == NULL)
         make_all();
     begin();
-    w.script = data;
-    w.left = size;
-    while (w.left > 0)
-        run_step((enum step)(next_byte() % STEP_COUNT));
+    w.script = (struct fuzz_script){data, size};
+    while (w.script.left > 0)
+        run_step((enum step)(fuzz_byte(&w.script) % STEP_COUNT));
     step_turn();
     finish();
     return 0;

@@ -10,6 +10,7 @@
 
 #include "fail_alloc.h"
 #include "fake_zmq.h"
+#include "fuzz_script.h"
 #include "gw_zip.h"
 #include "infer_builder.h"
 #include "sl_log.h"
@@ -50,33 +51,8 @@ static struct world {
     size_t chunk_bytes;
     uint32_t next_stream;
     struct upload uploads[STREAMS];
-    const uint8_t *script;
-    size_t left;
+    struct fuzz_script script;
 } w;
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-/* ---- the script */
-
-static uint8_t next_byte(void)
-{
-    if (w.left == 0)
-        return 0;
-    w.left--;
-    return *w.script++;
-}
-
-static struct sl_span next_bytes(size_t n)
-{
-    struct sl_span s = {w.script, n < w.left ? n : w.left};
-    w.script += s.len;
-    w.left -= s.len;
-    return s;
-}
 
 /* ---- canned messages */
 
@@ -86,7 +62,7 @@ static bool is_packed[MESSAGES];
 static void keep(size_t i, struct sl_span bytes)
 {
     uint8_t *copy = malloc(bytes.len + 1);
-    require(copy != NULL);
+    fuzz_require(copy != NULL);
     if (bytes.len > 0)
         memcpy(copy, bytes.data, bytes.len);
     messages[i] = sl_span_of(copy, bytes.len);
@@ -126,8 +102,8 @@ static void make_packed(size_t i, size_t of)
 {
     static uint8_t room[64 * 1024];
     size_t len;
-    require(gw_zip_deflate(&sl_alloc_malloc, GW_ENCODING_GZIP, &messages[of], 1, room, sizeof room,
-                           &len) == SL_OK);
+    fuzz_require(gw_zip_deflate(&sl_alloc_malloc, GW_ENCODING_GZIP, &messages[of], 1, room,
+                                sizeof room, &len) == SL_OK);
     keep(i, sl_span_of(room, len));
     is_packed[i] = true;
 }
@@ -156,7 +132,7 @@ static void put(const void *bytes, size_t len)
     while (w.conn != NULL && len > 0) {
         size_t n = w.chunk_bytes > 0 && w.chunk_bytes < len ? w.chunk_bytes : len;
         uint8_t *own = malloc(n);
-        require(own != NULL);
+        fuzz_require(own != NULL);
         memcpy(own, from, n);
         if (gw_h2_wants_input(w.conn))
             (void)!gw_h2_input(w.conn, sl_span_of(own, n), w.gateway.now);
@@ -178,7 +154,7 @@ static void put_frame(uint8_t type, uint8_t flags, uint32_t stream, const void *
                                       (uint8_t)(stream >> 16),
                                       (uint8_t)(stream >> 8),
                                       (uint8_t)stream};
-    require(len <= sizeof frame - FRAME_HEAD);
+    fuzz_require(len <= sizeof frame - FRAME_HEAD);
     memcpy(frame, head, FRAME_HEAD);
     if (len > 0)
         memcpy(frame + FRAME_HEAD, payload, len);
@@ -237,7 +213,7 @@ static void step_request(void)
 {
     enum { ZIPPED = 16, TIMEOUT = 32, EXTRA = 64, ENDS = 128, END_STREAM = 1, END_HEADERS = 4 };
     static struct block b;
-    uint8_t what = next_byte();
+    uint8_t what = fuzz_byte(&w.script);
     unsigned method = what & 15u;
     b.len = 0;
     add_text(&b, ":method", "POST");
@@ -253,8 +229,8 @@ static void step_request(void)
     if ((what & TIMEOUT) != 0)
         add_text(&b, "grpc-timeout", "900m");
     if ((what & EXTRA) != 0) {
-        struct sl_span name = next_bytes(next_byte() & 63u);
-        add_field(&b, name, next_bytes(next_byte()));
+        struct sl_span name = fuzz_bytes(&w.script, fuzz_byte(&w.script) & 63u);
+        add_field(&b, name, fuzz_bytes(&w.script, fuzz_byte(&w.script)));
     }
     *upload_of(w.next_stream) = (struct upload){0};
     put_frame(1, (uint8_t)(END_HEADERS | ((what & ENDS) != 0 ? END_STREAM : 0)), w.next_stream,
@@ -266,7 +242,7 @@ static void step_request(void)
 
 static void step_upload(void)
 {
-    uint8_t which = next_byte(), message = next_byte();
+    uint8_t which = fuzz_byte(&w.script), message = fuzz_byte(&w.script);
     *upload_of(stream_of(which)) = (struct upload){.message = messages[message % MESSAGES],
                                                    .is_zipped = is_packed[message % MESSAGES]};
 }
@@ -286,12 +262,12 @@ static size_t cut_upload(struct upload *u, uint8_t *out, size_t max)
 static void step_data(void)
 {
     static uint8_t bytes[16 * 1024];
-    uint8_t which = next_byte(), amount = next_byte();
+    uint8_t which = fuzz_byte(&w.script), amount = fuzz_byte(&w.script);
     uint32_t stream = stream_of(which);
     struct upload *u = upload_of(stream);
     bool ends = (which & 128u) != 0;
     if (u->message.data == NULL) {
-        struct sl_span from = next_bytes(amount);
+        struct sl_span from = fuzz_bytes(&w.script, amount);
         put_frame(0, ends, stream, from.data, from.len);
         return;
     }
@@ -303,8 +279,8 @@ static void step_data(void)
 
 static void step_frame(void)
 {
-    uint8_t type = next_byte(), flags = next_byte(), which = next_byte();
-    struct sl_span payload = next_bytes(next_byte());
+    uint8_t type = fuzz_byte(&w.script), flags = fuzz_byte(&w.script), which = fuzz_byte(&w.script);
+    struct sl_span payload = fuzz_bytes(&w.script, fuzz_byte(&w.script));
     put_frame(type, flags, which == 255 ? 0 : stream_of(which), payload.data, payload.len);
 }
 
@@ -321,7 +297,7 @@ static void step_time(void)
     static const int64_t spans[] = {SL_NS_PER_MS,     100 * SL_NS_PER_MS, SL_NS_PER_S,
                                     3 * SL_NS_PER_S,  6 * SL_NS_PER_S,    31 * SL_NS_PER_S,
                                     61 * SL_NS_PER_S, 1000 * SL_NS_PER_S};
-    whole_gateway_advance(&w.gateway, spans[next_byte() % SL_ARRAY_LEN(spans)]);
+    whole_gateway_advance(&w.gateway, spans[fuzz_byte(&w.script) % SL_ARRAY_LEN(spans)]);
     step_turn();
 }
 
@@ -334,7 +310,7 @@ static void take(size_t max)
     size_t n = gw_h2_output(w.conn, v, VECTORS_MAX, w.gateway.now);
     for (size_t i = 0; i < n; i++)
         total += v[i].iov_len;
-    require(total < OUTPUT_MAX);
+    fuzz_require(total < OUTPUT_MAX);
     gw_h2_sent(w.conn, total < max ? total : max);
     if (total == 0 && gw_h2_is_over(w.conn)) {
         whole_gateway_disconnect(&w.gateway, w.conn);
@@ -357,7 +333,7 @@ static void stop_node(void)
 
 static void step_node(void)
 {
-    switch (next_byte() % 4) {
+    switch (fuzz_byte(&w.script) % 4) {
     case 0:
         stop_node();
         break;
@@ -382,7 +358,7 @@ static void greet(void)
 /* The one before stays open, unheard. */
 static void step_connect(void)
 {
-    uint8_t which = next_byte();
+    uint8_t which = fuzz_byte(&w.script);
     w.conn = (which & 1u) != 0 ? whole_gateway_connect(&w.gateway)
                                : w.gateway.conns[which / 2 % WHOLE_CONNS];
     w.next_stream = 1;
@@ -394,7 +370,7 @@ static void run_step(enum step step)
 {
     switch (step) {
     case STEP_RAW: {
-        struct sl_span raw = next_bytes(next_byte());
+        struct sl_span raw = fuzz_bytes(&w.script, fuzz_byte(&w.script));
         put(raw.data, raw.len);
         break;
     }
@@ -417,10 +393,10 @@ static void run_step(enum step step)
         step_time();
         break;
     case STEP_TAKE:
-        take(next_byte() * 256u);
+        take(fuzz_byte(&w.script) * 256u);
         break;
     case STEP_CHUNK:
-        w.chunk_bytes = next_byte();
+        w.chunk_bytes = fuzz_byte(&w.script);
         break;
     case STEP_NODE:
         step_node();
@@ -446,13 +422,13 @@ static bool begin(unsigned options)
     fail_alloc_init(&w.memory);
     w.next_stream = 1;
     whole_gateway_init(&w.gateway, &w.memory.alloc, 1000 * SL_NS_PER_S);
-    require(whole_gateway_start(&w.gateway) == SL_OK);
+    fuzz_require(whole_gateway_start(&w.gateway) == SL_OK);
     if ((options & OPT_NODE) != 0)
         start_node();
     for (int i = 0; i < 3; i++)
         step_turn();
     w.conn = whole_gateway_connect(&w.gateway);
-    require(w.conn != NULL);
+    fuzz_require(w.conn != NULL);
     if ((options & OPT_PREFACE) != 0)
         greet();
     return true;
@@ -462,9 +438,9 @@ static void finish(void)
 {
     w.memory.fail_at = 0;
     stop_node();
-    require(whole_gateway_finish(&w.gateway) == NULL);
-    require(fail_alloc_finish(&w.memory) == 0);
-    require(fake_zmq_open_count() == 0);
+    fuzz_require(whole_gateway_finish(&w.gateway) == NULL);
+    fuzz_require(fail_alloc_finish(&w.memory) == 0);
+    fuzz_require(fake_zmq_open_count() == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -481,10 +457,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         w.memory.calls = 0;
         w.memory.fail_at = 1u + data[1];
     }
-    w.script = data + 2;
-    w.left = size - 2;
-    while (w.left > 0)
-        run_step((enum step)(next_byte() % STEP_COUNT));
+    w.script = (struct fuzz_script){data + 2, size - 2};
+    while (w.script.left > 0)
+        run_step((enum step)(fuzz_byte(&w.script) % STEP_COUNT));
     step_turn();
     take(SIZE_MAX);
     finish();

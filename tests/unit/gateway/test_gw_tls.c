@@ -572,20 +572,6 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
-static int make_files(void **state)
-{
-    (void)state;
-    tls_files_make();
-    return 0;
-}
-
-static int remove_files(void **state)
-{
-    (void)state;
-    tls_files_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,5 +599,5 @@ int main(void)
         cmocka_unit_test(test_a_chain_that_is_too_long_is_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, tls_files_set_up, tls_files_tear_down);
 }

@@ -160,20 +160,6 @@ static void test_loading_leaves_what_was_there(void **state)
     tls_pair_close(&p);
 }
 
-static int make_files(void **state)
-{
-    (void)state;
-    tls_files_make();
-    return 0;
-}
-
-static int remove_files(void **state)
-{
-    (void)state;
-    tls_files_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,5 +169,5 @@ int main(void)
     };
     if (CRYPTO_set_mem_functions(get, resize, release) != 1)
         return 1;
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, tls_files_set_up, tls_files_tear_down);
 }
