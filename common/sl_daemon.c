@@ -1,9 +1,10 @@
-/* sl_daemon.c - getopt_long over the options of both and those of one. */
+/* sl_daemon.c - getopt_long over the options of both and those of one; the limit on descriptors. */
 #include "sl_daemon.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "sl_text.h"
 
@@ -99,4 +100,13 @@ int sl_daemon_print(sl_status made, const struct sl_buf *text)
     if (made != SL_OK || fwrite(text->data, 1, text->len, stdout) != text->len)
         return EXIT_FAILURE;
     return EXIT_SUCCESS;
+}
+
+void sl_daemon_raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -1,8 +1,9 @@
-/* sl_daemon.h - the command line that both daemons have, and what only one of them adds to it.
+/* sl_daemon.h - the command line that both daemons have, what only one of them adds to it, and what
+ * both want of the machine.
  *
  *   --config FILE, --check-config, --print-config, --config-reference, --version, --help
  *
- * Purity   Reads argv by getopt_long, writes to standard output and error.
+ * Purity   Reads argv by getopt_long, writes to standard output and error; the process's limits.
  * Threads  One: getopt_long has state of its own.
  * Memory   Nothing is allocated; texts point into argv.
  */
@@ -41,5 +42,8 @@ int sl_daemon_wrong_usage(const struct sl_daemon *d, const char *why);
 
 /* What --print-config and --config-reference made, to standard output; the exit code. */
 int sl_daemon_print(sl_status made, const struct sl_buf *text);
+
+/* As many descriptors as the machine allows, whatever a service manager begins with. */
+void sl_daemon_raise_descriptors(void);
 
 #endif

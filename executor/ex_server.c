@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "ex_process.h"
 #include "ex_slice_cpu.h"
 #include "ex_spin.h"
+#include "sl_daemon.h"
 #include "sl_shm_peer.h"
 #include "sl_shm_pool.h"
 
@@ -274,19 +274,9 @@ static bool open_signals(struct ex_server *s)
     return s->signals >= 0;
 }
 
-/* Segments and workers need descriptors: as many as the machine allows. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static bool make_parts(struct ex_server *s, struct sl_error *err)
 {
-    raise_descriptor_limit();
+    sl_daemon_raise_descriptors(); /* segments and workers need them */
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     sl_status st = open_signals(s) && s->epoll >= 0 ? ex_process_become_reaper() : SL_EIO;
     if (st == SL_OK && (ex_keys_read(s->conf, &s->keys, err) != SL_OK || !load_models(s, err)))

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -16,6 +15,7 @@
 #include "gw_metrics.h"
 #include "gw_trust.h"
 #include "gw_wire.h"
+#include "sl_daemon.h"
 #include "sl_heap.h"
 #include "sl_shm_peer.h"
 #include "sl_shm_pool.h"
@@ -643,20 +643,10 @@ static void announce(const struct gw_server *s, uint16_t grpc_port, uint16_t htt
         sl_log(SL_LOG_WARN, "nobody reads the announcement");
 }
 
-/* Connections need descriptors: as many as the machine allows, whatever a service manager begins with. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static bool create_parts(struct gw_server *s, struct sl_error *err)
 {
     uint16_t grpc_port, http_port;
-    raise_descriptor_limit();
+    sl_daemon_raise_descriptors(); /* connections need them */
     if (gw_metrics_init(&s->metrics) != SL_OK) {
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;

@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sl_test.h"
@@ -148,6 +149,18 @@ static void a_text_that_was_not_made_is_a_failure(void **state SL_UNUSED)
     sl_buf_finish(&text);
 }
 
+static void descriptors_are_as_many_as_may_be(void **state SL_UNUSED)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const rlim_t most = limit.rlim_max;
+    limit.rlim_cur = most / 2;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    sl_daemon_raise_descriptors();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(limit.rlim_cur == most && limit.rlim_max == most);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +171,7 @@ int main(void)
         cmocka_unit_test(what_is_asked_for_is_printed),
         cmocka_unit_test(what_is_unknown_is_named),
         cmocka_unit_test(a_text_that_was_not_made_is_a_failure),
+        cmocka_unit_test(descriptors_are_as_many_as_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
