@@ -18,6 +18,8 @@ ROOM = ["message: 1025MiB", "body_total: 1100MiB", "body_connection: 1100MiB", "
 LIMITS = f"limits: {{{', '.join(ROOM)}}}\n"
 HELD_MAX = 2.5
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine copies slowly
+
 
 @pytest.fixture
 def roomy(tmp_path, _stubs):

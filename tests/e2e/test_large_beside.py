@@ -14,8 +14,11 @@ from support.pair import Pair
 from support.paths import BIN, SCALE, SLOW
 
 MIB = 1024 if SCALE >= 1 else 256
-ROUNDS = 2  # into fresh memory, and into what is kept
+ROUNDS = 3
 P99_MAX_S = 0.5 * SLOW
+# A loop that handles 256 MiB in one go stands still for longer than this each time, even on an idle machine;
+# other things that a busy machine does hold up some rounds, not all.
+LONGEST_OF_BEST_MAX_S = 0.25 * SLOW
 ROOM = ["message: 1025MiB", "body_total: 1100MiB", "body_connection: 1100MiB", "result_total: 3GiB"]
 LIMITS = f"limits: {{{', '.join(ROOM)}}}\n"
 LOST = "sluice_nodes_lost_total"
@@ -40,28 +43,36 @@ def time_small(stub, large):
     return took
 
 
+def run_round(models, folder, room):
+    """A pair that has no memory yet, and what small calls took beside two large ones."""
+    took = []
+    folder.mkdir()
+    with Pair(models, folder, LIMITS, link=f"shared_memory: {room}") as pair:
+        stub = pair.plain_stub()
+        stub.ModelInfer(scripted_request(), timeout=60 * SLOW)
+        for _ in ("into fresh memory", "into what is kept"):
+            large = begin_large(pair, folder.parent)
+            took += time_small(stub, large)
+            assert large.returncode == 0, large.stderr.read()
+        assert (pair.metric(SHARED) > 0) == (room != "0B")
+        assert pair.metric(LOST) == 0, pair.executor.log()
+    return took
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way, room", [("shared", "1280MiB"), ("bulk", "0B")])
-def test_small_calls_pass_a_large_tensor(tmp_path, _stubs, way, room):
+@pytest.mark.parametrize("room", ["1280MiB", "0B"], ids=["shared", "bulk"])
+def test_small_calls_pass_a_large_tensor(tmp_path, _stubs, room):
     models = tmp_path / "models"
     write_identity_of(models, "INT64", duration="120s")
     write_fake(models, "scripted", result="copy")
     values = np.arange(MIB << 17, dtype=np.int64)
     np.save(tmp_path / "in.npy", values)
-    with Pair(models, tmp_path, LIMITS, link=f"shared_memory: {room}") as pair:
-        stub = pair.plain_stub()
-        stub.ModelInfer(scripted_request(), timeout=60 * SLOW)
-        took = []
-        for _ in range(ROUNDS):
-            large = begin_large(pair, tmp_path)
-            took += time_small(stub, large)
-            assert large.returncode == 0, large.stderr.read()
-        assert (pair.metric(SHARED) > 0) == (way == "shared")
-        assert np.array_equal(np.load(tmp_path / "out.npy"), values)
-        p99, worst = np.percentile(took, 99), max(took)
-        print(f"count: {ROUNDS} x {MIB} of 1024 MiB, {way}; {len(took)} small calls beside:")
-        shown = {"p50": np.median(took), "p99": p99, "worst": worst}
-        print({name: f"{s * 1000:.0f} ms" for name, s in shown.items()})
-        assert len(took) > 20
-        assert p99 < P99_MAX_S
-        assert pair.metric(LOST) == 0, pair.executor.log()
+    rounds = [run_round(models, tmp_path / str(i), room) for i in range(ROUNDS)]
+    assert np.array_equal(np.load(tmp_path / "out.npy"), values)
+    p99 = np.percentile(np.concatenate(rounds), 99)
+    longest = [float(max(took)) for took in rounds]
+    print(f"count: {2 * ROUNDS} x {MIB} of 1024 MiB; p99 of {sum(map(len, rounds))} small calls")
+    print(f"{p99 * 1000:.0f} ms; the longest of each round: {np.round(longest, 3)} s")
+    assert min(map(len, rounds)) > 20
+    assert p99 < P99_MAX_S
+    assert min(longest) < LONGEST_OF_BEST_MAX_S

@@ -274,6 +274,24 @@ static void test_over_its_limit(void **state)
     expect_end(2, SL_REASON_OK, true, 0);
 }
 
+static void test_the_clock_stops_when_the_result_came(void **state)
+{
+    (void)state;
+    world_ready(&w, 0, 0);
+    world_call(&w, 1, 0, 0, false, 1000000);
+    begin(0, 0);
+    w.now += 900 * SL_NS_PER_MS;
+    const uint64_t seq = w.workers[0][0].ring[0];
+    ex_jobs_result_came(w.jobs, 0, 0, seq + 1, w.now); /* of nobody */
+    ex_jobs_result_came(w.jobs, 0, 0, seq, w.now);
+    w.now += SL_NS_PER_S; /* it is copied for longer than what was left */
+    ex_jobs_result_came(w.jobs, 0, 0, seq, w.now);
+    ex_jobs_tick(w.jobs, w.now);
+    assert_false(w.workers[0][0].is_dying);
+    world_complete(&w, 0, 0, 1);
+    expect_end(1, SL_REASON_OK, true, 900000);
+}
+
 static void test_a_result_too_late_does_not_count(void **state)
 {
     (void)state;
@@ -595,6 +613,7 @@ int main(void)
         scene(test_a_lease_that_is_known_or_zero_is_dropped),
         scene(test_the_line_has_an_end),
         scene(test_over_its_limit),
+        scene(test_the_clock_stops_when_the_result_came),
         scene(test_a_result_too_late_does_not_count),
         scene(test_cancel_in_each_state),
         scene(test_an_orphan_that_began_has_its_grace),
