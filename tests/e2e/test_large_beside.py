@@ -1,4 +1,4 @@
-"""One very large tensor passes both ways, and what is small is not behind it: other visitors' calls, heartbeats.
+"""One very large tensor passes both ways; other visitors' small calls and heartbeats pass it.
 
 256 MiB in full, 1 GiB in a soak; once in memory that both ends share, once by the bulk socket.
 """
@@ -16,8 +16,8 @@ from support.paths import BIN, SCALE, SLOW
 MIB = 1024 if SCALE >= 1 else 256
 ROUNDS = 3
 P99_MAX_S = 0.5 * SLOW
-# A loop that handles 256 MiB in one go stands still for longer than this each time, even on an idle machine;
-# other things that a busy machine does hold up some rounds, not all.
+# A loop that handles 256 MiB in one go stands still for longer than this each time, even on an idle
+# machine; other things that a busy machine does hold up some rounds, not all.
 LONGEST_OF_BEST_MAX_S = 0.25 * SLOW
 ROOM = ["message: 1025MiB", "body_total: 1100MiB", "body_connection: 1100MiB", "result_total: 3GiB"]
 LIMITS = f"limits: {{{', '.join(ROOM)}}}\n"

@@ -1,4 +1,4 @@
-"""The bulk connection is full, and what is short is not behind it: heartbeats, cancels, small calls."""
+"""Heartbeats, cancels and small calls do not wait behind a full bulk connection."""
 
 import contextlib
 import statistics

@@ -61,7 +61,12 @@ def test_large_tensors_go_by_shared_memory_and_nothing_else(fresh):
     stub = fresh.stub()
     for seed in range(5):
         call(stub, seed)
-    assert [b - a for a, b in zip(before, moved(fresh), strict=True)] == [5 * BYTES, 5 * BYTES, 0, 0]
+    assert [b - a for a, b in zip(before, moved(fresh), strict=True)] == [
+        5 * BYTES,
+        5 * BYTES,
+        0,
+        0,
+    ]
     assert metric(fresh, "sluice_node_segments_bad_total") == 0
 
 
@@ -103,13 +108,16 @@ def test_without_it_on_one_side_payloads_go_by_bulk(models, tmp_path, _stubs, si
     with Up(models, tmp_path, config=config) as up:
         call(up.stub(), 1)
         down, result, bulk_down, bulk_up = moved(up)
-        assert result == 0 and bulk_up == BYTES
+        assert result == 0
+        assert bulk_up == BYTES
         assert (down, bulk_down) in [(0, BYTES), (BYTES, 0)]
         assert (down == 0) or side == "executor"
 
 
 def test_what_has_no_room_goes_by_bulk(models, tmp_path, _stubs):
-    config = "".join(f"{side}: {{link: {{shared_memory: 1MiB}}}}\n" for side in ("gateway", "executor"))
+    config = "".join(
+        f"{side}: {{link: {{shared_memory: 1MiB}}}}\n" for side in ("gateway", "executor")
+    )
     with Up(models, tmp_path, config=config) as up:
         call(up.stub(), 1)
         assert moved(up) == [0, 0, BYTES, BYTES]
@@ -131,7 +139,8 @@ def test_after_a_killed_executor_the_next_one_shares_again(fresh):
     before = moved(fresh)
     call(stub, 3)
     after = moved(fresh)
-    assert after[0] - before[0] == BYTES and after[1] - before[1] == BYTES
+    assert after[0] - before[0] == BYTES
+    assert after[1] - before[1] == BYTES
 
 
 def test_callers_that_leave_do_no_harm(fresh):
