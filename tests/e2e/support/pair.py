@@ -14,7 +14,7 @@ from .wait import wait_until
 
 
 class Pair:
-    """Use as a context manager. gateway: YAML of the gateway, beside its addresses; link: of both link sections."""
+    """A context manager. gateway: YAML of the gateway, beside its addresses; link: of both links."""
 
     def __init__(self, models, folder, gateway="", link=""):
         self.folder = folder
