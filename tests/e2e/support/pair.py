@@ -14,7 +14,7 @@ from .wait import wait_until
 
 
 class Pair:
-    """A context manager. gateway: YAML of the gateway, beside its addresses; link: of both links."""
+    """A context. gateway: YAML of the gateway, beside its addresses; link: of both links."""
 
     def __init__(self, models, folder, gateway="", link=""):
         self.folder = folder
