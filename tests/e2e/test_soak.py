@@ -50,8 +50,11 @@ class Memory:
 
 
 def settle(cluster):
+    """No call is under way, no worker on its way out or in, no connection open."""
     cluster.close_channels()
     wait_until(lambda: cluster.calls() == 0, 20 * SLOW, "no call under way")
+    wait_until(cluster.is_whole, 20 * SLOW, "all slices")
+    wait_until(lambda: len(cluster.workers()) == cluster.worker_count(), 20 * SLOW, "all workers")
     cluster.close_channels()
     wait_until(lambda: cluster.metrics()["sluice_connections"] == 0, 20 * SLOW, "no connection")
 
