@@ -2,6 +2,8 @@
  * while the first, the second, the third ... allocation fails, alone or with all after it, in the gateway or in
  * the executor. Every time the visitor gets an answer, a typed error or the end of the connection; the next
  * visitor is served; nothing is left over. */
+#include <string.h>
+
 #include "sl_log.h"
 #include "sl_test.h"
 #include "whole_stage.h"
@@ -14,7 +16,9 @@ static struct sl_span floats(struct infer_builder *b, const char *model, size_t 
 {
     infer_begin(b, model);
     infer_input(b, "IN", "FP32", 1, (int64_t[]){(int64_t)count});
-    infer_raw(b, infer_room(b, count * 4), count * 4);
+    void *raw = infer_room(b, count * 4);
+    memset(raw, 0x3f, count * 4);
+    infer_raw(b, raw, count * 4);
     return infer_bytes(b);
 }
 
