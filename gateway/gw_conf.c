@@ -48,6 +48,9 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "Whether clients are asked for a certificate, and whether they must have one."),
     KEY("tls.min_version", SL_CONF_CHOICE, tls.min_version, "1.2", .choices = tls_versions,
         .reloadable = true, .help = "The oldest version of TLS that is spoken."),
+    KEY("state", SL_CONF_STRING, state, "",
+        .help = "Directory (mode 0700) of what the gateway keeps to itself: its keys, the token of "
+                "its administrator. Made when it is not there; without it nothing is kept."),
     KEY("net_threads", SL_CONF_INT, net_threads, "0", .min = 0, .max = 64,
         .help = "Threads that serve connections; 0 serves them on the thread that decides, which "
                 "is best on few cores."),

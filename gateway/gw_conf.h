@@ -20,6 +20,7 @@ struct gw_conf {
     const char *listen_grpc;
     const char *listen_http;
     struct gw_tls_conf tls; /* certificate "": no TLS */
+    const char *state;      /* directory; "": none */
     int64_t net_threads;
     struct {
         int64_t connections, handshakes, streams, calls, queue, nodes, models;
