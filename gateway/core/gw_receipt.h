@@ -29,6 +29,9 @@ struct gw_receipt {
     sl_gpu_us used_us;                           /* how long the slice was really held */
     sl_gpu_us charged_us;
     int64_t queue_us;
+    uint64_t lease_journal; /* the lease that was used, by its executor's journal and */
+    uint64_t
+        lease_record; /* its number there; both 0 when none had begun. One lease, one receipt. */
     enum gw_cause cause;
     enum sl_reason reason;
 };
