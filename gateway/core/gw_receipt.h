@@ -20,8 +20,8 @@ enum gw_cause {
 struct gw_receipt {
     uint8_t call_id[16]; /* UUID */
     sl_wall_us ended_at;
-    sl_wall_us window_opened_at;            /* of the window that was charged; 0: none */
-    struct sl_span accounts[GW_PURSES_MAX]; /* that were charged, the visitor's own first */
+    struct sl_span accounts[GW_PURSES_MAX];      /* that were charged, the visitor's own first */
+    sl_wall_us windows_opened_at[GW_PURSES_MAX]; /* of each, the window that was charged; 0: none */
     size_t account_count;
     struct sl_span tier, app, model, size, node; /* names; empty when there is none */
     sl_gpu_us declared_us;                       /* of the slice, before the factor */
