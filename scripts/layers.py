@@ -45,10 +45,10 @@ CONTRACTS = {"executor/engine/ex_engine.h"}
 # Composition roots that live beside what they compose: the main of the worker program.
 ROOTS = {"executor/worker/ex_worker_main.c": "executor"}
 
-# What is plain C: no clock, thread, socket or file. <stdio.h> is for snprintf; nm_check.sh sees
-# the rest.
+# What is plain C: no clock, thread, socket or file. <stdio.h> is for snprintf, <arpa/inet.h> for
+# inet_pton and inet_ntop; nm_check.sh sees the rest.
 PURE_C = {
-    "assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h",
+    "arpa/inet.h", "assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h",
     "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
     "stdlib.h", "string.h", "strings.h", "uthash.h", "utlist.h",
 }  # fmt: skip

@@ -12,6 +12,7 @@ pure='mem(cpy|move|set|cmp|chr|rchr|mem)
 str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|spn|cspn|pbrk|cpy|ncpy|cat|ncat|tok_r|toul|tol|toull|toll|tod|dup|ndup)
 (isoc99_|isoc23_)?v?s(n?printf|scanf)
 (isoc23_)?strto(l|ul|ll|ull)
+inet_(pton|ntop)
 (malloc|calloc|realloc|reallocarray|free|abort|qsort|bsearch)
 (assert_fail|stack_chk_fail|errno_location|ctype_b_loc|ctype_tolower_loc|ctype_toupper_loc)
 (fabs|floor|ceil|round|lround|llround|exp|exp2|log|log2|log10|pow|sqrt|fmin|fmax|isnan|isinf)f?
