@@ -12,11 +12,16 @@
 #include "ex_link_socket.h"
 #include "ex_starts.h"
 #include "sl_log.h"
+#include "sl_patience.h"
 
 enum state { DOWN, GREETING, UP };
 
 /* Sockets as tags of events, and as bits. */
 enum { CONTROL = 1, BULK = 2 };
+
+/* ZeroMQ's I/O threads, as bits of an affinity: what is said on the control connection never waits while the
+ * other encrypts and moves tensors. */
+enum { CONTROL_IO = 1, BULK_IO = 2, IO_THREADS = 2 };
 
 enum {
     MESSAGE_SLACK = 4096,
@@ -26,7 +31,7 @@ enum {
     BULK_HIGH_WATER = 256,
     RECEIVE_MAX = 256,         /* messages of a turn */
     RECEIVE_BULK_MAX = 8,      /* each is up to 1 MiB to copy, and others wait */
-    COPY_STEP_BYTES = 8 << 20, /* of what the gateway shares, in a turn */
+    COPY_TURN_BYTES = 8 << 20, /* of what the gateway shares */
     INLINE_MAX = EX_LINK_MESSAGE_MAX / 2,
     ENDED_COUNT = 256,
 };
@@ -66,16 +71,18 @@ struct ex_link {
     enum state state;
     uint64_t session;
     sl_mono_ns opened_at;
-    sl_mono_ns wake_at; /* DOWN: try again; GREETING: no answer; UP: next heartbeat */
-    sl_mono_ns heard_at;
-    bool batch_is_news;  /* it has what the gateway should not miss */
-    sl_mono_ns news_at;  /* when such a batch was last sent */
-    sl_mono_ns flush_at; /* the last one */
+    sl_mono_ns wake_at;          /* DOWN: try again; GREETING: no answer; UP: next heartbeat */
+    struct sl_patience patience; /* UP */
+    int64_t heard_ns;            /* patience.waited_ns when the gateway was last heard */
+    bool batch_is_news;          /* it has what the gateway should not miss */
+    sl_mono_ns news_at;          /* when such a batch was last sent */
+    sl_mono_ns flush_at;         /* the last one */
     struct ex_welcome welcome;
     uint64_t heartbeat_count;
     struct ex_bulk_out out;
     struct ex_bulk_early early;
     struct ex_link_shared shared;
+    size_t copy_left_bytes; /* of this turn */
     uint64_t taken_bytes;
     uint64_t told_bytes;         /* of taken_bytes, the gateway knows */
     uint64_t ended[ENDED_COUNT]; /* leases that ended unstarted: late pieces are dropped */
@@ -93,6 +100,8 @@ static bool make_parts(struct ex_link *l)
     l->out.alloc = l->early.alloc = l->alloc;
     l->control = l->bulk = (struct ex_link_socket){.fd = -1, .monitor_fd = -1};
     l->context = zmq_ctx_new();
+    if (l->context)
+        zmq_ctx_set(l->context, ZMQ_IO_THREADS, IO_THREADS);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     return l->context && l->epoll >= 0;
 }
@@ -320,6 +329,7 @@ static sl_status open_socket(struct ex_link *l, struct ex_link_socket *s, uint32
         .endpoint = is_control ? l->conf.control : l->conf.bulk,
         .routing_id = routing_id,
         .keys = is_control || !l->conf.bulk_is_plain ? l->conf.keys : NULL,
+        .io = is_control ? CONTROL_IO : BULK_IO,
         .message_max = EX_LINK_MESSAGE_MAX + MESSAGE_SLACK,
         .high_water = is_control ? CONTROL_HIGH_WATER : BULK_HIGH_WATER,
     };
@@ -443,6 +453,8 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
     l->out.window_bytes = clamp(w->bulk_window_bytes, 1, UINT64_MAX);
     l->state = UP;
     l->wake_at = now;
+    l->heard_ns = 0;
+    sl_patience_init(&l->patience, (int64_t)l->welcome.lost_after_ms * SL_NS_PER_MS, now);
     l->stats.sessions++;
     l->has_complained = false;
     l->refusal_log_at = now;
@@ -507,12 +519,14 @@ static void put_shared_done(struct ex_link *l, const struct sl_shm_ref *use)
         give_up_if(l, ex_link_put_shared_done(&l->batch, use));
 }
 
-/* One request's next bytes; what was refused or cancelled meanwhile has been answered. */
-static void copy_request(struct ex_link *l, struct ex_link_request *r, size_t max_bytes)
+/* One request's next bytes, as many as the turn has left; what was refused or cancelled meanwhile has been
+ * answered. */
+static void copy_request(struct ex_link *l, struct ex_link_request *r)
 {
     const size_t offset = r->done_bytes;
-    const struct sl_span piece = ex_link_shared_step(r, max_bytes);
+    const struct sl_span piece = ex_link_shared_step(r, l->copy_left_bytes);
     const sl_status st = l->events.bulk(l->events.ctx, r->lease, offset, r->bytes.len, piece);
+    l->copy_left_bytes -= piece.len;
     if (st == SL_OK)
         l->stats.shared_bytes_down += piece.len;
     if (st == SL_OK && r->done_bytes < r->bytes.len)
@@ -528,7 +542,8 @@ static void on_shared_call(struct ex_link *l, const struct ex_call *call, sl_mon
     const sl_status st = ex_link_shared_begin(&l->shared, call->lease, &call->shared);
     if (st == SL_OK) {
         l->events.call(l->events.ctx, call);
-        copy_request(l, l->shared.requests->prev, COPY_STEP_BYTES);
+        if (l->copy_left_bytes > 0)
+            copy_request(l, l->shared.requests->prev);
         return;
     }
     count_dropped(l, "a call whose shared memory cannot be read", now);
@@ -536,14 +551,15 @@ static void on_shared_call(struct ex_link *l, const struct ex_call *call, sl_mon
     put_shared_done(l, &call->shared);
 }
 
-/* Goes on with what is large: one step a turn, of one after the other. */
+/* Goes on with what an earlier turn did not end; a large one lets the others pass first. */
 static void copy_on(struct ex_link *l)
 {
-    struct ex_link_request *r = l->shared.requests;
-    if (!r)
-        return;
-    ex_link_shared_to_end(&l->shared, r);
-    copy_request(l, r, COPY_STEP_BYTES);
+    l->copy_left_bytes = COPY_TURN_BYTES;
+    while (l->shared.requests && l->copy_left_bytes > 0) {
+        struct ex_link_request *r = l->shared.requests;
+        ex_link_shared_to_end(&l->shared, r);
+        copy_request(l, r);
+    }
 }
 
 static void on_call(struct ex_link *l, const struct ex_call *call, sl_mono_ns now)
@@ -566,7 +582,7 @@ static void take_back(struct ex_link *l, const struct ex_gateway_batch *b, sl_mo
 
 static void on_batch(struct ex_link *l, const struct ex_gateway_batch *b, sl_mono_ns now)
 {
-    l->heard_at = now;
+    l->heard_ns = l->patience.waited_ns;
     ex_bulk_out_ack(&l->out, b->bulk_taken_bytes);
     if (b->has_welcome)
         on_welcome(l, &b->welcome, now);
@@ -701,10 +717,9 @@ static void drop_stale_early(struct ex_link *l, sl_mono_ns now)
     }
 }
 
-static bool is_silent(const struct ex_link *l, sl_mono_ns now)
+static bool is_silent(const struct ex_link *l)
 {
-    const int64_t patience = (int64_t)l->welcome.lost_after_ms * SL_NS_PER_MS;
-    return l->state == UP && now - l->heard_at > patience;
+    return l->state == UP && sl_patience_is_over(&l->patience, l->heard_ns);
 }
 
 /* Perhaps what listens there is not ready yet, or hangs, or nobody does. */
@@ -720,7 +735,7 @@ static void give_up_greeting(struct ex_link *l, sl_mono_ns now)
 static void look_at_clock(struct ex_link *l, sl_mono_ns now)
 {
     drop_stale_early(l, now);
-    if (is_silent(l, now))
+    if (is_silent(l))
         lose_gateway(l, "it was silent for too long", now);
     if (now < l->wake_at)
         return;
@@ -781,6 +796,7 @@ static void receive_all(struct ex_link *l, sl_mono_ns now)
 
 void ex_link_receive(struct ex_link *l, bool is_ready, sl_mono_ns now)
 {
+    sl_patience_turn(&l->patience, now);
     copy_on(l);
     if (is_ready)
         receive_all(l, now);
@@ -859,7 +875,7 @@ sl_mono_ns ex_link_next_at(const struct ex_link *l)
 {
     sl_mono_ns next = earlier(l->wake_at, l->starts.due_at);
     if (l->state == UP)
-        next = earlier(next, l->heard_at + (int64_t)l->welcome.lost_after_ms * SL_NS_PER_MS + 1);
+        next = earlier(next, sl_patience_next_at(&l->patience, l->heard_ns));
     if (l->early.pieces)
         next = earlier(next, l->early.pieces->drop_at);
     return next;

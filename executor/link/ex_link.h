@@ -12,7 +12,8 @@
  *          reported in between leaves in one batch, at most EX_LINK_MESSAGE_MAX bytes.
  * Units    Time is sl_mono_ns, given by the caller.
  * Errors   Messages that break the protocol are dropped and counted, and logged now and then.
- * Threads  One; ZeroMQ's own thread releases result blobs.
+ * Silence  Counted while the gateway could be heard (sl_patience.h).
+ * Threads  One; ZeroMQ has two I/O threads, one for each connection, and that of bulk releases result blobs.
  * Memory   The batch, one arena for messages, results on their way out (by reference) and early
  *          payload pieces (at most the bulk window).
  */

@@ -35,6 +35,7 @@ static bool set_options(void *socket, const struct ex_link_socket_conf *c)
     const size_t id_len = strlen(c->routing_id);
     return zmq_setsockopt(socket, ZMQ_ROUTING_ID, c->routing_id, id_len) == 0 &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &c->message_max, sizeof(c->message_max)) == 0 &&
+           zmq_setsockopt(socket, ZMQ_AFFINITY, &c->io, sizeof(c->io)) == 0 &&
            set_int(socket, ZMQ_SNDHWM, c->high_water) &&
            set_int(socket, ZMQ_RCVHWM, c->high_water) && set_int(socket, ZMQ_LINGER, 0) &&
            set_int(socket, ZMQ_IPV6, 1) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&

@@ -38,6 +38,7 @@ struct ex_link_socket_conf {
     const char *endpoint;
     const char *routing_id;          /* what it calls itself */
     const struct ex_link_keys *keys; /* NULL: no CURVE */
+    uint64_t io;                     /* bits of the context's I/O threads that may serve it */
     int64_t message_max;             /* bytes of a frame */
     int high_water;                  /* messages that wait in each direction */
 };

@@ -10,6 +10,9 @@
 
 enum { EVENTS_OF_A_TURN = 64 };
 
+/* What a turn copies of large results, all workers together: the gateway and other calls wait for its end. */
+enum { KEEP_TURN_BYTES = 8 << 20 };
+
 /* ---- the table */
 
 struct ex_pool_worker *ex_pool_find(const struct ex_pool *p, uint32_t slice, uint32_t model)
@@ -34,11 +37,11 @@ static void add_worker(struct ex_pool *p, uint32_t slice, uint32_t model)
     p->in[EX_POOL_IDLE]++;
 }
 
-/* Model by model, so that the first ones serve while others load. */
+/* Slice by slice, so that each model serves before any has its second worker. */
 static void add_workers(struct ex_pool *p)
 {
-    for (uint32_t model = 0; model < ex_catalog_count(p->catalog); model++) {
-        for (uint32_t slice = 0; slice < p->conf.slice_count; slice++) {
+    for (uint32_t slice = 0; slice < p->conf.slice_count; slice++) {
+        for (uint32_t model = 0; model < ex_catalog_count(p->catalog); model++) {
             p->table[slice * ex_catalog_count(p->catalog) + model] = UINT32_MAX;
             if (ex_catalog_spec(p->catalog, model))
                 add_worker(p, slice, model);
@@ -164,14 +167,17 @@ static void on_event(struct ex_pool *p, uint64_t what, sl_mono_ns now)
     }
 }
 
+/* Another worker is the first one each time, so that all get their share of what is copied. */
 static void take_all_results(struct ex_pool *p)
 {
-    for (size_t i = 0; i < p->active_count; i++) {
-        struct ex_pool_worker *w = p->active[i];
+    uint64_t left_bytes = KEEP_TURN_BYTES;
+    const size_t first = p->next_active++, count = p->active_count; /* results may add to these */
+    for (size_t i = 0; i < count; i++) {
+        struct ex_pool_worker *w = p->active[(first + i) % count];
         if (w->state != EX_POOL_READY)
             continue;
         ex_ring_wake(&w->channel.ring);
-        ex_pool_take_results(p, w);
+        ex_pool_take_results(p, w, &left_bytes);
     }
 }
 
@@ -243,19 +249,36 @@ static bool is_settled(const struct ex_pool *p)
     return p->in[EX_POOL_IDLE] == 0 && p->in[EX_POOL_STARTING] == 0;
 }
 
+static void end_slow_loads(struct ex_pool *p, sl_mono_ns now)
+{
+    for (size_t i = 0; i < p->worker_count; i++) {
+        struct ex_pool_worker *w = &p->workers[i];
+        if (w->state == EX_POOL_STARTING && w->give_up_at <= now)
+            ex_pool_kill_worker(p, w, "took too long to load", false);
+    }
+}
+
+static void start_due(struct ex_pool *p, bool wanted, sl_mono_ns now)
+{
+    for (size_t i = 0; i < p->worker_count; i++) {
+        struct ex_pool_worker *w = &p->workers[i];
+        if (p->in[EX_POOL_STARTING] >= p->conf.starting_max)
+            return;
+        if (w->state == EX_POOL_IDLE && w->start_at <= now && w->is_wanted == wanted)
+            ex_pool_start_worker(p, w, now);
+    }
+}
+
 void ex_pool_tick(struct ex_pool *p, sl_mono_ns now)
 {
     ex_pool_trim(p, now);
     if (is_settled(p))
         return;
-    for (size_t i = 0; i < p->worker_count; i++) {
-        struct ex_pool_worker *w = &p->workers[i];
-        if (w->state == EX_POOL_STARTING && w->give_up_at <= now)
-            ex_pool_kill_worker(p, w, "took too long to load", false);
-        if (w->state == EX_POOL_IDLE && w->start_at <= now && !p->is_stopping &&
-            p->in[EX_POOL_STARTING] < p->conf.starting_max)
-            ex_pool_start_worker(p, w, now);
-    }
+    end_slow_loads(p, now);
+    if (p->is_stopping)
+        return;
+    start_due(p, true, now);
+    start_due(p, false, now);
 }
 
 sl_mono_ns ex_pool_next_at(const struct ex_pool *p)

@@ -6,8 +6,9 @@
  *    |   <--- gone ---------'  `--- FAILED,     |   kill --> ENDING --gone--> IDLE
  *    `------- gone -----------------' too many times, or by its own word --> FAILED
  *
- * A worker that died of itself comes back at once, and more and more slowly when that happens again
- * before it has given a result. One that never loaded is given up after EX_LOAD_TRIES_MAX.
+ * A worker that died of itself comes back at once; when that happens again before it has given a result, more and
+ * more time lies between its starts. Those for which a job waits come first. One that never loaded is given up
+ * after EX_LOAD_TRIES_MAX.
  *
  * On the way   a turn of the loop: ex_pool_receive -> (jobs) -> ex_pool_publish -> ex_pool_sleep, and
  *          only if that is true may the loop wait. Results, deaths and readiness are told through

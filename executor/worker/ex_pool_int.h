@@ -41,12 +41,14 @@ struct ex_pool_worker {
     struct ex_channel channel;  /* open from STARTING to gone */
     struct sl_shm_peer outputs; /* segments that it has shown */
     struct ex_output_log output;
+    sl_mono_ns started_at;  /* the last process of it */
     sl_mono_ns start_at;    /* IDLE: not before */
     sl_mono_ns give_up_at;  /* STARTING: it loads for too long */
     uint64_t life;          /* processes started */
     unsigned load_failures; /* in a row, before it was ever ready */
     unsigned crashes;       /* in a row, without a result in between */
     bool was_ready;
+    bool is_wanted;         /* a job waits for its return */
     bool is_ours;           /* this end was our doing */
     uint64_t posted;        /* seq of the last job given to it */
     uint64_t done;          /* seq of the last result */
@@ -75,6 +77,7 @@ struct ex_pool {
     struct ex_record_scratch *scratch;
     struct ex_pool_worker **active; /* those whose rings are to be looked at */
     size_t active_count;
+    size_t next_active; /* the first one of the next turn */
     size_t worker_count;
     uint32_t *table; /* slice * models + model: index in workers, UINT32_MAX: none */
     struct ex_pool_worker *workers;
@@ -96,8 +99,9 @@ void ex_pool_broke_protocol(struct ex_pool *p, struct ex_pool_worker *w, const c
 
 /* ---- ex_pool_work.c */
 void ex_pool_activate(struct ex_pool *p, struct ex_pool_worker *w);
-/* As many as a turn may take; ex_pool_has_more tells whether one is half taken. */
-void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w);
+/* Large ones as far as *left_bytes goes, from which what was copied is taken; keeping.blob tells whether one is
+ * half taken. */
+void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w, uint64_t *left_bytes);
 /* All of them, however long it takes. */
 void ex_pool_take_last_results(struct ex_pool *p, struct ex_pool_worker *w);
 void ex_pool_drop_keeping(struct ex_pool_worker *w);

@@ -3,10 +3,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "ex_comeback.h"
 #include "ex_pool_int.h"
 #include "sl_text.h"
-
-enum { CRASH_PAUSE_MS = 100, CRASH_PAUSE_DOUBLINGS = 4 };
 
 /* ---- start */
 
@@ -75,21 +74,13 @@ static sl_status start_process(struct ex_pool *p, struct ex_pool_worker *w)
     return st;
 }
 
-static int64_t crash_pause(unsigned crashes)
-{
-    if (crashes < 2)
-        return 0;
-    const unsigned doublings =
-        crashes - 2 < CRASH_PAUSE_DOUBLINGS ? crashes - 2 : CRASH_PAUSE_DOUBLINGS;
-    return (CRASH_PAUSE_MS << doublings) * SL_NS_PER_MS;
-}
-
 void ex_pool_start_worker(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_ns now)
 {
     const sl_status st = start_process(p, w);
+    w->started_at = now;
     if (st != SL_OK) {
         w->crashes++;
-        w->start_at = sl_sat_add(now, crash_pause(w->crashes + 2));
+        w->start_at = ex_comeback_at(w->crashes + 2, now);
         sl_log(SL_LOG_ERROR, "worker cannot be started", SL_S("why", sl_status_text(st)),
                SL_S("model", ex_catalog_name(p->catalog, w->model)), SL_U("slice", w->slice));
         return;
@@ -145,6 +136,7 @@ static void on_loaded(struct ex_pool *p, struct ex_pool_worker *w)
         return;
     ex_pool_move(p, w, EX_POOL_READY);
     w->was_ready = true;
+    w->is_wanted = false;
     w->load_failures = 0;
     sl_log(SL_LOG_INFO, "worker ready", SL_S("model", ex_catalog_name(p->catalog, w->model)),
            SL_U("slice", w->slice), SL_I("pid", w->process.pid));
@@ -214,13 +206,13 @@ void ex_pool_close_worker(struct ex_pool_worker *w)
 }
 
 /* Comes back when? A worker that never loaded is given up after a few tries. */
-static void plan_return(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_ns now)
+static void plan_return(struct ex_pool *p, struct ex_pool_worker *w)
 {
     const bool never_loaded = !w->was_ready;
     w->load_failures += never_loaded && w->load_failures < EX_LOAD_TRIES_MAX;
     ex_pool_move(p, w, w->load_failures >= EX_LOAD_TRIES_MAX ? EX_POOL_GIVEN_UP : EX_POOL_IDLE);
     w->crashes += !w->is_ours;
-    w->start_at = sl_sat_add(now, crash_pause(w->crashes));
+    w->start_at = ex_comeback_at(w->crashes, w->started_at);
     if (p->is_stopping)
         return;
     p->stats.crashes += !w->is_ours;
@@ -247,7 +239,7 @@ void ex_pool_on_maybe_gone(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_
                  ex_process_end_text(&w->process, how, sizeof(how)));
     ex_pool_drop_kept(p, w);
     ex_pool_close_worker(w);
-    plan_return(p, w, now);
+    plan_return(p, w);
     p->events.lost(p->events.ctx, w->slice, w->model, started_seq, w->text);
     if (w->state == EX_POOL_GIVEN_UP)
         p->events.failed(p->events.ctx, w->slice, w->model, w->text);

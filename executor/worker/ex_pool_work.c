@@ -7,9 +7,6 @@
 /* Results of so many bytes and more are copied once and leave by reference. */
 enum { RESULT_KEPT_MIN = 256 << 10 };
 
-/* Of one worker in a turn: the gateway and other workers wait for the turn's end. */
-enum { KEEP_STEP_BYTES = 8 << 20 };
-
 /* Memory that nobody has used for one to two times this long goes back to the system. */
 static const int64_t idle_ns = 10 * SL_NS_PER_S;
 
@@ -100,7 +97,8 @@ sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_post
                      w ? w->text : "it has no worker");
         return SL_ENEVER;
     }
-    if (w->state != EX_POOL_READY)
+    w->is_wanted = w->state != EX_POOL_READY;
+    if (w->is_wanted)
         return SL_EAGAIN;
     if (posting->segment && show_segment(p, w, posting->segment) != SL_OK)
         return SL_EAGAIN;
@@ -305,20 +303,20 @@ static bool begin_keeping(struct ex_pool *p, struct ex_keeping *k, uint64_t byte
     return k->blob != NULL;
 }
 
-/* Copies on, up to max_bytes: the outputs lie one behind the other in the blob. */
+/* Copies on, as much as is left: the outputs lie one behind the other in the blob. */
 static void keep_some(struct ex_keeping *k, const struct ex_output outputs[], size_t count,
-                      uint64_t max_bytes)
+                      uint64_t *left_bytes)
 {
     uint64_t begin = 0;
-    for (size_t i = 0; i < count && max_bytes > 0; i++) {
+    for (size_t i = 0; i<count && * left_bytes> 0; i++) {
         const uint64_t end = begin + outputs[i].bytes.len;
         if (k->done_bytes < end) {
             const uint64_t rest = end - k->done_bytes;
-            const uint64_t n = rest < max_bytes ? rest : max_bytes;
+            const uint64_t n = rest < *left_bytes ? rest : *left_bytes;
             memcpy(k->data + k->done_bytes, outputs[i].bytes.data + (k->done_bytes - begin),
                    (size_t)n);
             k->done_bytes += n;
-            max_bytes -= n;
+            *left_bytes -= n;
         }
         begin = end;
     }
@@ -336,14 +334,14 @@ static void use_kept(const struct ex_keeping *k, struct ex_output outputs[], siz
 
 /* Errors: SL_EAGAIN (there is more to copy), SL_EPROTO (the record changed meanwhile). */
 static sl_status keep_outputs(struct ex_pool *p, struct ex_keeping *k, struct ex_output outputs[],
-                              size_t count, uint64_t max_bytes, struct sl_error *err)
+                              size_t count, uint64_t *left_bytes, struct sl_error *err)
 {
     const uint64_t bytes = outputs_bytes(outputs, count);
     if (k->blob && bytes != k->blob->bytes.len)
         return SL_EPROTO;
     if (sl_error_is_set(err) || !begin_keeping(p, k, bytes, err) || !k->blob)
         return SL_OK;
-    keep_some(k, outputs, count, max_bytes);
+    keep_some(k, outputs, count, left_bytes);
     if (k->done_bytes < bytes)
         return SL_EAGAIN;
     use_kept(k, outputs, count);
@@ -372,7 +370,7 @@ static void tell(struct ex_pool *p, struct ex_pool_worker *w, const struct ex_re
 }
 
 /* Its lengths are read anew for each step: the worker could change them. Errors: SL_EAGAIN. */
-static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w, uint64_t max_bytes)
+static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w, uint64_t *left_bytes)
 {
     struct ex_result result;
     struct ex_output outputs[EX_TENSORS_MAX];
@@ -384,7 +382,7 @@ static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w, uint64
         return SL_EPROTO;
     sl_status st = read_outputs(p, w, record->bytes, &result, outputs, &err);
     if (st == SL_OK)
-        st = keep_outputs(p, &w->keeping, outputs, result.output_count, max_bytes, &err);
+        st = keep_outputs(p, &w->keeping, outputs, result.output_count, left_bytes, &err);
     if (st == SL_OK)
         tell(p, w, &result, outputs, &err);
     else if (st == SL_EAGAIN)
@@ -393,12 +391,12 @@ static sl_status take_result(struct ex_pool *p, struct ex_pool_worker *w, uint64
 }
 
 /* The result that is half taken, or the next one. Errors: SL_EAGAIN. */
-static sl_status take_next(struct ex_pool *p, struct ex_pool_worker *w, uint64_t max_bytes)
+static sl_status take_next(struct ex_pool *p, struct ex_pool_worker *w, uint64_t *left_bytes)
 {
     sl_status st = w->keeping.blob ? SL_OK : ex_ring_next(&w->channel.ring, &w->keeping.record);
     if (st != SL_OK)
         return st;
-    st = take_result(p, w, max_bytes);
+    st = take_result(p, w, left_bytes);
     if (st == SL_EAGAIN)
         return st;
     ex_ring_release(&w->channel.ring, w->keeping.record.end);
@@ -407,22 +405,18 @@ static sl_status take_next(struct ex_pool *p, struct ex_pool_worker *w, uint64_t
     return st;
 }
 
-static void take_results(struct ex_pool *p, struct ex_pool_worker *w, uint64_t step_bytes)
+void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w, uint64_t *left_bytes)
 {
     sl_status st;
     do {
-        st = take_next(p, w, step_bytes);
+        st = take_next(p, w, left_bytes);
     } while (st == SL_OK);
     if (st != SL_EAGAIN)
         ex_pool_broke_protocol(p, w, "a result is not one");
 }
 
-void ex_pool_take_results(struct ex_pool *p, struct ex_pool_worker *w)
-{
-    take_results(p, w, KEEP_STEP_BYTES);
-}
-
 void ex_pool_take_last_results(struct ex_pool *p, struct ex_pool_worker *w)
 {
-    take_results(p, w, UINT64_MAX);
+    uint64_t left_bytes = UINT64_MAX;
+    ex_pool_take_results(p, w, &left_bytes);
 }

@@ -7,6 +7,10 @@
 
 enum { READ_MAX = 256, HWM = 4096, BATCH_SLACK = 65536, HANDSHAKE_MS = 5000 };
 
+/* ZeroMQ's I/O threads, as bits of an affinity: what is said on the control connections never waits while the
+ * other encrypts and moves tensors. */
+enum { CONTROL_IO = 1, BULK_IO = 2, IO_THREADS = 2 };
+
 /* ---- sockets */
 
 static bool set_int(void *socket, int option, int value)
@@ -24,23 +28,30 @@ static bool set_curve(void *socket, const struct sl_key *secret)
 }
 
 /* No handover: nobody takes over the routing id of a connection that is there. */
-static bool set_options(void *socket)
+static bool set_options(void *socket, uint64_t io)
 {
     int64_t max = GW_LINK_BATCH_MAX + BATCH_SLACK;
-    return set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_SNDHWM, HWM) &&
+    return zmq_setsockopt(socket, ZMQ_AFFINITY, &io, sizeof io) == 0 &&
+           set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_SNDHWM, HWM) &&
            set_int(socket, ZMQ_RCVHWM, HWM) && set_int(socket, ZMQ_ROUTER_MANDATORY, 1) &&
            set_int(socket, ZMQ_IPV6, 1) && set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max) == 0;
 }
 
+static bool bind_to(void *socket, const char *endpoint, char bound[GW_LINK_ENDPOINT_MAX])
+{
+    size_t bytes = GW_LINK_ENDPOINT_MAX;
+    return zmq_bind(socket, endpoint) == 0 &&
+           zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bytes) == 0;
+}
+
 /* secret NULL: no CURVE. */
-static void *open_socket(void *zmq, const struct sl_key *secret, const char *endpoint, char *bound,
-                         size_t bound_bytes, struct sl_error *err)
+static void *open_socket(void *zmq, uint64_t io, const struct sl_key *secret, const char *endpoint,
+                         char bound[GW_LINK_ENDPOINT_MAX], struct sl_error *err)
 {
     void *socket = zmq_socket(zmq, ZMQ_ROUTER);
-    bool ok = socket != NULL && set_options(socket) &&
-              (secret == NULL || set_curve(socket, secret)) && zmq_bind(socket, endpoint) == 0 &&
-              zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bound_bytes) == 0;
+    bool ok = socket != NULL && set_options(socket, io) &&
+              (secret == NULL || set_curve(socket, secret)) && bind_to(socket, endpoint, bound);
     if (ok)
         return socket;
     sl_error_set(err, SL_REASON_INTERNAL, "cannot listen for executors at %s: %s", endpoint,
@@ -58,12 +69,20 @@ static sl_status no_memory(struct sl_error *err)
 
 static bool open_sockets(struct gw_link *l, const struct sl_key *secret, struct sl_error *err)
 {
-    l->control_socket = open_socket(l->zmq, secret, l->conf.control, l->control_endpoint,
-                                    sizeof l->control_endpoint, err);
+    l->control_socket =
+        open_socket(l->zmq, CONTROL_IO, secret, l->conf.control, l->control_endpoint, err);
     if (l->control_socket != NULL)
-        l->bulk_socket = open_socket(l->zmq, l->bulk_has_curve ? secret : NULL, l->conf.bulk,
-                                     l->bulk_endpoint, sizeof l->bulk_endpoint, err);
+        l->bulk_socket = open_socket(l->zmq, BULK_IO, l->bulk_has_curve ? secret : NULL,
+                                     l->conf.bulk, l->bulk_endpoint, err);
     return l->bulk_socket != NULL;
+}
+
+static void *open_context(void)
+{
+    void *zmq = zmq_ctx_new();
+    if (zmq != NULL)
+        zmq_ctx_set(zmq, ZMQ_IO_THREADS, IO_THREADS);
+    return zmq;
 }
 
 sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf *conf,
@@ -77,11 +96,12 @@ sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf
     l->conf = *conf;
     l->metrics = *metrics;
     sl_arena_init(&l->arena, alloc, ARENA_MAX);
+    sl_patience_init(&l->patience, conf->lost_after_ns, 0);
     l->conf.secret = NULL;
     l->has_curve = conf->secret != NULL;
     l->bulk_has_curve = l->has_curve && !conf->bulk_is_plain;
     l->gate.listener = -1;
-    l->zmq = zmq_ctx_new();
+    l->zmq = open_context();
     l->zap_socket = l->zmq == NULL ? NULL : gw_link_zap_open(l->zmq);
     if (l->zap_socket == NULL) {
         gw_link_destroy(l);
@@ -206,6 +226,7 @@ bool gw_link_is_same(const struct gw_identity *a, const struct gw_identity *b)
 static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_batch *b,
                     sl_mono_ns now)
 {
+    p->heard_ns = l->patience.waited_ns;
     gw_flow_on_heard(l->flow, p->node, b->is_draining, now);
     if (b->bulk_taken_bytes > p->bulk_acked_bytes && b->bulk_taken_bytes <= p->bulk_sent_bytes)
         p->bulk_acked_bytes = b->bulk_taken_bytes;
@@ -367,6 +388,7 @@ bool gw_link_read(struct gw_link *l, sl_mono_ns now)
 {
     int reads = 0;
     bool control = l->control_is_stirred, bulk = l->bulk_is_stirred;
+    sl_patience_turn(&l->patience, now);
     if (l->zap_is_stirred)
         gw_link_zap_answer(l, now);
     while ((control || bulk) && reads < READ_MAX) {
@@ -441,7 +463,7 @@ void gw_link_tick(struct gw_link *l, sl_mono_ns now)
     HASH_ITER (hh, l->peers, p, next) {
         if (p->node == NULL)
             continue;
-        if (now - p->node->heard_at > l->conf.lost_after_ns)
+        if (sl_patience_is_over(&l->patience, p->heard_ns))
             gw_link_lose(l, p, "it was silent for too long", now);
         else if (now >= p->heartbeat_at && !tend_shared(l, p))
             gw_link_lose(l, p, "it broke the protocol of shared memory", now);
@@ -450,11 +472,17 @@ void gw_link_tick(struct gw_link *l, sl_mono_ns now)
     }
 }
 
+static sl_mono_ns earlier(sl_mono_ns a, sl_mono_ns b)
+{
+    return a < b ? a : b;
+}
+
 sl_mono_ns gw_link_next_at(const struct gw_link *l)
 {
     sl_mono_ns next = SL_MONO_NEVER;
-    for (const struct gw_peer *p = l->peers; p != NULL; p = p->hh.next)
-        if (p->heartbeat_at < next)
-            next = p->heartbeat_at;
+    for (const struct gw_peer *p = l->peers; p != NULL; p = p->hh.next) {
+        next = earlier(next, p->heartbeat_at);
+        next = earlier(next, sl_patience_next_at(&l->patience, p->heard_ns));
+    }
     return next;
 }

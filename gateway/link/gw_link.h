@@ -24,7 +24,8 @@
  * Limits   gw_link_conf; a node's control batch and a chunk have at most 1 MiB.
  * Faults   A message that is garbled, oversized, forged, replayed or stale is dropped and counted by
  *          kind (gw_refusal.h); a node that breaks the order of a payload is lost.
- * Threads  One: the flow thread. ZeroMQ has an I/O thread of its own.
+ * Silence  Counted while it could be heard (sl_patience.h): a gateway that stood still itself loses nobody by that.
+ * Threads  One: the flow thread. ZeroMQ has two I/O threads of its own, one for each kind of socket.
  */
 #ifndef GW_LINK_H
 #define GW_LINK_H

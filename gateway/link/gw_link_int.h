@@ -9,6 +9,7 @@
 #include "gw_link.h"
 #include "gw_link_wire.h"
 #include "gw_shared.h"
+#include "sl_patience.h"
 
 /* The table has its memory from the link's allocator (every function that changes it has the link as l), and one
  * that cannot grow must be an error, not the end of the process. */
@@ -18,7 +19,7 @@
 #define uthash_free(pointer, bytes) sl_alloc_free(l->alloc, pointer)
 #include <uthash.h>
 
-enum { IDENTITY_MAX = 255, ARENA_MAX = 8 << 20 };
+enum { IDENTITY_MAX = 255, ARENA_MAX = 8 << 20, GW_LINK_ENDPOINT_MAX = 256 };
 
 struct gw_identity {
     uint8_t bytes[IDENTITY_MAX];
@@ -72,6 +73,7 @@ struct gw_peer {
     struct gw_gathering *gatherings;
     bool wants_shared;
     struct gw_shared *shared; /* NULL: not connected (yet) */
+    int64_t heard_ns;         /* gw_link.patience.waited_ns when it was last heard */
     sl_mono_ns heartbeat_at;
     uint64_t heartbeats;
 };
@@ -93,10 +95,11 @@ struct gw_link {
         sl_mono_ns next_at; /* when the next one may be logged */
         uint64_t unsaid;
     } refusals;
-    char control_endpoint[256], bulk_endpoint[256];
+    char control_endpoint[GW_LINK_ENDPOINT_MAX], bulk_endpoint[GW_LINK_ENDPOINT_MAX];
     struct gw_shared_gate gate;
-    struct gw_peer *peers; /* by session; at most conf.max_nodes */
-    struct sl_arena arena; /* of one message */
+    struct gw_peer *peers;       /* by session; at most conf.max_nodes */
+    struct sl_patience patience; /* with all of them */
+    struct sl_arena arena;       /* of one message */
 };
 
 /* gw_link.c */

@@ -51,11 +51,11 @@ static bool owns_name(struct gw_link *l, const struct joining *j, struct sl_erro
 
 /* The node that has the name gives it up when it is an earlier session of the same run, when it has
  * been silent for half of what would lose it, or when its connection is gone. */
-static bool gives_way(struct gw_link *l, struct gw_peer *old, const struct gw_node_batch *b,
-                      sl_mono_ns now)
+static bool gives_way(struct gw_link *l, struct gw_peer *old, const struct gw_node_batch *b)
 {
     return b->previous_session == old->session ||
-           now - old->node->heard_at > l->conf.lost_after_ns / 2 || !gw_link_is_connected(l, old);
+           sl_patience_silence_ns(&l->patience, old->heard_ns) > l->conf.lost_after_ns / 2 ||
+           !gw_link_is_connected(l, old);
 }
 
 static bool take_name(struct gw_link *l, const struct joining *j, sl_mono_ns now,
@@ -65,7 +65,7 @@ static bool take_name(struct gw_link *l, const struct joining *j, sl_mono_ns now
     HASH_ITER (hh, l->peers, p, next) {
         if (p->node == NULL || strcmp(p->node->name, j->batch->hello.name) != 0)
             continue;
-        if (!gives_way(l, p, j->batch, now)) {
+        if (!gives_way(l, p, j->batch)) {
             sl_error_set(err, SL_REASON_BAD_INPUT,
                          "a node named '%s' is connected already, and it answers: give one of the "
                          "two another name (node: in its configuration), or stop one",
@@ -145,6 +145,7 @@ struct gw_peer *gw_link_on_hello(struct gw_link *l, const struct gw_identity *fr
         return NULL;
     }
     p->heartbeat_at = now;
+    p->heard_ns = l->patience.waited_ns;
     gw_link_send_welcome(l, p);
     return p;
 }

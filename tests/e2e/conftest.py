@@ -1,5 +1,6 @@
 """Fixtures: stubs of our protos, a shared server for tests that only ask, fresh ones for others."""
 
+import os
 import shutil
 import subprocess
 
@@ -46,8 +47,9 @@ def stub(server):
 
 @pytest.fixture
 def fresh(models, tmp_path, _stubs):
-    """A server of the test's own: it may be killed and drained."""
+    """A server of the test's own: it may be killed and drained. All its workers are there."""
     with Up(models, tmp_path) as up:
+        up.wait_for_workers(2 * len(os.listdir(models)))  # it serves when each model has one
         yield up
 
 

@@ -1,7 +1,6 @@
 """Heartbeats, cancels and small calls do not wait behind a full bulk connection."""
 
 import contextlib
-import statistics
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import psutil
 import pytest
 from support.calls import scripted_request
 from support.link import LinkPair, with_keys
+from support.neighbours import Limit
 from support.paths import SLOW, scaled
 from support.process import program_of
 from support.wait import wait_until
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(600)
 
 MIB, GIB = 1 << 20, 1 << 30
 TENSOR = 32 * MIB
-ACTED_WITHIN_S = 0.25 * SLOW
+ACTED_WITHIN_S = 0.25
 LIMITS = "limits: {message: 128MiB, body_total: 4GiB}\n"
 # A cancelled call's worker is ended at once, which is how a test sees that the cancel came.
 SLICES, HANGING = 5, 4
@@ -71,13 +71,13 @@ def are_there(pids):
     return {pid for pid in pids if psutil.pid_exists(pid)}
 
 
-def cancel_latency(call, pids):
+def expect_prompt_cancel(call, pids):
     """From a caller's cancel to the end of the process that ran its call."""
-    before = are_there(pids)
+    before, limit = are_there(pids), Limit(ACTED_WITHIN_S)
     started = time.monotonic()
     call.cancel()
     wait_until(lambda: are_there(pids) != before, 20 * SLOW, "a worker's end")
-    return time.monotonic() - started
+    limit.check(time.monotonic() - started, "a cancel")
 
 
 def losses(pair):
@@ -103,16 +103,12 @@ def test_cancels_and_heartbeats_pass_large_tensors(models, tmp_path, _stubs, sec
         wait_until(lambda: pair.metric(RUNNING) == HANGING, 10 * SLOW, "the calls run")
         with Flood(pair, scaled(GIB // TENSOR, at_least=6)) as flood:
             wait_until(lambda: pair.metric(SENT) > 2 * TENSOR, 60 * SLOW, "large tensors")
-            latencies = []
             for call in calls:
                 assert pair.metric(LOST) == 0, losses(pair)
                 sent = pair.metric(SENT)
-                latencies.append(cancel_latency(call, pids))
+                expect_prompt_cancel(call, pids)
                 wait_until(lambda sent=sent: pair.metric(SENT) > sent, 60 * SLOW, "tensors go on")
             answers = flood.stop()
-        print(f"{security}: cancels took {[round(t * 1000) for t in latencies]} ms beside")
-        print(f"{flood.count} x {TENSOR >> 20} MiB; {answers} large answers")
-        assert statistics.median(latencies) < ACTED_WITHIN_S
-        assert max(latencies) < 8 * ACTED_WITHIN_S  # the machine may be busy with other things
+        print(f"{security}: beside {flood.count} x {TENSOR >> 20} MiB; {answers} large answers")
         assert pair.metric(LOST) == 0, losses(pair)
         assert "gateway lost" not in node.log()

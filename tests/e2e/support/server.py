@@ -10,6 +10,7 @@ import grpc
 from .paths import BIN, SLOW
 from .process import Process
 from .stubs import Stub
+from .wait import wait_until
 
 READY = re.compile(r"^ready grpc=(\S+) http=(\S+)$")
 MESSAGE_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -77,6 +78,11 @@ class Up(Process):
         found = [p for p in all_of_them if p.ppid() not in pids]
         assert len(found) == 1, f"{program}: {found}"
         return found[0]
+
+    def wait_for_workers(self, count):
+        wait_until(
+            lambda: len(self.family("sluice-worker")) == count, 30 * SLOW, f"{count} workers"
+        )
 
     def stop(self, limit_s=15):
         for channel in getattr(self, "_channels", []):

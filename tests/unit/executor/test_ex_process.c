@@ -123,6 +123,44 @@ static void test_a_late_model_is_announced_later(void **state)
     gate_finish(&gate);
 }
 
+/* Models that take half a second to load, one after the other. */
+#define SLOW_YAML "engine: fake\nfake: {load_delay: 500ms, result: copy}\n" GATE_TENSORS
+static const struct gate_model slow_models[] = {
+    {"a", SLOW_YAML}, {"b", SLOW_YAML}, {"c", SLOW_YAML}, {"d", SLOW_YAML}, {NULL, NULL}};
+
+/* Each model serves before any has its second worker. */
+static void test_hello_waits_for_one_worker_of_each_model(void **state)
+{
+    static const struct gate_model two[] = {{"a", SLOW_YAML}, {"b", SLOW_YAML}, {NULL, NULL}};
+    pid_t pids[16];
+    (void)state;
+    gate_start(&gate, two, "slices: {cpu: 4}\nworker: {loading: 1}\n");
+    gate_greet(&gate);
+    assert_in_range(gate_workers(&gate, pids, 16), 2, 4); /* and perhaps those that come next */
+    assert_string_equal(gate.model_problems[0], "");
+    assert_string_equal(gate.model_problems[1], "");
+    gate_finish(&gate);
+}
+
+static void test_a_worker_that_is_waited_for_comes_back_first(void **state)
+{
+    pid_t pids[16];
+    (void)state;
+    gate_start(&gate, slow_models, "slices: {cpu: 1}\nworker: {loading: 1}\n");
+    gate_greet(&gate);
+    expect_serving(1, 0, "d");
+    const size_t count = gate_workers(&gate, pids, 16);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < count; i++)
+        kill(pids[i], SIGKILL);
+    while (gate_is_alive(&gate, pids[3]))
+        gate_next(&gate, 1);
+    expect_serving(2, 0, "d");
+    /* One may have been on its way before the call came, and one follows. */
+    assert_in_range(gate_workers(&gate, pids, 16), 1, 3);
+    gate_finish(&gate);
+}
+
 /* ---- calls */
 
 static void test_calls_inline(void **state)
@@ -647,6 +685,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         process_test(test_hello_names_models_and_their_problems),
         process_test(test_a_late_model_is_announced_later),
+        process_test(test_hello_waits_for_one_worker_of_each_model),
+        process_test(test_a_worker_that_is_waited_for_comes_back_first),
         process_test(test_calls_inline),
         process_test(test_an_empty_tensor),
         process_test(test_calls_by_bulk),

@@ -80,6 +80,15 @@ void rig_turn(struct rig *r)
     gw_link_flush(r->link, r->w.now);
 }
 
+void rig_listen_for(struct rig *r, int64_t ns)
+{
+    const int64_t step = r->conf.lost_after_ns / 10;
+    for (; ns > 0; ns -= step) {
+        r->w.now += ns < step ? ns : step;
+        rig_turn(r);
+    }
+}
+
 static void show_keys(const struct rig *r, void *s)
 {
     const size_t n = SL_KEY_TEXT_LEN + 1;

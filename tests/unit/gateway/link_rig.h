@@ -57,6 +57,8 @@ void rig_finish(struct rig *r);
 
 /* One turn of the server's loop. */
 void rig_turn(struct rig *r);
+/* The gateway listens for so long, and hears what its peers have sent. */
+void rig_listen_for(struct rig *r, int64_t ns);
 void *rig_dial(struct rig *r, const char *endpoint, const char *name);
 size_t rig_nodes(struct rig *r);
 void rig_wait_for_nodes(struct rig *r, size_t count);

@@ -102,11 +102,9 @@ static void silence_loses_a_node_and_it_may_come_back(void **state SL_UNUSED)
     peer_open(&r, &p, "n1", 7);
     peer_say_hello(&p, "n1", MIB);
     rig_wait_for_nodes(&r, 1);
-    r.w.now += r.conf.lost_after_ns;
-    rig_turn(&r);
+    rig_listen_for(&r, r.conf.lost_after_ns);
     assert_int_equal(rig_nodes(&r), 1);
-    r.w.now += 1;
-    rig_turn(&r);
+    rig_listen_for(&r, 1);
     assert_int_equal(rig_nodes(&r), 0);
     Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
     peer_send(&p, &m); /* too late: nobody knows this session any more */
@@ -114,6 +112,28 @@ static void silence_loses_a_node_and_it_may_come_back(void **state SL_UNUSED)
     p.session = 8;
     peer_say_hello(&p, "n1", MIB);
     rig_wait_for_nodes(&r, 1);
+    rig_finish_with(&r, &p);
+}
+
+/* What the node said meanwhile lies unread: the first turn after that must not lose it, and not even when it comes
+ * before anybody has looked at the sockets. */
+static void a_gateway_that_stood_still_loses_nobody(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct peer p;
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    rig_begin_with(&r, &p, MIB);
+    peer_send(&p, &m);
+    r.w.now += 100 * r.conf.lost_after_ns;
+    gw_link_tick(r.link, r.w.now);
+    gw_link_read(r.link, r.w.now);
+    gw_link_tick(r.link, r.w.now);
+    assert_int_equal(rig_nodes(&r), 1);
+    assert_true(gw_link_next_at(r.link) <= r.w.now + r.conf.lost_after_ns / 3 + 1);
+    rig_listen_for(&r, r.conf.lost_after_ns / 2);
+    assert_int_equal(rig_nodes(&r), 1);
+    rig_listen_for(&r, r.conf.lost_after_ns); /* but when it is silent, it goes as any other */
+    assert_int_equal(rig_nodes(&r), 0);
     rig_finish_with(&r, &p);
 }
 
@@ -161,7 +181,7 @@ static void a_name_is_kept_as_long_as_its_node_answers(void **state SL_UNUSED)
     batch_drop(b);
     assert_int_equal(rig_nodes(&r), 1);
     assert_int_equal(sl_metric_value(r.w.metrics.nodes_lost), 0);
-    r.w.now += r.conf.lost_after_ns / 2 + 1; /* silent, but not long enough to be lost */
+    rig_listen_for(&r, r.conf.lost_after_ns / 2 + 1); /* silent, but not long enough to be lost */
     peer_say_hello(&new, "n1", MIB);
     check_takeover(&r, &old, &new, e);
     peer_close(&old);
@@ -333,6 +353,7 @@ int main(void)
         cmocka_unit_test(an_older_or_newer_protocol_is_refused),
         cmocka_unit_test(nodes_have_a_limit),
         cmocka_unit_test(silence_loses_a_node_and_it_may_come_back),
+        cmocka_unit_test(a_gateway_that_stood_still_loses_nobody),
         cmocka_unit_test(a_name_is_kept_as_long_as_its_node_answers),
         cmocka_unit_test(a_run_may_replace_its_own_session),
         cmocka_unit_test(a_dead_connection_gives_its_name_up),

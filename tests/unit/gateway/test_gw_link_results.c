@@ -256,8 +256,7 @@ static void a_reply_outlives_its_node(void **state SL_UNUSED)
     peer_send_payload(&p, b->dispatches[0]->lease, MIB, MIB, MIB);
     peer_send_result(&p, b->dispatches[0]->lease, MIB, NULL, MIB);
     rig_wait_for_reply(&r, e);
-    r.w.now += r.conf.lost_after_ns + 1;
-    rig_turn(&r);
+    rig_listen_for(&r, r.conf.lost_after_ns + 1);
     assert_int_equal(rig_nodes(&r), 0);
     rig_check_reply(e, MIB);
     batch_drop(b);

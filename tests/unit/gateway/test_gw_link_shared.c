@@ -99,8 +99,7 @@ static void a_reply_leaves_from_the_nodes_memory(void **state SL_UNUSED)
     s.length_bytes = MIB - 64;
     peer_send_result_from(&p, b->dispatches[0]->lease, MIB - 64, NULL, 0, &s);
     rig_wait_for_reply(&r, e);
-    r.w.now += r.conf.lost_after_ns + 1; /* the reply outlives its node */
-    rig_turn(&r);
+    rig_listen_for(&r, r.conf.lost_after_ns + 1); /* the reply outlives its node */
     rig_check_reply(e, MIB - 64);
     batch_drop(b);
     finish_sharing(&r, &p, pool);
