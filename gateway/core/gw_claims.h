@@ -3,7 +3,8 @@
  * asked. Data only.
  *
  * A verifier looks at one token. UNKNOWN: not one of its own, ask the next. REFUSED: its own, and not
- * good. LATER: its keys are being fetched; who asked asks again when told that there is news.
+ * good. LATER: its keys are being fetched; who asked asks again when told that there is news. UNAVAILABLE:
+ * its keys cannot be had, or there is no memory: not the bearer's fault, an answer of "not now".
  * What a verifier writes into a denial never holds any part of the token or of its claims.
  */
 #ifndef GW_CLAIMS_H
@@ -33,11 +34,17 @@ struct gw_denial {
                                    * "": only that it is not valid */
 };
 
-enum gw_verdict { GW_VERDICT_UNKNOWN, GW_VERDICT_GOOD, GW_VERDICT_REFUSED, GW_VERDICT_LATER };
+enum gw_verdict {
+    GW_VERDICT_UNKNOWN,
+    GW_VERDICT_GOOD,
+    GW_VERDICT_REFUSED,
+    GW_VERDICT_LATER,
+    GW_VERDICT_UNAVAILABLE,
+};
 
 struct gw_verifier {
     void *ctx;
-    /* GOOD fills *out; REFUSED fills *denial. On the flow's thread, never waits. */
+    /* GOOD fills *out; REFUSED and UNAVAILABLE fill *denial. On the flow's thread, never waits. */
     enum gw_verdict (*verify)(void *ctx, struct sl_span token, sl_wall_us now,
                               struct gw_claims *out, struct gw_denial *denial);
 };
