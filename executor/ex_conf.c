@@ -20,6 +20,8 @@
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 
+static const char *const placement_names[] = {"never", "together", NULL};
+
 /* clang-format off: one key a paragraph */
 const struct sl_conf_key ex_conf_table[] = {
     KEY("node", SL_CONF_STRING, node, "", .max = EX_NODE_NAME_MAX,
@@ -84,6 +86,11 @@ const struct sl_conf_key ex_conf_table[] = {
         .max = INT64_MAX,
         .help = "Inputs that came by bulk in memory together; a call beyond that is returned to "
                 "the gateway."),
+    KEY("placement.short_calls", SL_CONF_CHOICE, placement, "together", .choices = placement_names,
+        .help =
+            "together: while a gateway on this host (link.control is an ipc:// path) asks for "
+            "it, the node's threads and the worker that serves are held to one processor. never: "
+            "wherever the kernel puts them."),
     KEY("drain.timeout", SL_CONF_DURATION, drain_timeout_ns, "60s", .min = 0, .max = 86400 * S,
         .help = "How long SIGTERM lets accepted calls go on before they end with EXECUTOR_LOST."),
     KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = sl_log_level_names,

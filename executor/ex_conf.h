@@ -9,6 +9,9 @@
 
 enum { EX_NODE_NAME_MAX = 63 };
 
+/* Where calls are served that the gateway wants on one processor. */
+enum ex_placement { EX_PLACEMENT_NEVER, EX_PLACEMENT_TOGETHER };
+
 struct ex_conf {
     const char *node; /* never "" after ex_conf_load */
     const char *models;
@@ -43,6 +46,7 @@ struct ex_conf {
         uint64_t payload_bytes;
         uint64_t payload_total_bytes;
     } limits;
+    int placement; /* enum ex_placement */
     int64_t drain_timeout_ns;
     int log_level;  /* enum sl_log_level */
     int log_format; /* enum sl_log_format */

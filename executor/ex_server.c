@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ex_catalog.h"
+#include "ex_hold.h"
 #include "ex_jobs.h"
 #include "ex_keys.h"
 #include "ex_lease.h"
@@ -18,10 +19,10 @@
 #include "ex_pool.h"
 #include "ex_process.h"
 #include "ex_slice_cpu.h"
-#include "ex_spin.h"
 #include "sl_daemon.h"
 #include "sl_shm_peer.h"
 #include "sl_shm_pool.h"
+#include "sl_spin.h"
 
 /* What the loop waits for, as bits. RESULTS lie in rings: no descriptor tells of them. */
 enum { SIGNALS = 1, POOL = 2, LINK = 4, RESULTS = 8 };
@@ -57,7 +58,8 @@ struct ex_server {
     struct ex_worker_port workers;
     int epoll;
     int signals;
-    struct ex_spin spin;
+    struct sl_spin spin;
+    struct ex_hold hold;
     enum phase phase;
     sl_mono_ns phase_ends_at; /* LOADING: hello anyway; later ones: no longer */
     uint32_t late_models;     /* announced as loading */
@@ -133,6 +135,7 @@ static void announce_models(struct ex_server *s)
 static void on_call(void *ctx, const struct ex_call *call)
 {
     struct ex_server *s = ctx;
+    ex_hold_call(&s->hold, s->pool, call->cpu_hint, s->now);
     ex_jobs_accept(s->jobs, call, s->now);
 }
 
@@ -312,6 +315,8 @@ sl_status ex_server_create(const struct ex_conf *conf, const char *config_path,
     s->clock = clock;
     s->epoll = s->signals = -1;
     s->spin.for_ns = conf->worker.watch_ns;
+    s->hold.is_on =
+        conf->placement == EX_PLACEMENT_TOGETHER && strncmp(conf->link.control, "ipc://", 6) == 0;
     s->slice_count = (size_t)conf->slices.cpu;
     ex_slice_cpu_make(s->slices, s->slice_count, (uint32_t)conf->slices.cpu_threads,
                       conf->slices.memory_bytes);
@@ -472,6 +477,7 @@ static unsigned turn(struct ex_server *s, unsigned ready)
     ex_pool_receive(s->pool, ready & POOL, s->now);
     ex_jobs_tick(s->jobs, s->now);
     ex_pool_tick(s->pool, s->now);
+    ex_hold_tick(&s->hold, s->pool, s->now);
     announce_models(s);
     ex_pool_publish(s->pool);
     const bool has_mail = ex_link_flush(s->link, s->now);
@@ -506,7 +512,7 @@ static bool wait_for(const struct ex_server *s, int limit_ms, unsigned *ready)
 static bool watch_rings(struct ex_server *s, unsigned *ready)
 {
     bool can_wait = true;
-    if (!ex_pool_is_at_last_jobs(s->pool) || !ex_spin_may(&s->spin))
+    if (!ex_pool_is_at_last_jobs(s->pool) || !sl_spin_may(&s->spin))
         return true;
     const sl_mono_ns end = sl_clock_mono(s->clock) + s->spin.for_ns;
     do {
@@ -514,7 +520,7 @@ static bool watch_rings(struct ex_server *s, unsigned *ready)
         can_wait = wait_for(s, 0, ready);
         *ready |= ex_pool_has_result(s->pool) ? RESULTS : 0;
     } while (can_wait && *ready == 0 && sl_clock_mono(s->clock) < end);
-    ex_spin_tell(&s->spin, (*ready & RESULTS) != 0);
+    sl_spin_tell(&s->spin, (*ready & RESULTS) != 0);
     return can_wait;
 }
 

@@ -19,6 +19,7 @@
 
 static const char *const client_auths[] = {"none", "optional", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+static const char *const placement_names[] = {"never", "together", NULL};
 static const char *const compression_names[] = {"never", "mirror", NULL};
 
 static const struct sl_conf_key allow_table[] = {
@@ -193,6 +194,15 @@ const struct sl_conf_key gw_conf_table[] = {
             "Expected work that is sent to a slice ahead of its turn, so that it is never idle."),
     KEY("link.feed_ahead_calls", SL_CONF_INT, link.feed_ahead_calls, "64", .min = 1, .max = 1024,
         .help = "The most calls at one slice, the running one included."),
+    KEY("placement.short_calls", SL_CONF_CHOICE, placement.short_calls, "together",
+        .choices = placement_names,
+        .help = "together: while short calls come one by one, all that serves them on this host is "
+                "held to one processor where that makes them faster, which is tried out; it is let "
+                "go as soon as two calls overlap. never: wherever the kernel puts it."),
+    KEY("placement.watch", SL_CONF_DURATION, placement.watch_ns, "30us", .min = 0, .max = 1 * MS,
+        .help =
+            "How long the gateway looks for the next call while it is held so, before it sleeps; "
+            "0us: not at all. Others that want the processor get it meanwhile."),
     KEY("compression.responses", SL_CONF_CHOICE, compression_responses, "mirror",
         .choices = compression_names, .reloadable = true,
         .help = "Which replies are compressed: none, or those to requests with a grpc-encoding (up "

@@ -10,6 +10,9 @@
 /* Which replies are compressed. */
 enum gw_compression { GW_COMPRESS_NEVER, GW_COMPRESS_MIRROR };
 
+/* Where short calls that come one by one are served. */
+enum gw_placement { GW_PLACEMENT_NEVER, GW_PLACEMENT_TOGETHER };
+
 /* A node that may connect: its name, and its public key or the file that holds it. */
 struct gw_conf_allow {
     const char *node;
@@ -49,6 +52,10 @@ struct gw_conf {
         int64_t feed_ahead_calls;
         uint64_t shared_memory_bytes;
     } link;
+    struct {
+        int short_calls; /* enum gw_placement */
+        int64_t watch_ns;
+    } placement;
     int compression_responses; /* enum gw_compression */
     int64_t drain_notice_ns, drain_timeout_ns;
     int log_level;  /* enum sl_log_level */

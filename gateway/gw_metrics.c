@@ -108,8 +108,12 @@ static bool register_rest(struct gw_metrics *m)
                           "Shared memory and connections for it that broke the rules.");
     m->link.received_bulk_bytes = sl_metric_counter(r, "sluice_node_bulk_received_bytes_total", "",
                                                     "Payload received from executors.");
-    return m->certificate_expires != NULL && m->link.received_bulk_bytes != NULL &&
-           m->flow.nodes != NULL;
+    m->hold.held = sl_metric_gauge(r, "sluice_placement_held", "",
+                                   "1 while single short calls are served on one processor.");
+    m->hold.switches = sl_metric_counter(r, "sluice_placement_switches_total", "",
+                                         "How often that began or ended, trials included.");
+    return m->hold.switches != NULL && m->certificate_expires != NULL &&
+           m->link.received_bulk_bytes != NULL && m->flow.nodes != NULL;
 }
 
 sl_status gw_metrics_init(struct gw_metrics *m)

@@ -3,6 +3,7 @@
 #define GW_METRICS_H
 
 #include "gw_flow.h"
+#include "gw_hold.h"
 #include "gw_link.h"
 #include "gw_net_metrics.h"
 
@@ -11,6 +12,7 @@ struct gw_metrics {
     struct gw_flow_metrics flow;
     struct gw_link_metrics link;
     struct gw_net_metrics net;
+    struct gw_hold_metrics hold;
     struct sl_metric *certificate_expires;
 };
 

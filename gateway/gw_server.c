@@ -3,12 +3,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "gw_certs.h"
 #include "gw_front.h"
+#include "gw_hold.h"
 #include "gw_http.h"
 #include "gw_idle.h"
 #include "gw_link.h"
@@ -59,6 +61,7 @@ struct gw_server {
     sl_mono_ns drain_until; /* when DRAINING */
     sl_mono_ns trim_at;
     struct gw_idle idle;
+    struct gw_hold hold;
     sl_mono_ns now; /* of this turn */
 };
 
@@ -174,6 +177,7 @@ static void round_trip(struct gw_server *s)
         gw_front_take(s->fronts[i].front, take_mail, s);
     gw_link_read(s->link, s->now);
     gw_link_tick(s->link, s->now);
+    gw_hold_turn(&s->hold, s->flow, s->now);
     gw_flow_turn(s->flow, s->now);
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++)
@@ -677,14 +681,23 @@ sl_status gw_server_create(const struct gw_conf *conf, const struct gw_server_op
     return SL_OK;
 }
 
+static void start_hold(struct gw_server *s)
+{
+    bool is_local = strncmp(gw_link_control_endpoint(s->link), "ipc://", 6) == 0;
+    if (s->conf.placement.short_calls == GW_PLACEMENT_TOGETHER)
+        gw_hold_start(&s->hold, s->conf.placement.watch_ns, is_local, &s->metrics.hold);
+}
+
 void gw_server_run(struct gw_server *s)
 {
     for (size_t i = 0; i < s->front_count; i++)
         if (gw_front_start(s->fronts[i].front) != SL_OK)
             sl_log(SL_LOG_ERROR, "a net thread cannot start", SL_U("index", i));
     uv_check_start(&s->check, on_check); /* no turn before everything stands */
+    start_hold(s);
     turn(s);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
+    while (uv_run(&s->loop, UV_RUN_ONCE) != 0 && s->phase != STOPPED)
+        gw_hold_watch(&s->hold, &s->loop, s->clock);
 }
 
 /* Fronts first: theirs are handles on the loop and exchanges in the flow. The HTTP thread reads metrics. */
@@ -692,6 +705,7 @@ void gw_server_destroy(struct gw_server *s)
 {
     if (s == NULL)
         return;
+    gw_hold_finish(&s->hold);
     gw_http_destroy(s->http);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_destroy(s->fronts[i].front);

@@ -45,6 +45,7 @@ struct ex_call {
     uint64_t payload_bytes; /* else: how much comes by bulk, or lies in shared memory */
     struct sl_shm_ref shared;
     const char *call_id;
+    uint32_t cpu_hint; /* 1 + the processor on which it is best served; 0: none */
 };
 
 /* A finished output. With a blob the bytes may be kept by holding it; without, they are gone when

@@ -101,7 +101,8 @@ static bool read_call(const pb_dispatch *from, struct sl_arena *arena, struct ex
                             .payload = sl_span_of(from->payload.data, from->payload.len),
                             .payload_bytes = from->payload_bytes,
                             .shared = read_shared(from->shared),
-                            .call_id = from->call_id};
+                            .call_id = from->call_id,
+                            .cpu_hint = from->cpu_hint};
     if (from->shared)
         out->payload_bytes = out->shared.length_bytes;
     return read_params(from, arena, out) && read_inputs(from, arena, out);

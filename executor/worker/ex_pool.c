@@ -241,6 +241,17 @@ bool ex_pool_sleep(struct ex_pool *p)
     return may_sleep;
 }
 
+/* ---- where workers run */
+
+void ex_pool_hold(struct ex_pool *p, const struct sl_hold *own)
+{
+    if (p->own_hold == NULL && own == NULL)
+        return;
+    for (size_t i = 0; own == NULL && i < p->worker_count; i++)
+        sl_hold_end(&p->workers[i].hold);
+    p->own_hold = own;
+}
+
 /* ---- time */
 
 /* Most turns come when all workers stand ready: nothing is due then. */

@@ -28,6 +28,7 @@
 #include "ex_ports.h"
 #include "ex_slice.h"
 #include "sl_alloc.h"
+#include "sl_hold.h"
 #include "sl_log.h"
 #include "sl_shm_pool.h"
 #include "sl_status.h"
@@ -93,6 +94,10 @@ bool ex_pool_is_at_last_jobs(const struct ex_pool *p);
 bool ex_pool_has_result(const struct ex_pool *p);
 /* Before waiting for the descriptor. False: there is a result already. */
 SL_MUST_CHECK bool ex_pool_sleep(struct ex_pool *p);
+
+/* From now on a worker is held to own's processor when it gets a job, and those that are started are not,
+ * although this thread is; own is borrowed. NULL: all are let go. */
+void ex_pool_hold(struct ex_pool *p, const struct sl_hold *own);
 
 /* No worker is started any more; those without work are asked to exit, those that load are killed. */
 void ex_pool_stop(struct ex_pool *p);

@@ -38,6 +38,7 @@ struct ex_pool_worker {
     uint32_t model;
     enum ex_pool_state state;
     struct ex_process process;
+    struct sl_hold hold;        /* of its first thread */
     struct ex_channel channel;  /* open from STARTING to gone */
     struct sl_shm_peer outputs; /* segments that it has shown */
     struct ex_output_log output;
@@ -71,6 +72,7 @@ struct ex_pool {
     struct ex_segment *kept[EX_POOL_KEPT_MAX]; /* oldest first; known to a worker, unused */
     size_t kept_count;
     uint64_t kept_bytes;
+    const struct sl_hold *own_hold; /* of this process's threads; NULL: nothing is held */
     sl_mono_ns trim_at;             /* SL_MONO_NEVER: there is nothing that could go */
     size_t in[EX_POOL_STATE_COUNT]; /* how many workers are in each state; ex_pool_move */
     struct ex_pool_stats stats;

@@ -67,7 +67,7 @@ static sl_status start_process(struct ex_pool *p, struct ex_pool_worker *w)
     if (st != SL_OK)
         return st;
     make_arguments(p, w, &arguments);
-    st = ex_process_start(arguments.argv, worker_fds, &w->process);
+    st = ex_process_start(arguments.argv, worker_fds, p->own_hold, &w->process);
     ex_channel_close_worker_fds(worker_fds);
     if (st != SL_OK)
         ex_channel_close(&w->channel);
@@ -202,6 +202,7 @@ void ex_pool_close_worker(struct ex_pool_worker *w)
     ex_pool_drop_keeping(w);
     ex_channel_close(&w->channel);
     sl_shm_peer_finish(&w->outputs);
+    sl_hold_forget(&w->hold);
     ex_process_close(&w->process);
 }
 

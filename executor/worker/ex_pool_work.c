@@ -87,6 +87,15 @@ static sl_status write_job(struct ex_pool_worker *w, struct ex_posting *posting,
     return SL_OK;
 }
 
+/* A worker that may not run there runs where it was. */
+static void hold(const struct ex_pool *p, struct ex_pool_worker *w)
+{
+    if (p->own_hold == NULL || w->hold.count > 0)
+        return;
+    const pid_t pid = w->process.pid;
+    (void)!sl_hold_begin(&w->hold, pid, &pid, 1, p->own_hold->cpu);
+}
+
 sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *posting,
                        struct sl_error *why)
 {
@@ -110,6 +119,7 @@ sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_post
     if (st == SL_OK) {
         w->is_dirty = true;
         ex_pool_activate(p, w);
+        hold(p, w);
     }
     return st;
 }

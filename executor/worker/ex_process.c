@@ -48,15 +48,18 @@ static bool open_output(int pair[2])
     return false;
 }
 
-sl_status ex_process_start(char *const argv[], const int worker_fds[], struct ex_process *out)
+sl_status ex_process_start(char *const argv[], const int worker_fds[], const struct sl_hold *own,
+                           struct ex_process *out)
 {
     int pair[2];
     *out = (struct ex_process){.pidfd = -1, .output = -1};
     if (!open_output(pair))
         return SL_ENOMEM;
     const pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        sl_hold_free_child(own);
         run_child(argv, worker_fds, pair[1]);
+    }
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);

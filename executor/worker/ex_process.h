@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "sl_hold.h"
 #include "sl_status.h"
 
 struct ex_process {
@@ -26,10 +27,11 @@ struct ex_process {
 /* Once, at start: orphans of children come to this process. */
 SL_MUST_CHECK sl_status ex_process_become_reaper(void);
 
-/* argv[0] is the program's path. worker_fds: as ex_channel_place_worker_fds takes them. Errors:
- * SL_ENOMEM (no process, no descriptor). A program that cannot be run exits with 127. */
+/* argv[0] is the program's path. worker_fds: as ex_channel_place_worker_fds takes them. own: what this
+ * thread is held to and the child is not; NULL: nothing. Errors: SL_ENOMEM (no process, no descriptor). A
+ * program that cannot be run exits with 127. */
 SL_MUST_CHECK sl_status ex_process_start(char *const argv[], const int worker_fds[],
-                                         struct ex_process *out);
+                                         const struct sl_hold *own, struct ex_process *out);
 /* SIGKILL for the whole group; gone is told by the pidfd. */
 void ex_process_kill(const struct ex_process *p);
 /* Reaps it if it is gone, and ends what is left of its group. True: gone (then or before). */

@@ -564,6 +564,7 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
     remember_node(c, slice->node);
     struct gw_dispatch dispatch;
     fill_dispatch(c, lease, &dispatch);
+    dispatch.cpu_hint = f->cpu_hint;
     s = f->ports.link.dispatch(f->ports.link.ctx, slice->node, &dispatch);
     if (s != SL_OK)
         undo_dispatch(f, c, lease, s, now);

@@ -375,6 +375,11 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
     f->is_stuck = false;
 }
 
+void gw_flow_hint_cpu(struct gw_flow *f, uint32_t cpu_hint)
+{
+    f->cpu_hint = cpu_hint;
+}
+
 void gw_flow_drain(struct gw_flow *f)
 {
     f->is_draining = true;
@@ -404,6 +409,18 @@ bool gw_flow_is_empty(const struct gw_flow *f)
 uint64_t gw_flow_exchanges(const struct gw_flow *f)
 {
     return f->exchanges;
+}
+
+uint64_t gw_flow_arrived(const struct gw_flow *f)
+{
+    return f->next_arrival - 1;
+}
+
+uint64_t gw_flow_open_calls(const struct gw_flow *f)
+{
+    const uint64_t *in = f->counts.in;
+    return in[GW_CALL_RECEIVING] + in[GW_CALL_QUEUED] + in[GW_CALL_DISPATCHED] +
+           in[GW_CALL_RUNNING];
 }
 
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f)

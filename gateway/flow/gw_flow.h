@@ -102,6 +102,8 @@ sl_mono_ns gw_flow_next_at(const struct gw_flow *f);
 
 /* Takes over the limits on the queue, messages, results, waits and asks; calls that are there stay. */
 void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf);
+/* What gw_dispatch.cpu_hint says from now on. */
+void gw_flow_hint_cpu(struct gw_flow *f, uint32_t cpu_hint);
 /* Not ready any more. Calls go on, and so do those that callers sent before they knew: the fronts, which
  * tell them, see to it that there is a last one. */
 void gw_flow_drain(struct gw_flow *f);
@@ -110,7 +112,9 @@ void gw_flow_drain(struct gw_flow *f);
 void gw_flow_refuse(struct gw_flow *f);
 void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now);
 bool gw_flow_is_empty(const struct gw_flow *f);
-uint64_t gw_flow_exchanges(const struct gw_flow *f); /* open ones */
+uint64_t gw_flow_exchanges(const struct gw_flow *f);  /* open ones */
+uint64_t gw_flow_arrived(const struct gw_flow *f);    /* calls that were queued, ever */
+uint64_t gw_flow_open_calls(const struct gw_flow *f); /* that have no outcome yet */
 
 /* ---- looking in */
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f);

@@ -35,6 +35,7 @@ struct gw_dispatch {
     struct gw_body *converted;  /* NULL when plan->converted_bytes is 0 */
     const char *call_id;
     struct sl_span traceparent;
+    uint32_t cpu_hint; /* 1 + a processor of this host on which the call is best served; 0: none */
 };
 
 struct gw_link_port {

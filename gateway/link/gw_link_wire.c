@@ -441,6 +441,7 @@ sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw_dispatch *d,
     m.model = text(d->plan->model->name);
     m.version = text(d->plan->model->version);
     m.limit_us = (uint64_t)d->limit_us;
+    m.cpu_hint = d->cpu_hint;
     m.call_id = text(d->call_id);
     if (d->traceparent.len > 0)
         m.traceparent = sl_arena_str(arena, d->traceparent);

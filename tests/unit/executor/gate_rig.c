@@ -293,6 +293,7 @@ static void fill(struct dispatch *d, const struct gate_call *call)
     d->message.model = (char *)(uintptr_t)call->model;
     d->message.version = (char *)(uintptr_t) "1";
     d->message.limit_us = call->limit_us > 0 ? call->limit_us : 10000000;
+    d->message.cpu_hint = call->cpu_hint;
     d->message.call_id = uuid;
     add_params(d, call);
     if (call->len > GATE_INLINE_MAX)

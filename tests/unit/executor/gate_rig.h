@@ -83,6 +83,7 @@ struct gate_call {
     uint32_t slice;
     const char *model; /* one input INPUT0 of FP32 [rows, 4] */
     uint64_t limit_us; /* 0: 10 s */
+    uint32_t cpu_hint; /* 1 + a processor; 0: none */
     const void *bytes;
     size_t len; /* a multiple of 16 */
     /* parameters of the fake engine; NULL or 0: not given */

@@ -273,6 +273,7 @@ static void test_a_dispatch_with_all_its_parts(void **state)
     d.slice = 1;
     d.model = (char *)(uintptr_t) "m";
     d.limit_us = 10;
+    d.cpu_hint = 4;
     d.parameters = params;
     d.n_parameters = 6;
     d.inputs = inputs;
@@ -287,6 +288,7 @@ static void test_a_dispatch_with_all_its_parts(void **state)
     assert_int_equal(out.call_count, 1);
     const struct ex_call *c = out.calls;
     assert_true(c->lease == UINT64_MAX && c->slice == 1 && c->limit_us == 10);
+    assert_int_equal(c->cpu_hint, 4);
     assert_string_equal(c->model, "m");
     assert_string_equal(c->version, "");
     assert_string_equal(c->call_id, "");

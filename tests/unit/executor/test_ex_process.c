@@ -1,6 +1,7 @@
 /* test_ex_process.c - the real sluice-executor with real workers, against a gateway made of two
  * sockets: what it does with calls, crashes, hangs, silence and signals. */
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -355,6 +356,110 @@ static void test_a_killed_worker_ends_only_its_own_call(void **state)
     gate_finish(&gate);
 }
 
+/* ---- where it runs */
+
+static cpu_set_t processors_of(pid_t pid)
+{
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(pid, sizeof(set), &set), 0);
+    return set;
+}
+
+static bool is_everywhere(pid_t pid)
+{
+    const cpu_set_t here = processors_of(0), there = processors_of(pid);
+    return CPU_EQUAL(&here, &there);
+}
+
+/* How many of the executor and its workers are on processor cpu alone. */
+static size_t count_held(int cpu)
+{
+    pid_t pids[8] = {gate.pid};
+    const size_t count = 1 + gate_workers(&gate, pids + 1, 7);
+    size_t held = 0;
+    for (size_t i = 0; i < count; i++) {
+        const cpu_set_t set = processors_of(pids[i]);
+        held += CPU_COUNT(&set) == 1 && CPU_ISSET((size_t)cpu, &set);
+    }
+    return held;
+}
+
+static int last_processor(void)
+{
+    const cpu_set_t set = processors_of(0);
+    int cpu = CPU_SETSIZE - 1;
+    while (!CPU_ISSET((size_t)cpu, &set))
+        cpu--;
+    return cpu;
+}
+
+static void call_with_hint(uint64_t lease, uint32_t cpu_hint)
+{
+    static const float x[4] = {1, 2, 3, 4};
+    const struct gate_call call = {
+        .lease = lease, .model = "echo", .bytes = x, .len = 16, .cpu_hint = cpu_hint};
+    gate_dispatch(&gate, &call);
+    gate_expect(&gate, GATE_STARTED, lease);
+    expect_success(lease, x, 16);
+}
+
+static void start_for_hints(void)
+{
+    const cpu_set_t set = processors_of(0);
+    if (CPU_COUNT(&set) < 2)
+        skip();
+    start("");
+    expect_serving(1, 0, "echo");
+    assert_int_equal(count_held(last_processor()), 0);
+}
+
+static pid_t held_worker(int cpu)
+{
+    pid_t pids[8];
+    const size_t count = gate_workers(&gate, pids, 8);
+    for (size_t i = 0; i < count; i++) {
+        const cpu_set_t set = processors_of(pids[i]);
+        if (CPU_COUNT(&set) == 1 && CPU_ISSET((size_t)cpu, &set))
+            return pids[i];
+    }
+    fail_msg("no worker is held to processor %d", cpu);
+    return 0;
+}
+
+static void test_a_call_may_ask_for_a_processor(void **state)
+{
+    const int cpu = last_processor();
+    (void)state;
+    start_for_hints();
+    call_with_hint(2, (uint32_t)cpu + 1);
+    assert_int_equal(count_held(cpu), 2); /* the node, and the worker that served */
+    assert_int_equal(kill(held_worker(cpu), SIGKILL), 0);
+    call_with_hint(3, (uint32_t)cpu + 1); /* served by its successor, started by a held thread */
+    assert_int_equal(count_held(cpu), 2);
+    call_with_hint(4, 0);
+    assert_int_equal(count_held(cpu), 0);
+    assert_true(is_everywhere(gate.pid));
+    call_with_hint(5, CPU_SETSIZE + 1); /* no such processor: as if nothing had been said */
+    assert_int_equal(count_held(cpu), 0);
+    gate_finish(&gate);
+}
+
+static void test_what_was_held_is_let_go_when_no_call_comes(void **state)
+{
+    const int cpu = last_processor();
+    (void)state;
+    start_for_hints();
+    call_with_hint(2, (uint32_t)cpu + 1);
+    assert_int_equal(count_held(cpu), 2);
+    const int64_t end = gate_now_ms() + GATE_WAIT_MS;
+    while (count_held(cpu) > 0 && gate_now_ms() < end)
+        assert_int_equal(gate_next(&gate, 100)->kind, GATE_NOTHING);
+    assert_int_equal(count_held(cpu), 0);
+    gate_finish(&gate);
+}
+
+/* ---- ends of workers */
+
 static void test_crashes_of_every_kind_are_named(void **state)
 {
     static const float x[4] = {1, 2, 3, 4};
@@ -695,6 +800,8 @@ int main(void)
         process_test(test_models_take_turns_on_a_slice),
         process_test(test_wrong_calls_get_their_sentence),
         process_test(test_a_killed_worker_ends_only_its_own_call),
+        process_test(test_a_call_may_ask_for_a_processor),
+        process_test(test_what_was_held_is_let_go_when_no_call_comes),
         process_test(test_crashes_of_every_kind_are_named),
         process_test(test_a_call_over_its_limit_is_ended),
         process_test(test_cancel_before_and_after_the_start),

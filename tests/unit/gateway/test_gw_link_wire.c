@@ -369,6 +369,7 @@ static void plan_sending(struct sending *s)
     s->d = (struct gw_dispatch){.lease = 77,
                                 .slice = &s->slice,
                                 .limit_us = 1234,
+                                .cpu_hint = 3,
                                 .plan = &s->plan,
                                 .peek = &s->peek,
                                 .message = s->message,
@@ -412,6 +413,7 @@ static void a_dispatch_says_all_that_the_node_needs(void **state SL_UNUSED)
             Sluice__Node__V1__GatewayBatch *m = unpack(&b);
             const Sluice__Node__V1__Dispatch *d = m->dispatches[0];
             assert_true(d->lease == 77 && d->slice == 5 && d->limit_us == 1234);
+            assert_int_equal(d->cpu_hint, 3);
             assert_string_equal(d->model, "m");
             assert_string_equal(d->version, "3");
             assert_string_equal(d->call_id, "the-call");

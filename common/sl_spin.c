@@ -1,6 +1,6 @@
-#include "ex_spin.h"
+#include "sl_spin.h"
 
-bool ex_spin_may(struct ex_spin *s)
+bool sl_spin_may(struct sl_spin *s)
 {
     if (s->for_ns == 0)
         return false;
@@ -10,10 +10,10 @@ bool ex_spin_may(struct ex_spin *s)
     return false;
 }
 
-void ex_spin_tell(struct ex_spin *s, bool has_paid)
+void sl_spin_tell(struct sl_spin *s, bool has_paid)
 {
     s->skip = has_paid ? 0 : s->skip * 2 + 1;
-    if (s->skip > EX_SPIN_SKIP_MAX)
-        s->skip = EX_SPIN_SKIP_MAX;
+    if (s->skip > SL_SPIN_SKIP_MAX)
+        s->skip = SL_SPIN_SKIP_MAX;
     s->left = s->skip;
 }

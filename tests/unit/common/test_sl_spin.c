@@ -1,28 +1,28 @@
-/* test_ex_spin.c - looking goes on while it pays, becomes rare while it does not, and never stops. */
-#include "ex_spin.h"
+/* test_sl_spin.c - looking goes on while it pays, becomes rare while it does not, and never stops. */
+#include "sl_spin.h"
 #include "sl_test.h"
 
 static void test_never_without_a_time(void **state)
 {
-    struct ex_spin s = {.for_ns = 0};
+    struct sl_spin s = {.for_ns = 0};
     (void)state;
-    assert_false(ex_spin_may(&s));
+    assert_false(sl_spin_may(&s));
 }
 
 static void test_always_while_it_pays(void **state)
 {
-    struct ex_spin s = {.for_ns = 1};
+    struct sl_spin s = {.for_ns = 1};
     (void)state;
     for (int i = 0; i < 100; i++) {
-        assert_true(ex_spin_may(&s));
-        ex_spin_tell(&s, true);
+        assert_true(sl_spin_may(&s));
+        sl_spin_tell(&s, true);
     }
 }
 
-static unsigned chances_until_next_look(struct ex_spin *s)
+static unsigned chances_until_next_look(struct sl_spin *s)
 {
     unsigned n = 0;
-    while (!ex_spin_may(s))
+    while (!sl_spin_may(s))
         n++;
     return n;
 }
@@ -30,23 +30,23 @@ static unsigned chances_until_next_look(struct ex_spin *s)
 static void test_rarer_in_vain_down_to_a_bound(void **state)
 {
     static const unsigned skipped[] = {0, 1, 3, 7, 15, 31, 63, 127, 255, 255, 255};
-    struct ex_spin s = {.for_ns = 1};
+    struct sl_spin s = {.for_ns = 1};
     (void)state;
     for (size_t i = 0; i < sizeof(skipped) / sizeof(skipped[0]); i++) {
         assert_int_equal(chances_until_next_look(&s), skipped[i]);
-        ex_spin_tell(&s, false);
+        sl_spin_tell(&s, false);
     }
 }
 
 static void test_one_that_pays_brings_it_back(void **state)
 {
-    struct ex_spin s = {.for_ns = 1};
+    struct sl_spin s = {.for_ns = 1};
     (void)state;
     for (int i = 0; i < 20; i++)
-        ex_spin_tell(&s, false);
-    assert_int_equal(chances_until_next_look(&s), EX_SPIN_SKIP_MAX);
-    ex_spin_tell(&s, true);
-    assert_true(ex_spin_may(&s));
+        sl_spin_tell(&s, false);
+    assert_int_equal(chances_until_next_look(&s), SL_SPIN_SKIP_MAX);
+    sl_spin_tell(&s, true);
+    assert_true(sl_spin_may(&s));
 }
 
 int main(void)
