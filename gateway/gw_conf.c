@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_conf_issuers.h"
 #include "gw_fleet.h"
 #include "sl_conf_check.h"
 #include "sl_text.h"
@@ -203,6 +204,32 @@ const struct sl_conf_key gw_conf_table[] = {
         .help =
             "How long the gateway looks for the next call while it is held so, before it sleeps; "
             "0us: not at all. Others that want the processor get it meanwhile."),
+    KEY("issuers", SL_CONF_MAP, issuers, NULL, .max = GW_ISSUERS_MAX, .items = gw_conf_issuer_table,
+        .item_bytes = sizeof(struct gw_issuer_conf), .reloadable = true,
+        .help =
+            "Whose tokens (JWT) are taken, by names of one's own, which become part of accounts."),
+    KEY("auth.jwks.interval", SL_CONF_DURATION, jwks.interval_ns, "30s", .min = 1 * MS,
+        .max = 3600 * S, .reloadable = true,
+        .help = "The shortest time between two fetches of an issuer's keys, also when tokens name "
+                "keys that it does not have."),
+    KEY("auth.jwks.max_age", SL_CONF_DURATION, jwks.max_age_ns, "1h", .min = 1 * MS,
+        .max = 7 * 86400 * S, .reloadable = true,
+        .help = "After which an issuer's keys are fetched anew; sooner when its Cache-Control says "
+                "so."),
+    KEY("auth.jwks.keep", SL_CONF_DURATION, jwks.keep_ns, "24h", .min = 1 * MS,
+        .max = 365 * 86400 * S, .reloadable = true,
+        .help = "How long an issuer's keys serve after their last fetch while it does not answer."),
+    KEY("auth.jwks.timeout", SL_CONF_DURATION, jwks.timeout_ns, "5s", .min = 1 * MS, .max = 60 * S,
+        .reloadable = true, .help = "Of one fetch; calls whose tokens need its keys wait for it."),
+    KEY("auth.issued.issuer", SL_CONF_STRING, issued.issuer, "sluice", .max = 255,
+        .reloadable = true,
+        .help = "The iss and aud of the tokens that this gateway issues for visitors of apps."),
+    KEY("auth.issued.rotate", SL_CONF_DURATION, issued.rotate_ns, "24h", .min = 60 * S,
+        .max = 365 * 86400 * S, .reloadable = true,
+        .help = "After which they are signed with a new key; the old one verifies until its "
+                "tokens are over."),
+    KEY("auth.issued.lifetime", SL_CONF_DURATION, issued.lifetime_ns, "5m", .min = 1 * S,
+        .max = 86400 * S, .reloadable = true, .help = "How long they are good."),
     KEY("compression.responses", SL_CONF_CHOICE, compression_responses, "mirror",
         .choices = compression_names, .reloadable = true,
         .help = "Which replies are compressed: none, or those to requests with a grpc-encoding (up "
@@ -309,6 +336,19 @@ static void check_link(struct sl_conf_check *c, struct gw_conf *conf)
             sl_conf_complain(c, "link.allow", allow[i].node, "is longer than 63 bytes");
 }
 
+static void check_tokens(struct sl_conf_check *c, const struct gw_conf *conf)
+{
+    if (conf->issued.issuer[0] == '\0')
+        sl_conf_complain(c, "auth.issued.issuer", "", "is empty");
+    gw_conf_check_issuers(c, &conf->issuers, conf->issued.issuer);
+    check_order(c, "auth.jwks.max_age", conf->jwks.max_age_ns, conf->jwks.interval_ns,
+                "is less than auth.jwks.interval");
+    check_order(c, "auth.jwks.keep", conf->jwks.keep_ns, conf->jwks.max_age_ns,
+                "is less than auth.jwks.max_age");
+    check_order(c, "auth.issued.rotate", conf->issued.rotate_ns, conf->issued.lifetime_ns,
+                "is less than auth.issued.lifetime");
+}
+
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
                        struct sl_conf **out_owner)
 {
@@ -322,6 +362,7 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     check_address(&c, "listen.http", out->listen_http);
     check_tls(&c, &out->tls);
     check_link(&c, out);
+    check_tokens(&c, out);
     check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,
                 "is less than two heartbeats");
     check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,

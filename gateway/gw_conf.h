@@ -2,6 +2,7 @@
 #ifndef GW_CONF_H
 #define GW_CONF_H
 
+#include "gw_issuer_conf.h"
 #include "gw_tls_server.h"
 #include "sl_conf.h"
 #include "sl_link_conf.h"
@@ -56,6 +57,12 @@ struct gw_conf {
         int short_calls; /* enum gw_placement */
         int64_t watch_ns;
     } placement;
+    struct sl_conf_seq issuers; /* of struct gw_issuer_conf */
+    struct gw_jwks_conf jwks;
+    struct {
+        const char *issuer;
+        int64_t rotate_ns, lifetime_ns;
+    } issued;
     int compression_responses; /* enum gw_compression */
     int64_t drain_notice_ns, drain_timeout_ns;
     int log_level;  /* enum sl_log_level */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "gw_conf.h"
+#include "gw_jwt.h"
 #include "sl_time.h"
 
 struct loaded {
@@ -170,9 +171,71 @@ static void test_split_address(void **state)
         assert_false(gw_conf_split_address(bad[i], host, sizeof host, &port));
 }
 
+static void test_issuers(void **state)
+{
+    static const char good[] = "issuers:\n"
+                               "  corp:\n"
+                               "    issuer: https://login.example.org\n"
+                               "    audience: [sluice, other]\n"
+                               "    jwks_url: https://login.example.org/keys\n"
+                               "    algorithms: [ES256, EdDSA]\n"
+                               "    claims: {organisation: org, tier: /plan/names}\n"
+                               "    tiers: {gold: enterprise, silver: pro}\n"
+                               "  app: {issuer: app, audience: [a], jwks_file: f, "
+                               "algorithms: [HS256]}\n";
+    struct loaded l;
+    (void)state;
+    load_text(&l, good);
+    if (l.status != SL_OK)
+        fail_msg("%s", (char *)l.errors.data);
+    const struct gw_issuer_conf *i = l.conf.issuers.items;
+    assert_int_equal(l.conf.issuers.count, 2);
+    assert_string_equal(i[0].name, "corp");
+    assert_string_equal(i[0].user_claim, "sub");
+    assert_string_equal(i[0].tier, "free");
+    assert_string_equal(((const char *const *)i[0].audience.items)[1], "other");
+    assert_int_equal(((const int *)i[0].algorithms.items)[1], GW_ALG_EDDSA);
+    assert_string_equal(((const struct gw_issuer_tier *)i[0].tiers.items)[1].value, "silver");
+    assert_int_equal(i[1].algorithms.count, 1);
+    assert_int_equal(i[1].leeway_ns, 30 * SL_NS_PER_S);
+    assert_int_equal(l.conf.jwks.keep_ns, 86400 * SL_NS_PER_S);
+    unload(&l);
+}
+
+#define ISSUER(keys) "issuers: {corp: {issuer: me, " keys "}}\n"
+#define PLACE        "audience: [a], jwks_file: f"
+
+static void test_issuers_that_cannot_be(void **state)
+{
+    (void)state;
+    assert_refused("issuers: {corp: {}}\n", "issuers.corp.issuer");
+    assert_refused(ISSUER("audience: [a]"), ":1: issuers.corp: 'corp' has neither jwks_url nor");
+    assert_refused(ISSUER(PLACE ", jwks_url: 'https://a/'"), "give one of");
+    assert_refused(ISSUER("jwks_file: f"), "tokens for other services would be taken");
+    assert_refused(ISSUER("audience: [a], jwks_url: 'http://a.example/'"), "is not https");
+    assert_refused(ISSUER("audience: [a], jwks_url: 'https://u:p@a/'"), "has a user name");
+    assert_refused(ISSUER("audience: [a], jwks_url: 'https://a/', algorithms: [HS256]"),
+                   "needs jwks_file");
+    assert_refused(ISSUER(PLACE ", algorithms: []"), "no token could be taken");
+    assert_refused(ISSUER(PLACE ", algorithms: [none]"), "issuers.corp.algorithms[0]");
+    assert_refused(ISSUER(PLACE ", ca: f"), "stands without jwks_url");
+    assert_refused(ISSUER(PLACE ", tiers: {a: pro}"), "is of no use without claims.tier");
+    assert_refused(ISSUER(PLACE ", claims: {user: ''}"), "nobody would be known");
+    assert_refused("issuers: {'a#b': {issuer: i, " PLACE "}}\n", "is no name of");
+    assert_refused("issuers: {a: {issuer: i, " PLACE "}, b: {issuer: i, " PLACE "}}\n",
+                   "issuers.b.issuer: 'i' is another issuer's too");
+    assert_refused("issuers: {a: {issuer: sluice, " PLACE "}}\n", "own tokens say");
+    assert_refused("auth: {jwks: {max_age: 1s}}\n", "is less than auth.jwks.interval");
+    assert_refused("auth: {jwks: {keep: 60s}}\n", "is less than auth.jwks.max_age");
+    assert_refused("auth: {issued: {rotate: 60s}}\n", "is less than auth.issued.lifetime");
+    assert_refused("auth: {issued: {issuer: ''}}\n", "auth.issued.issuer");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_issuers),
+        cmocka_unit_test(test_issuers_that_cannot_be),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_cross_checks),
         cmocka_unit_test(test_errors_name_their_line),
