@@ -44,7 +44,7 @@ void gw_hold_turn(struct gw_hold *h, struct gw_flow *flow, sl_mono_ns now)
     if (!h->is_on)
         return;
     bool was_held = h->place.is_held;
-    bool is_held = gw_place_see(&h->place, gw_flow_arrived(flow), gw_flow_open_calls(flow), now);
+    bool is_held = gw_place_see(&h->place, gw_flow_calls_ever(flow), gw_flow_calls_open(flow), now);
     if (is_held == was_held)
         return;
     if (is_held) {

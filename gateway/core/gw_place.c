@@ -149,6 +149,8 @@ bool gw_place_see(struct gw_place *p, uint64_t arrived_count, uint64_t open_coun
         on_lone(p, now);
     else if (was_open == 1 && open_count == 0)
         on_reply(p, now);
+    else if (open_count == 1 && now - p->arrived_at > GW_PLACE_LONG_NS)
+        break_off(p);
     else if (open_count == 0 && now - p->replied_at > GW_PLACE_IDLE_NS)
         let_go(p);
     return p->is_held;

@@ -9,7 +9,7 @@
  *   FREE --enough lone short calls in a row, and not tried lately--> TRYING --it pays--> HELD
  *    ^ ^                                                             |   ^               |
  *    | `------------------------- it does not pay ------------------'   `--- each while --'
- *    `-- at once: calls overlap, too many are slow; or nothing comes for GW_PLACE_IDLE_NS
+ *    `-- at once: calls overlap, one is long, too many are slow; or nothing comes for GW_PLACE_IDLE_NS
  *
  * Judged by the time from a call's arrival to the next one's, of which up to GW_PLACE_GAP_NS after the
  * reply count: so how fast the visitor was reached counts too, where he calls again at once.
@@ -38,7 +38,8 @@ enum {
     GW_PLACE_REST_MAX = 65536,
     GW_PLACE_BETTER_PERCENT = 5, /* held must be better by so much */
 };
-#define GW_PLACE_SHORT_NS (SL_NS_PER_MS / 2) /* a call that takes longer is slow */
+#define GW_PLACE_SHORT_NS (SL_NS_PER_MS / 2)  /* a call that takes longer is slow */
+#define GW_PLACE_LONG_NS  (10 * SL_NS_PER_MS) /* it needs its processor for itself */
 #define GW_PLACE_GAP_NS   (300 * SL_NS_PER_US)
 #define GW_PLACE_IDLE_NS  SL_NS_PER_S
 

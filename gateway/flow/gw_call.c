@@ -267,6 +267,7 @@ void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
     c->exchange = x;
     x->flow_call = id;
     move(f, c, GW_CALL_RECEIVING);
+    f->opened++;
     gw_peek_init(&c->peek, &x->arena);
     if (!may_enter(f, c, &err))
         gw_call_fail(f, c, &err);

@@ -62,6 +62,7 @@ struct gw_flow {
     bool has_new_room;     /* since those who wait for some were looked at */
     uint64_t result_bytes; /* of results that have not left, or are on their way from nodes */
     uint64_t next_arrival;
+    uint64_t opened; /* calls, ever */
     uint32_t cpu_hint;
     uint64_t exchanges; /* open, small methods included */
     uint64_t ended[SL_REASON_COUNT];

@@ -411,12 +411,12 @@ uint64_t gw_flow_exchanges(const struct gw_flow *f)
     return f->exchanges;
 }
 
-uint64_t gw_flow_arrived(const struct gw_flow *f)
+uint64_t gw_flow_calls_ever(const struct gw_flow *f)
 {
-    return f->next_arrival - 1;
+    return f->opened;
 }
 
-uint64_t gw_flow_open_calls(const struct gw_flow *f)
+uint64_t gw_flow_calls_open(const struct gw_flow *f)
 {
     const uint64_t *in = f->counts.in;
     return in[GW_CALL_RECEIVING] + in[GW_CALL_QUEUED] + in[GW_CALL_DISPATCHED] +

@@ -68,6 +68,7 @@ static sl_status dispatch(void *ctx, const struct gw_fleet_node *node, const str
     *s = (struct fake_sent){.lease = d->lease,
                             .slice = d->slice->id,
                             .limit_us = d->limit_us,
+                            .cpu_hint = d->cpu_hint,
                             .payload_bytes = gw_plan_payload_bytes(d->plan)};
     snprintf(s->node, sizeof s->node, "%s", node->name);
     snprintf(s->call_id, sizeof s->call_id, "%s", d->call_id);

@@ -33,6 +33,7 @@ struct fake_sent {
     char node[64];
     uint32_t slice;
     int64_t limit_us;
+    uint32_t cpu_hint;
     char call_id[40];
     uint64_t payload_bytes;
     uint8_t payload[64]; /* its beginning */

@@ -74,6 +74,34 @@ static void what_a_call_asks_for_reaches_the_node(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* Also one whose message comes in a later turn: that is no second one. */
+static void a_call_is_open_from_its_headers_to_its_outcome(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = flow_begin_with_node(&w);
+    struct fake_exchange *e = fake_exchange(&w, GW_METHOD_MODEL_INFER);
+    assert_int_equal(gw_flow_calls_ever(w.flow), 0);
+    fake_event(&w, e, GW_EV_OPEN);
+    fake_turn(&w);
+    assert_int_equal(gw_flow_calls_ever(w.flow), 1);
+    assert_int_equal(gw_flow_calls_open(w.flow), 1);
+    fake_message(&w, e, flow_request());
+    gw_flow_hint_cpu(w.flow, 7);
+    fake_turn(&w);
+    assert_int_equal(w.sent[0].cpu_hint, 7);
+    assert_int_equal(gw_flow_calls_ever(w.flow), 1);
+    assert_int_equal(gw_flow_calls_open(w.flow), 1);
+    fake_result(&w, n, w.sent[0].lease, false);
+    assert_int_equal(gw_flow_calls_open(w.flow), 0);
+    flow_assert_good_reply(e);
+    gw_flow_hint_cpu(w.flow, 0);
+    fake_call(&w, flow_request());
+    assert_int_equal(w.sent[1].cpu_hint, 0);
+    assert_int_equal(gw_flow_calls_ever(w.flow), 2);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
 static void calls_are_placed_in_the_order_they_came(void **state SL_UNUSED)
 {
     struct fake_world w;
@@ -250,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_call_goes_from_open_to_its_reply),
         cmocka_unit_test(a_result_may_come_without_started_before),
         cmocka_unit_test(what_a_call_asks_for_reaches_the_node),
+        cmocka_unit_test(a_call_is_open_from_its_headers_to_its_outcome),
         cmocka_unit_test(calls_are_placed_in_the_order_they_came),
         cmocka_unit_test(calls_wait_for_their_node),
         cmocka_unit_test(calls_that_wait_for_a_changed_model_end),

@@ -185,6 +185,34 @@ static void slow_calls_are_not_held(void **state SL_UNUSED)
     assert_false(w.was_held);
 }
 
+/* Headers in one turn, the message in the next: one call. */
+static void turns_in_which_nothing_changes_say_nothing(void **state SL_UNUSED)
+{
+    struct world w = world(150, 80);
+    for (unsigned i = 0; i < 1000; i++) {
+        w.now += 50 * SL_NS_PER_MS; /* a visitor who takes his time */
+        arrive(&w);
+        see(&w);
+        w.now += 50 * SL_NS_PER_US;
+        see(&w);
+        reply(&w);
+        see(&w);
+    }
+    assert_true(w.switches > 0); /* tried, and never taken for calls that overlap */
+    assert_int_equal(w.place.need_count, GW_PLACE_NEED_MIN);
+}
+
+static void let_go_while_a_long_one_runs(void **state SL_UNUSED)
+{
+    struct world w = world(150, 80);
+    calls(&w, 1000);
+    arrive(&w);
+    w.now += GW_PLACE_LONG_NS;
+    assert_true(see(&w));
+    w.now++;
+    assert_false(see(&w));
+}
+
 static void a_slow_one_now_and_then_is_borne(void **state SL_UNUSED)
 {
     struct world w = world(150, 80);
@@ -283,6 +311,8 @@ int main(void)
         cmocka_unit_test(let_go_when_nothing_comes),
         cmocka_unit_test(let_go_when_it_does_not_pay_any_more),
         cmocka_unit_test(slow_calls_are_not_held),
+        cmocka_unit_test(turns_in_which_nothing_changes_say_nothing),
+        cmocka_unit_test(let_go_while_a_long_one_runs),
         cmocka_unit_test(a_slow_one_now_and_then_is_borne),
         cmocka_unit_test(trials_are_few),
         cmocka_unit_test(mixed_calls_do_not_make_it_flap),
