@@ -30,8 +30,8 @@ enum {
     CONTROL_HIGH_WATER = 4096,
     BULK_HIGH_WATER = 256,
     RECEIVE_MAX = 256,         /* messages of a turn */
-    RECEIVE_BULK_MAX = 8,      /* each is up to 1 MiB to copy, and others wait */
-    COPY_TURN_BYTES = 8 << 20, /* of what the gateway shares */
+    RECEIVE_BULK_MAX = 1,      /* of up to 1 MiB, which is copied while others wait */
+    COPY_TURN_BYTES = 1 << 20, /* of what the gateway shares */
     INLINE_MAX = EX_LINK_MESSAGE_MAX / 2,
     ENDED_COUNT = 256,
 };
