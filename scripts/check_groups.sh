@@ -1,12 +1,15 @@
-# check_groups.sh - the groups of ./check, one function each; sourced by it.
+# check_groups.sh - the groups of ./check, one function each; sourced by run_group.sh.
 #
 # A group prints what it does (its log), returns 0 (good), 77 (skipped; the last line says why) or
-# anything else (bad). When it ran single tests it leaves "PASSED FAILED SKIPPED" in
-# build/check/GROUP.counts and, for each failure, a command line in build/check/GROUP.rerun.
+# anything else (bad). It may leave beside its log
+#   build/check/GROUP.counts   "PASSED FAILED SKIPPED", when it ran single tests
+#   build/check/GROUP.rerun    a command line for each failure
+#   build/check/GROUP.note     a few words for its row
+#   build/check/GROUP.said     what tests printed of their counts and measures
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # runner_args is check's
+# shellcheck disable=SC2154 # runner_args is run_group's
 
-jobs=$(nproc)
+jobs=${CHECK_JOBS:-$(nproc)}
 export SLUICE_SCALE=${SLUICE_SCALE:-$([ "${1:-}" = soak ] && echo 1 || echo 0.05)}
 export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 
@@ -102,7 +105,7 @@ run_pytest() {
     [ ${#runner_args[@]} = 0 ] || set -- "${runner_args[@]}"
     venv=$(scripts/venv.sh e2e) || return 1
     SLUICE_BUILD=$PWD/build/$preset "$venv/bin/python" -m pytest -c tests/e2e/pytest.ini \
-        --rootdir=. --junitxml="build/check/$group.xml" "$@"
+        --rootdir=. --junitxml="build/check/$group.xml" -o junit_logging=system-out "$@"
     rc=$?
     scripts/tally.py "build/check/$group" "./check $group -- '%s'"
     return $rc
@@ -151,35 +154,38 @@ group_sim() {
     build/release/bin/sim_gateway --seed 1000 --seeds "$seeds" --calls 20000
 }
 
-# fuzz_seconds TARGET: as SLUICE_FUZZ_SECONDS says; else in a soak ten minutes for what strangers can reach
-# first, two for the others, and 30 s elsewhere.
+# fuzz_seconds NAME: as SLUICE_FUZZ_SECONDS says; else what fuzz_targets.sh says in a soak, 30 s elsewhere.
 is_soak=$([ "${1:-}" = soak ] && echo yes || echo no)
 fuzz_seconds() {
     local seconds=30
-    if [ "$is_soak" = yes ]; then
-        case $1 in
-        fuzz_gw_whole | fuzz_gw_grpc_frame | fuzz_gw_infer_peek) seconds=600 ;;
-        fuzz_gw_link | fuzz_gw_link_wire | fuzz_ex_whole | fuzz_ex_link_wire) seconds=600 ;;
-        *) seconds=120 ;;
-        esac
-    fi
+    [ "$is_soak" = no ] || seconds=$(scripts/fuzz_targets.sh | sed -n "s/^$1 //p")
     echo "${SLUICE_FUZZ_SECONDS:-$seconds}"
 }
 
-# Each target from its corpus; what it finds is kept in build/fuzz/found.
+# fuzz_one NAME: from its corpus; what it finds is kept in build/fuzz/found.
+fuzz_one() {
+    local target=fuzz_$1 seconds
+    seconds=$(fuzz_seconds "$1")
+    mkdir -p build/fuzz/found "build/fuzz/grown/$target"
+    echo "== $target for $seconds s"
+    "build/fuzz/fuzz/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="build/fuzz/found/$target-" "build/fuzz/grown/$target" "tests/fuzz/corpus/$target"
+}
+
+# All targets, or the one that is named: fuzz:gw_link is fuzz_gw_link.
 group_fuzz() {
-    local seconds target name status=0
-    mkdir -p build/fuzz/found
-    for target in build/fuzz/fuzz/fuzz_*; do
-        name=$(basename "$target")
-        seconds=$(fuzz_seconds "$name")
-        mkdir -p "build/fuzz/grown/$name"
-        echo "== $name for $seconds s"
-        "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-            -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/grown/$name" \
-            "tests/fuzz/corpus/$name" || status=1
+    local base=build/check/fuzz${runner_args[0]:+:${runner_args[0]}} name passed=0 failed=0
+    for name in ${runner_args[0]:-$(scripts/fuzz_targets.sh | cut -d ' ' -f 1)}; do
+        if fuzz_one "$name"; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "./check fuzz:$name" >>"$base.rerun"
+        fi
     done
-    return $status
+    echo "$passed $failed 0" >"$base.counts"
+    awk '/number_of_executed_units/ { runs += $2 } END { printf "%d runs", runs }' "$base.log" >"$base.note"
+    [ "$failed" = 0 ]
 }
 
 group_gpu() {

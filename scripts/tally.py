@@ -3,8 +3,9 @@
 
     scripts/tally.py build/check/GROUP "COMMAND %s"
 
-Reads GROUP.xml; writes GROUP.counts ("PASSED FAILED SKIPPED") and, for each failure, the command
-with its name to GROUP.rerun. A ctest entry that is a cmocka program counts as the tests in it.
+Reads GROUP.xml; writes GROUP.counts ("PASSED FAILED SKIPPED"), for each failure the command with its
+name to GROUP.rerun, and what pytest's tests printed (their counts and measures) to GROUP.said. A ctest
+entry that is a cmocka program counts as the tests in it.
 """
 
 import re
@@ -12,6 +13,8 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+LINE_MAX = 200
+HEADING = re.compile(r"^-+ Captured ")
 CMOCKA = re.compile(r"^\[\s+(PASSED|FAILED|SKIPPED)\s+\] (\d+) test\(s\)", re.M)
 
 
@@ -45,18 +48,28 @@ def rerun_name(case):
     return "::".join(["/".join(head) + ".py", *classes, case.get("name")])
 
 
+def said(case):
+    """What a test of pytest printed, under its name; "" when that is nothing."""
+    name = rerun_name(case)
+    lines = (case.findtext("system-out") or "").splitlines()
+    lines = [f"  {line[:LINE_MAX]}\n" for line in lines if line.strip() and not HEADING.match(line)]
+    return f"{name}\n{''.join(lines)}" if lines and "::" in name else ""
+
+
 def main():
     base, command = Path(sys.argv[1]), sys.argv[2]
     xml = base.with_suffix(".xml")
     if not xml.exists():
         return
-    total, reruns = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0}, []
+    total, reruns, words = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0}, [], ""
     for case in ET.parse(xml).getroot().iter("testcase"):
         for word, number in counts_of(case).items():
             total[word] += number
+        words += said(case)
         if outcome(case) == "FAILED":
             reruns.append(command.replace("%s", rerun_name(case)))
     base.with_suffix(".counts").write_text(" ".join(str(n) for n in total.values()) + "\n")
+    base.with_suffix(".said").write_text(words)
     base.with_suffix(".rerun").write_text("".join(line + "\n" for line in reruns))
 
 

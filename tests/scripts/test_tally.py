@@ -23,7 +23,11 @@ CTEST = """<testsuite name="x" tests="4" failures="1">
 </testsuite>"""
 
 PYTEST = """<testsuites><testsuite name="pytest">
-<testcase classname="tests.e2e.test_calls" name="test_one[a]"/>
+<testcase classname="tests.e2e.test_calls" name="test_one[a]"><system-out>
+--------------------------------- Captured Out ---------------------------------
+count: 3 of 60
+
+</system-out></testcase>
 <testcase classname="tests.e2e.test_calls.TestX" name="test_two"><failure/></testcase>
 <testcase classname="tests.e2e.test_calls" name="test_three"><skipped/></testcase>
 </testsuite></testsuites>"""
@@ -46,3 +50,5 @@ def test_pytest(tmp_path):
     counts, rerun = tally(tmp_path, PYTEST, "./check e2e -- %s")
     assert counts == "1 1 1\n"
     assert rerun == "./check e2e -- tests/e2e/test_calls.py::TestX::test_two\n"
+    said = (tmp_path / "group.said").read_text()
+    assert said == "tests/e2e/test_calls.py::test_one[a]\n  count: 3 of 60\n"
