@@ -2,7 +2,6 @@
 #include "sl_shm_pool.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -35,11 +34,11 @@ struct sl_shm_pool {
 
 sl_status sl_shm_pool_create(const struct sl_shm_pool_conf *conf, struct sl_shm_pool **out)
 {
-    struct sl_shm_pool *p = calloc(1, sizeof(*p));
+    struct sl_shm_pool *p = sl_alloc_zero(conf->alloc, 1, sizeof(*p));
     if (!p)
         return SL_ENOMEM;
     if (pthread_mutex_init(&p->lock, NULL) != 0) {
-        free(p);
+        sl_alloc_free(conf->alloc, p);
         return SL_ENOMEM;
     }
     p->conf = *conf;
@@ -76,20 +75,20 @@ static bool open_memory(const char *label, uint64_t bytes, struct sl_shm_block *
     return true;
 }
 
-static struct block *make(const char *label, uint64_t bytes)
+static struct block *make(const struct sl_shm_pool_conf *conf, uint64_t bytes)
 {
-    struct block *b = calloc(1, sizeof(*b));
-    if (b && open_memory(label, bytes, &b->base))
+    struct block *b = sl_alloc_zero(conf->alloc, 1, sizeof(*b));
+    if (b && open_memory(conf->label, bytes, &b->base))
         return b;
-    free(b);
+    sl_alloc_free(conf->alloc, b);
     return NULL;
 }
 
-static void end(struct block *b)
+static void end(const struct sl_shm_pool_conf *conf, struct block *b)
 {
     close(b->base.fd);
     sl_aside_unmap(b->base.data, (size_t)b->base.bytes);
-    free(b);
+    sl_alloc_free(conf->alloc, b);
 }
 
 /* ---- under the lock */
@@ -160,11 +159,11 @@ static void admit(struct sl_shm_pool *p, struct block *b, uint64_t size)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void end_all(struct block *blocks)
+static void end_all(const struct sl_shm_pool_conf *conf, struct block *blocks)
 {
     struct block *b, *next;
     DL_FOREACH_SAFE (blocks, b, next) {
-        end(b);
+        end(conf, b);
     }
 }
 
@@ -190,9 +189,9 @@ struct sl_shm_block *sl_shm_pool_take(struct sl_shm_pool *p, uint64_t bytes)
     pthread_mutex_lock(&p->lock);
     struct block *b = reserve(p, size, bytes, &ended, &may_make);
     pthread_mutex_unlock(&p->lock);
-    end_all(ended);
+    end_all(&p->conf, ended);
     if (may_make) {
-        b = make(p->conf.label, size);
+        b = make(&p->conf, size);
         admit(p, b, size);
     }
     return b ? begin_use(b, bytes) : NULL;
@@ -218,7 +217,7 @@ void sl_shm_pool_put(struct sl_shm_pool *p, struct sl_shm_block *base)
         DL_PREPEND(p->free, b);
     pthread_mutex_unlock(&p->lock);
     if (is_over)
-        end(b);
+        end(&p->conf, b);
 }
 
 /* ---- time and ends */
@@ -239,16 +238,16 @@ void sl_shm_pool_trim(struct sl_shm_pool *p, sl_mono_ns now)
         DL_APPEND(ended, b);
     }
     pthread_mutex_unlock(&p->lock);
-    end_all(ended);
+    end_all(&p->conf, ended);
 }
 
 void sl_shm_pool_destroy(struct sl_shm_pool *p)
 {
     if (!p)
         return;
-    end_all(p->free);
+    end_all(&p->conf, p->free);
     pthread_mutex_destroy(&p->lock);
-    free(p);
+    sl_alloc_free(p->conf.alloc, p);
 }
 
 /* ---- looking */

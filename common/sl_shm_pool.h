@@ -14,7 +14,7 @@
  *          peer was lost with it is retired: that peer may still read it, so it holds nothing new.
  * Limits   count_max blocks of together bytes_max bytes; more than that is refused.
  * Threads  Any may take, retire and put; trim and destroy: the owner's.
- * Memory   The pool outlives its blocks.
+ * Memory   The pool outlives its blocks. What it writes down of them comes from its allocator.
  */
 #ifndef SL_SHM_POOL_H
 #define SL_SHM_POOL_H
@@ -22,11 +22,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sl_alloc.h"
 #include "sl_status.h"
 #include "sl_time.h"
 
 struct sl_shm_pool_conf {
-    const char *label; /* borrowed; shows up in /proc/PID/maps */
+    const struct sl_alloc *alloc; /* borrowed; used on any thread */
+    const char *label;            /* borrowed; shows up in /proc/PID/maps */
     uint64_t bytes_max;
     uint32_t count_max;
     int64_t idle_ns; /* free for longer: back to the system */

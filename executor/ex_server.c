@@ -199,7 +199,8 @@ static void on_worker_failed(void *ctx, uint32_t slice, uint32_t model, const ch
 
 static sl_status make_results(struct ex_server *s)
 {
-    const struct sl_shm_pool_conf conf = {.label = "sluice-result",
+    const struct sl_shm_pool_conf conf = {.alloc = &sl_alloc_malloc,
+                                          .label = "sluice-result",
                                           .bytes_max = s->conf->link.shared_memory_bytes,
                                           .count_max = SL_SHM_PEER_MAX,
                                           .idle_ns = results_idle_ns};

@@ -396,7 +396,8 @@ static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct 
 
 static bool create_bodies(struct gw_server *s, struct sl_error *err)
 {
-    const struct sl_shm_pool_conf c = {.label = "sluice-request",
+    const struct sl_shm_pool_conf c = {.alloc = &sl_alloc_malloc,
+                                       .label = "sluice-request",
                                        .bytes_max = s->conf.link.shared_memory_bytes,
                                        .count_max = SL_SHM_PEER_MAX,
                                        .idle_ns = bodies_idle_ns};

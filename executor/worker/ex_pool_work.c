@@ -187,7 +187,7 @@ static struct ex_segment *make_segment(struct ex_pool *p, uint64_t bytes)
         ex_pool_drop_kept(p, NULL);
     if (bytes > p->conf.segments_max_bytes - p->segments_bytes)
         return NULL;
-    struct ex_segment *s = ex_segment_create(bytes);
+    struct ex_segment *s = ex_segment_create(p->alloc, bytes);
     if (s)
         p->segments_bytes += s->bytes;
     return s;

@@ -1,7 +1,6 @@
 /* ex_segment.c - memfds as inputs of jobs. */
 #include "ex_segment.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,15 +30,16 @@ static bool fill(struct ex_segment *s)
     return ok;
 }
 
-struct ex_segment *ex_segment_create(uint64_t bytes)
+struct ex_segment *ex_segment_create(const struct sl_alloc *alloc, uint64_t bytes)
 {
-    struct ex_segment *s = calloc(1, sizeof(*s));
+    struct ex_segment *s = sl_alloc_zero(alloc, 1, sizeof(*s));
     if (!s)
         return NULL;
+    s->alloc = alloc;
     s->bytes = (bytes + ROUND_BYTES - 1) / ROUND_BYTES * ROUND_BYTES;
     if (fill(s))
         return s;
-    free(s);
+    sl_alloc_free(alloc, s);
     return NULL;
 }
 
@@ -47,7 +47,7 @@ void ex_segment_destroy(struct ex_segment *s)
 {
     close(s->fd);
     sl_aside_unmap(s->map, (size_t)s->bytes);
-    free(s);
+    sl_alloc_free(s->alloc, s);
 }
 
 bool ex_segment_suits(const struct ex_segment *s, uint64_t bytes)

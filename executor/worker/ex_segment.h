@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 #include "ex_ports.h"
-#include "sl_status.h"
+#include "sl_alloc.h"
 
 struct ex_segment {
-    int fd; /* read-only */
+    const struct sl_alloc *alloc; /* of the struct; borrowed */
+    int fd;                       /* read-only */
     void *map;
     uint64_t bytes;
     uint64_t dirty_bytes; /* what lies behind them is zero */
@@ -26,7 +27,7 @@ struct ex_segment {
 };
 
 /* Of at least bytes. NULL: no memory. */
-struct ex_segment *ex_segment_create(uint64_t bytes);
+struct ex_segment *ex_segment_create(const struct sl_alloc *alloc, uint64_t bytes);
 /* Can it hold bytes, without being far too large? */
 bool ex_segment_suits(const struct ex_segment *s, uint64_t bytes);
 /* Before the next job's bytes are written: zeroes what would be left behind them. */

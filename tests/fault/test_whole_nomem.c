@@ -180,6 +180,43 @@ static void play_lost_node(struct stage *s)
     stage_expect(s, c, SL_GRPC_OK);
 }
 
+/* Two large ones at a time, one of which is given up while it runs. */
+static void play_shared_cancelled(struct stage *s)
+{
+    struct h2_call *a = call_floats(s, "stalls", LARGE_FLOATS);
+    stage_run(s);
+    if (s->is_connected && !a->is_closed)
+        h2_call_reset(&s->visitor, a);
+    struct h2_call *b = call_floats(s, "echo", LARGE_FLOATS);
+    stage_run(s);
+    stage_expect(s, b, SL_GRPC_OK);
+}
+
+/* What nobody uses goes back to the system, and both sides hear of it; then it is made anew. */
+static void play_shared_trimmed(struct stage *s)
+{
+    play_large(s);
+    for (int i = 0; i < 25; i++)
+        stage_wait(s, SL_NS_PER_S);
+    if (s->is_connected)
+        play_large(s);
+}
+
+/* An executor is lost while it has what it was lent. */
+static void play_shared_lost_node(struct stage *s)
+{
+    s->other_status = SL_GRPC_DEADLINE_EXCEEDED;
+    struct h2_call *a = call_floats(s, "stalls", LARGE_FLOATS);
+    stage_run(s);
+    stage_lose_node(s);
+    stage_start_node(s);
+    for (int i = 0; i < 10; i++)
+        stage_wait(s, SL_NS_PER_S);
+    stage_expect(s, a, SL_GRPC_UNAVAILABLE);
+    if (s->is_connected)
+        play_large(s);
+}
+
 /* ---- the sweep */
 
 typedef void (*scene)(struct stage *s);
@@ -187,9 +224,10 @@ typedef void (*scene)(struct stage *s);
 static struct stage stage;
 
 /* Once with allocation i failing; false: it was not reached. */
-static bool play(scene play_it, bool has_tls, enum stage_side side, size_t i, bool keeps_failing)
+static bool play(scene play_it, unsigned options, enum stage_side side, size_t i,
+                 bool keeps_failing)
 {
-    stage_open(&stage, has_tls);
+    stage_open(&stage, options);
     stage_arm(&stage, side, i, keeps_failing);
     play_it(&stage);
     bool was_reached = stage_disarm(&stage);
@@ -198,15 +236,15 @@ static bool play(scene play_it, bool has_tls, enum stage_side side, size_t i, bo
     return was_reached;
 }
 
-static void sweep(const char *name, scene play_it, bool has_tls, size_t at_least[STAGE_SIDES])
+static void sweep(const char *name, scene play_it, unsigned options, size_t at_least[STAGE_SIDES])
 {
     for (int side = 0; side < STAGE_SIDES; side++) {
         size_t i = 0;
-        (void)play(play_it, has_tls, side, 0, false); /* as it is with memory */
+        (void)play(play_it, options, side, 0, false); /* as it is with memory */
         do {
             i++;
-            (void)play(play_it, has_tls, side, i, true);
-        } while (play(play_it, has_tls, side, i, false));
+            (void)play(play_it, options, side, i, true);
+        } while (play(play_it, options, side, i, false));
         print_message("%s: %zu allocations of the %s\n", name, i - 1,
                       side == STAGE_GATEWAY ? "gateway" : "executor");
         assert_true(i - 1 >= at_least[side]);
@@ -230,15 +268,38 @@ static void sweep(const char *name, scene play_it, bool has_tls, size_t at_least
     static void test_##NAME(void **state)                                                          \
     {                                                                                              \
         (void)state;                                                                               \
-        sweep(#NAME, play_##NAME, false, (size_t[]){GATEWAY, NODE});                               \
+        sweep(#NAME, play_##NAME, 0, (size_t[]){GATEWAY, NODE});                                   \
     }
 SCENES(SCENE_TEST)
 
 static void test_by_tls(void **state)
 {
     (void)state;
-    sweep("small by TLS", play_small, true, (size_t[]){10, 2});
-    sweep("large by TLS", play_large, true, (size_t[]){15, 4});
+    sweep("small by TLS", play_small, STAGE_TLS, (size_t[]){10, 2});
+    sweep("large by TLS", play_large, STAGE_TLS, (size_t[]){15, 4});
+}
+
+/* That it is taken at all when nothing fails. */
+static void expect_sharing(void)
+{
+    stage_open(&stage, STAGE_SHARED);
+    play_large(&stage);
+    const struct ex_link_stats stats = ex_link_stats(stage.node.link);
+    assert_true(stats.shared_bytes_down >= LARGE_FLOATS * 4);
+    assert_true(stats.shared_bytes_up >= LARGE_FLOATS * 4);
+    stage_close(&stage);
+}
+
+/* What cannot be shown, mapped, sealed or passed on goes by bulk, or ends its call. */
+static void test_in_shared_memory(void **state)
+{
+    (void)state;
+    expect_sharing();
+    sweep("large in shared memory", play_large, STAGE_SHARED, (size_t[]){40, 40});
+    sweep("zipped_large in shared memory", play_zipped_large, STAGE_SHARED, (size_t[]){40, 40});
+    sweep("shared_cancelled", play_shared_cancelled, STAGE_SHARED, (size_t[]){40, 40});
+    sweep("shared_trimmed", play_shared_trimmed, STAGE_SHARED, (size_t[]){40, 40});
+    sweep("shared_lost_node", play_shared_lost_node, STAGE_SHARED, (size_t[]){40, 40});
 }
 
 /* That nodes come and go is the scenes' business. */
@@ -250,7 +311,8 @@ static void drop_line(void *ctx, const char *line, unsigned len)
 int main(void)
 {
 #define SCENE_ROW(NAME, GATEWAY, NODE) cmocka_unit_test(test_##NAME),
-    const struct CMUnitTest tests[] = {SCENES(SCENE_ROW) cmocka_unit_test(test_by_tls)};
+    const struct CMUnitTest tests[] = {SCENES(SCENE_ROW) cmocka_unit_test(test_by_tls),
+                                       cmocka_unit_test(test_in_shared_memory)};
     sl_log_set_sink(drop_line, NULL);
     return cmocka_run_group_tests(tests, tls_files_set_up, tls_files_tear_down);
 }

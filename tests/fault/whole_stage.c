@@ -1,6 +1,7 @@
 /* whole_stage.c - the wire between visitor and gateway is two function calls; time moves by milliseconds. */
 #include "whole_stage.h"
 
+#include "fail_calls.h"
 #include "fake_zmq.h"
 #include "gw_zip.h"
 #include "sl_test.h"
@@ -30,8 +31,8 @@ static void connect_visitor(struct stage *s)
 
 void stage_start_node(struct stage *s)
 {
-    s->has_node =
-        whole_node_start(&s->node, &s->memory[STAGE_NODE].alloc, "n1", s->gateway.now) == SL_OK;
+    s->has_node = whole_node_start(&s->node, &s->memory[STAGE_NODE].alloc, "n1", s->shares_memory,
+                                   s->gateway.now) == SL_OK;
 }
 
 void stage_lose_node(struct stage *s)
@@ -41,16 +42,20 @@ void stage_lose_node(struct stage *s)
     s->has_node = false;
 }
 
-void stage_open(struct stage *s, bool has_tls)
+void stage_open(struct stage *s, unsigned options)
 {
     memset(s, 0, offsetof(struct stage, visitor));
+    s->maps = fail_calls_maps();
+    s->descriptors = fail_calls_descriptors();
     s->other_status = 0;
     for (size_t i = 0; i < STAGE_SIDES; i++)
         fail_alloc_init(&s->memory[i]);
-    s->has_tls = has_tls;
+    s->has_tls = (options & STAGE_TLS) != 0;
+    s->shares_memory = (options & STAGE_SHARED) != 0;
     tls_pair_init(&s->tls);
     s->tls.alloc = &s->memory[STAGE_GATEWAY].alloc;
     whole_gateway_init(&s->gateway, &s->memory[STAGE_GATEWAY].alloc, 1000 * SL_NS_PER_S);
+    s->gateway.shares_memory = s->shares_memory;
     assert_ok(whole_gateway_start(&s->gateway));
     stage_start_node(s);
     connect_visitor(s);
@@ -69,6 +74,8 @@ void stage_close(struct stage *s)
     for (size_t i = 0; i < STAGE_SIDES; i++)
         assert_int_equal(fail_alloc_finish(&s->memory[i]), 0);
     assert_int_equal(fake_zmq_open_count(), 0);
+    assert_int_equal(fail_calls_maps(), s->maps);
+    assert_int_equal(fail_calls_descriptors(), s->descriptors);
 }
 
 /* ---- memory */
@@ -80,11 +87,13 @@ void stage_arm(struct stage *s, enum stage_side side, size_t i, bool keeps_faili
     f->fail_at = s->failed_at[side] = i;
     f->keeps_failing = keeps_failing;
     fake_zmq_use(&f->alloc);
+    fail_calls_use(f);
 }
 
 bool stage_disarm(struct stage *s)
 {
     fake_zmq_use(NULL);
+    fail_calls_use(NULL);
     for (size_t i = 0; i < STAGE_SIDES; i++)
         s->memory[i].fail_at = 0;
     return s->memory[STAGE_GATEWAY].failures + s->memory[STAGE_NODE].failures > 0;

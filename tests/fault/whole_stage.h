@@ -25,19 +25,24 @@ struct stage {
     struct whole_node node;
     bool has_node;
     struct h2_pair visitor;
-    bool has_tls;
-    struct tls_pair tls; /* between the two */
-    int other_status;    /* also right for a scene's calls when memory fails; 0: none */
-    bool is_connected;   /* the gateway's end is there */
-    bool was_cut;        /* it ended the connection */
+    bool has_tls, shares_memory;
+    long maps, descriptors; /* before it opened */
+    struct tls_pair tls;    /* between the two */
+    int other_status;       /* also right for a scene's calls when memory fails; 0: none */
+    bool is_connected;      /* the gateway's end is there */
+    bool was_cut;           /* it ended the connection */
 };
 
-/* Gateway, node and connection are ready; with has_tls the visitor comes by TLS (tls_files_make was called). */
-void stage_open(struct stage *s, bool has_tls);
+/* STAGE_TLS: the visitor comes by TLS (tls_files_make was called). STAGE_SHARED: gateway and executor share memory. */
+enum { STAGE_TLS = 1, STAGE_SHARED = 2 };
+
+/* Gateway, node and connection are ready. */
+void stage_open(struct stage *s, unsigned options);
 /* Fails unless nothing is left over, on either side. */
 void stage_close(struct stage *s);
 
-/* From here on allocation i (from 1) of that side fails, and with keeps_failing all after it. */
+/* From here on allocation i (from 1) of that side fails, and with keeps_failing all after it. System calls of
+ * shared memory count as allocations of either side. */
 void stage_arm(struct stage *s, enum stage_side side, size_t i, bool keeps_failing);
 /* Memory is there again. true: some was refused. */
 bool stage_disarm(struct stage *s);

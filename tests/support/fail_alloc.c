@@ -8,7 +8,7 @@ struct block {
     _Alignas(max_align_t) size_t bytes;
 };
 
-static bool refuses(struct fail_alloc *f)
+bool fail_alloc_refuses(struct fail_alloc *f)
 {
     f->calls++;
     bool is_hit = f->calls == f->fail_at || (f->keeps_failing && f->calls > f->fail_at);
@@ -21,7 +21,7 @@ static bool refuses(struct fail_alloc *f)
 static void *get_block(void *ctx, size_t bytes)
 {
     struct fail_alloc *f = ctx;
-    struct block *b = refuses(f) ? NULL : malloc(sizeof(*b) + bytes);
+    struct block *b = fail_alloc_refuses(f) ? NULL : malloc(sizeof(*b) + bytes);
     if (!b)
         return NULL;
     b->bytes = bytes;
@@ -48,7 +48,7 @@ static void *resize_block(void *ctx, void *p, size_t bytes)
         return get_block(ctx, bytes);
     struct block *b = (struct block *)p - 1;
     size_t old_bytes = b->bytes;
-    struct block *moved = refuses(f) ? NULL : realloc(b, sizeof(*b) + bytes);
+    struct block *moved = fail_alloc_refuses(f) ? NULL : realloc(b, sizeof(*b) + bytes);
     if (!moved)
         return NULL;
     moved->bytes = bytes;

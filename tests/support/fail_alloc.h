@@ -33,6 +33,8 @@ void fail_alloc_init(struct fail_alloc *f);
 /* Begins the run of a sweep in which allocation fail_at (from 1) fails; *f may be uninitialized
  * when fail_at is 1. False: the run before needed fewer allocations, so the sweep is over. */
 bool fail_alloc_start(struct fail_alloc *f, size_t fail_at);
+/* Counts one more, which is not of memory but may fail like it. true: it fails. */
+bool fail_alloc_refuses(struct fail_alloc *f);
 /* Blocks still held: 0 unless something leaked. */
 size_t fail_alloc_finish(const struct fail_alloc *f);
 

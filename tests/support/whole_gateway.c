@@ -6,6 +6,7 @@
 
 /* As in gw_front: flow has had its last word, the exchange comes home. */
 enum { TO_NET_HOME = 1 << 8 };
+enum { BODIES_MAX_BYTES = 4 << 20, BODIES_MAX_COUNT = 8 };
 
 void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, sl_mono_ns now)
 {
@@ -38,7 +39,7 @@ void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, s
         .started_at = now,
     };
     w->link_conf = (struct gw_link_conf){
-        .control = WHOLE_CONTROL,
+        .control = whole_control(),
         .bulk = WHOLE_BULK,
         .max_nodes = 4,
         .heartbeat_every_ns = SL_NS_PER_S,
@@ -109,6 +110,20 @@ static sl_status create_flow(struct whole_gateway *w)
     return s;
 }
 
+static sl_status create_bodies(struct whole_gateway *w)
+{
+    const struct sl_shm_pool_conf conf = {.alloc = w->alloc,
+                                          .label = "whole-request",
+                                          .bytes_max = BODIES_MAX_BYTES,
+                                          .count_max = BODIES_MAX_COUNT,
+                                          .idle_ns = 10 * SL_NS_PER_S};
+    if (!w->shares_memory)
+        return SL_OK;
+    sl_status s = sl_shm_pool_create(&conf, &w->bodies);
+    w->link_conf.bodies = w->flow_conf.bodies = w->pool.bodies = w->bodies;
+    return s;
+}
+
 sl_status whole_gateway_start(struct whole_gateway *w)
 {
     static const struct gw_link_metrics nobody_counts;
@@ -117,7 +132,8 @@ sl_status whole_gateway_start(struct whole_gateway *w)
     gw_mail_init(&w->to_flow, offsetof(struct gw_exchange, to_flow), GW_EV_SENT);
     gw_mail_init(&w->to_net, offsetof(struct gw_exchange, to_net), TO_NET_HOME);
     w->port = (struct gw_h2_port){post_to_flow, w, &w->pool, &w->counts};
-    if (gw_link_create(w->alloc, &w->link_conf, &nobody_counts, &w->link, &err) == SL_OK &&
+    if (create_bodies(w) == SL_OK &&
+        gw_link_create(w->alloc, &w->link_conf, &nobody_counts, &w->link, &err) == SL_OK &&
         create_flow(w) == SL_OK)
         return SL_OK;
     (void)whole_gateway_finish(w);
@@ -165,6 +181,7 @@ void whole_gateway_advance(struct whole_gateway *w, int64_t ns)
     for (size_t i = 0; i < WHOLE_CONNS; i++)
         if (w->conns[i] != NULL)
             (void)!gw_h2_tick(w->conns[i], w->now);
+    sl_shm_pool_trim(w->bodies, w->now);
     whole_gateway_turn(w);
 }
 
@@ -204,7 +221,9 @@ const char *whole_gateway_finish(struct whole_gateway *w)
     gw_stream_pool_finish(&w->pool);
     gw_mail_finish(&w->to_flow);
     gw_mail_finish(&w->to_net);
+    sl_shm_pool_destroy(w->bodies);
     w->link = NULL;
     w->flow = NULL;
+    w->bodies = NULL;
     return wrong;
 }

@@ -21,8 +21,10 @@ struct whole_gateway {
     struct gw_h2_conf h2_conf;
     struct gw_flow_conf flow_conf;
     struct gw_link_conf link_conf;
+    bool shares_memory; /* large requests lie where executors of this process may read them */
 
     const struct sl_alloc *alloc;
+    struct sl_shm_pool *bodies; /* NULL: on the heap */
     struct gw_stream_pool pool;
     struct gw_mail to_flow, to_net;
     struct gw_net_counts counts;

@@ -1,11 +1,17 @@
 /* whole_node.c - the executor's parts put together as ex_server does it, without a loop. */
 #include "whole_node.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <utlist.h>
+
+#include "ex_result_blob.h"
+#include "ex_segment.h"
 
 enum { ECHO, PAIR, FAILS, STALLS, DIES };
 enum { INLINE_MAX_BYTES = 1024, BULK_WINDOW_BYTES = 1 << 20, BACKLOG = 4 };
+enum { KEPT_MIN_BYTES = 4096, RESULTS_MAX_BYTES = 4 << 20, RESULTS_MAX_COUNT = 8 };
 
 static const struct ex_tensor_spec in[] = {{"IN", SL_DTYPE_FP32, {-1}, 1}};
 static const struct ex_tensor_spec out[] = {{"OUT", SL_DTYPE_FP32, {-1}, 1}};
@@ -26,6 +32,14 @@ static const struct ex_model_spec models[WHOLE_MODELS] = {
     [FAILS] = MODEL("fails", in, out, 1), [STALLS] = MODEL("stalls", in, out, 1),
     [DIES] = MODEL("dies", in, out, 1),
 };
+
+const char *whole_control(void)
+{
+    static char endpoint[64];
+    if (endpoint[0] == '\0')
+        snprintf(endpoint, sizeof endpoint, "ipc:///tmp/sluice-whole-%ld", (long)getpid());
+    return endpoint;
+}
 
 static void *need(size_t bytes)
 {
@@ -52,10 +66,6 @@ struct whole_job {
     struct tensor *tensors[2]; /* by the place in the spec */
 };
 
-struct ex_segment {
-    uint8_t *bytes; /* of its own, so that what reads past it is seen */
-};
-
 static void end_tensor(struct ex_blob *blob)
 {
     free(SL_CONTAINER_OF(blob, struct tensor, blob));
@@ -64,7 +74,8 @@ static void end_tensor(struct ex_blob *blob)
 static struct tensor *copy_input(const struct ex_posting *p, size_t i)
 {
     const struct ex_record_tensor *from = &p->inputs[i];
-    const uint8_t *bytes = p->segment != NULL ? p->segment->bytes + from->offset : p->bytes[i].data;
+    const uint8_t *segment = p->segment != NULL ? p->segment->map : NULL;
+    const uint8_t *bytes = segment != NULL ? segment + from->offset : p->bytes[i].data;
     struct tensor *t = need(sizeof *t + (size_t)from->bytes);
     if (from->bytes > 0)
         memcpy(t->bytes, bytes, (size_t)from->bytes);
@@ -108,14 +119,27 @@ static void kill_worker(void *ctx, uint32_t slice, uint32_t model)
     n->is_dying[slice][model] = true;
 }
 
+/* Of its own, so that what reads past it is seen. */
+static struct ex_segment *segment_on_heap(uint64_t bytes)
+{
+    struct ex_segment *s = need(sizeof *s);
+    s->fd = -1;
+    s->map = need((size_t)bytes);
+    s->bytes = bytes;
+    return s;
+}
+
 static struct ex_segment *segment_open(void *ctx, uint32_t slice, uint32_t model, uint64_t bytes,
                                        uint8_t **out_map)
 {
     struct whole_node *n = ctx;
     (void)slice, (void)model;
-    struct ex_segment *s = need(sizeof *s);
-    s->bytes = need((size_t)bytes);
-    *out_map = s->bytes;
+    struct ex_segment *s =
+        n->shares_memory ? ex_segment_create(n->alloc, bytes) : segment_on_heap(bytes);
+    if (s == NULL)
+        return NULL;
+    ex_segment_prepare(s, bytes);
+    *out_map = s->map;
     n->segment_count++;
     return s;
 }
@@ -124,7 +148,11 @@ static void segment_close(void *ctx, struct ex_segment *s)
 {
     struct whole_node *n = ctx;
     n->segment_count--;
-    free(s->bytes);
+    if (s->fd >= 0) {
+        ex_segment_destroy(s);
+        return;
+    }
+    free(s->map);
     free(s);
 }
 
@@ -137,10 +165,32 @@ static void free_job(struct whole_node *n, uint32_t slice, uint32_t model, struc
     free(job);
 }
 
+/* As ex_pool keeps what a worker wrote: all of it in one blob. false: there is no memory. */
+static bool keep_outputs(struct whole_node *n, struct ex_output outputs[], size_t count,
+                         struct ex_blob **out_kept)
+{
+    uint8_t *to;
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += outputs[i].bytes.len;
+    *out_kept = NULL;
+    if (!n->shares_memory || bytes < KEPT_MIN_BYTES)
+        return true;
+    *out_kept = ex_result_blob_create(n->alloc, n->results, bytes, &to);
+    for (size_t i = 0; *out_kept != NULL && i < count; i++) {
+        memcpy(to, outputs[i].bytes.data, outputs[i].bytes.len);
+        outputs[i].bytes.data = to;
+        outputs[i].blob = *out_kept;
+        to += outputs[i].bytes.len;
+    }
+    return *out_kept != NULL;
+}
+
 static void complete(struct whole_node *n, uint32_t slice, uint32_t model)
 {
     struct whole_job *job = n->rings[slice][model];
     struct ex_output outputs[2];
+    struct ex_blob *kept;
     struct ex_outcome outcome = {.outputs = outputs, .output_count = job->count};
     for (size_t i = 0; i < job->count; i++) {
         const struct tensor *t = job->tensors[i];
@@ -148,11 +198,14 @@ static void complete(struct whole_node *n, uint32_t slice, uint32_t model)
         outputs[i] = (struct ex_output){spec->name, spec->dtype,   t->dims,
                                         t->rank,    t->blob.bytes, &job->tensors[i]->blob};
     }
+    if (!keep_outputs(n, outputs, job->count, &kept))
+        outcome = (struct ex_outcome){.reason = SL_REASON_NO_CAPACITY, .text = "no memory"};
     if (job->is_cancelled)
         outcome = (struct ex_outcome){.reason = SL_REASON_CANCELLED, .text = "cancelled"};
     else if (model == FAILS)
         outcome = (struct ex_outcome){.reason = SL_REASON_MODEL_ERROR, .text = "as asked for"};
     ex_jobs_result(n->jobs, slice, model, job->seq, &outcome, 1000, n->now);
+    ex_blob_release(kept);
     free_job(n, slice, model, job);
 }
 
@@ -215,10 +268,21 @@ static sl_status fill_catalog(struct whole_node *n, const struct sl_alloc *alloc
     return s;
 }
 
+static sl_status make_results(struct whole_node *n)
+{
+    const struct sl_shm_pool_conf conf = {.alloc = n->alloc,
+                                          .label = "whole-result",
+                                          .bytes_max = RESULTS_MAX_BYTES,
+                                          .count_max = RESULTS_MAX_COUNT,
+                                          .idle_ns = 10 * SL_NS_PER_S};
+    return n->shares_memory ? sl_shm_pool_create(&conf, &n->results) : SL_OK;
+}
+
 static sl_status make_link(struct whole_node *n, const struct sl_alloc *alloc, const char *name)
 {
-    const struct ex_link_conf conf = {.control = WHOLE_CONTROL,
+    const struct ex_link_conf conf = {.control = whole_control(),
                                       .bulk = WHOLE_BULK,
+                                      .results = n->results,
                                       .hello = {.node = name,
                                                 .host = "memory",
                                                 .slices = n->slices,
@@ -226,7 +290,8 @@ static sl_status make_link(struct whole_node *n, const struct sl_alloc *alloc, c
                                                 .catalog = n->catalog,
                                                 .bulk_window_bytes = BULK_WINDOW_BYTES,
                                                 .inline_max_bytes = INLINE_MAX_BYTES,
-                                                .slice_backlog_max = BACKLOG}};
+                                                .slice_backlog_max = BACKLOG,
+                                                .wants_shared_memory = n->shares_memory}};
     const struct ex_link_events events = {n, on_call, on_cancel, on_bulk, on_lost};
     return ex_link_create(alloc, &conf, &events, &n->link);
 }
@@ -245,12 +310,14 @@ static sl_status make_jobs(struct whole_node *n, const struct sl_alloc *alloc)
 }
 
 sl_status whole_node_start(struct whole_node *n, const struct sl_alloc *alloc, const char *name,
-                           sl_mono_ns now)
+                           bool shares_memory, sl_mono_ns now)
 {
-    *n = (struct whole_node){.now = now};
+    *n = (struct whole_node){.alloc = alloc, .shares_memory = shares_memory, .now = now};
     for (uint32_t i = 0; i < WHOLE_SLICES; i++)
         n->slices[i] = (struct ex_slice){.id = i, .device = "cpu0"};
     sl_status s = fill_catalog(n, alloc);
+    if (s == SL_OK)
+        s = make_results(n);
     if (s == SL_OK)
         s = make_link(n, alloc, name);
     if (s == SL_OK)
@@ -268,6 +335,7 @@ void whole_node_turn(struct whole_node *n, sl_mono_ns now)
     n->now = now;
     ex_link_receive(n->link, true, now);
     ex_jobs_tick(n->jobs, now);
+    sl_shm_pool_trim(n->results, now);
     for (uint32_t i = 0; i < WHOLE_SLICES; i++)
         for (uint32_t k = 0; k < WHOLE_MODELS; k++)
             work(n, i, k);
@@ -285,6 +353,8 @@ void whole_node_finish(struct whole_node *n)
                 free_job(n, i, k, n->rings[i][k]);
     if (n->segment_count != 0)
         abort();
+    sl_shm_pool_destroy(n->results);
+    n->results = NULL;
     n->jobs = NULL;
     n->link = NULL;
     n->catalog = NULL;

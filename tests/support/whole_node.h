@@ -9,7 +9,8 @@
  *
  *   whole_node_start > whole_node_turn ... > whole_node_finish
  *
- * Memory   From the allocator given; what stands for workers and their memory, from malloc.
+ * Memory   From the allocator given; what stands for workers and their memory, from malloc. An executor that
+ *          shares memory has segments and results in memfds, and reads and lends as on one host.
  * Threads  One.
  */
 #ifndef WHOLE_NODE_H
@@ -17,15 +18,21 @@
 
 #include "ex_jobs.h"
 #include "ex_link.h"
+#include "sl_shm_pool.h"
 
-#define WHOLE_CONTROL "mem://control"
-#define WHOLE_BULK    "mem://bulk"
+/* Where gateways and executors of this process meet: names that fake_zmq knows. The socket of shared memory
+ * stands beside the first, as a file. */
+const char *whole_control(void);
+#define WHOLE_BULK "mem://bulk"
 
 enum { WHOLE_SLICES = 2, WHOLE_MODELS = 5, WHOLE_RING = 8 };
 
 struct whole_job;
 
 struct whole_node {
+    const struct sl_alloc *alloc;
+    bool shares_memory;
+    struct sl_shm_pool *results; /* NULL: on the heap */
     struct ex_slice slices[WHOLE_SLICES];
     struct ex_catalog *catalog;
     struct ex_link *link;
@@ -42,7 +49,7 @@ struct whole_node {
 
 /* Says hello under that name. Errors: SL_ENOMEM; nothing is left then. */
 SL_MUST_CHECK sl_status whole_node_start(struct whole_node *n, const struct sl_alloc *alloc,
-                                         const char *name, sl_mono_ns now);
+                                         const char *name, bool shares_memory, sl_mono_ns now);
 /* Takes what has come, works, says what there is to say. */
 void whole_node_turn(struct whole_node *n, sl_mono_ns now);
 void whole_node_finish(struct whole_node *n);

@@ -12,6 +12,8 @@ HERE = pathlib.Path(__file__).parent / "fuzz_gw_link"
 
 FAILED, STARTED, BY_BULK = 128, 64, 4
 TURN = [10]
+SEALED, UNSEALED, EMPTY, DEVICE, FILE, END = range(6)
+SILENT, OTHER, ARMED = 1, 2, 4
 
 
 def said(data):
@@ -50,8 +52,26 @@ def time(span):
     return [11, span]
 
 
+def door(session=0, how=0):
+    return [12, session, how]
+
+
+def show(number, kind=SEALED, session=0):
+    return [13, session, number, kind]
+
+
+def shared(number, generation=1, offset=0, length=203, lease=0):
+    return [14, lease, number, generation, offset, length]
+
+
+def done(number=1, generation=1):
+    return [15, number, generation]
+
+
 up = hello() + TURN + bulk(0, 0, 0, who=129) + TURN
 one = up + call() + TURN
+seated = hello() + TURN + door() + TURN
+lent = seated + call(3) + TURN * 2
 
 scripts = {
     "inline": one + started() + result(0, STARTED, 1) + TURN,
@@ -101,6 +121,30 @@ scripts = {
     "twice": hello() + hello() + TURN + call() + TURN + hello() + TURN,
     "odd_frames": up + [9, 0, 2, 8, 7] + [9, 3, 1, 1, 1, 1, 1, 1, 1, 1] + TURN,
     "draining": one + said(b"\x38\x01\x40\x01") + TURN + call() + TURN,
+    "shared": lent + show(5) + shared(5) + done() + TURN * 2,
+    "shared_twice": lent + show(5) + shared(5) + TURN + call() + TURN + shared(5, 2) + TURN,
+    "shared_same_use": lent + show(5) + shared(5) + call() + TURN + shared(5, lease=1) + TURN,
+    "shared_beyond": lent + show(5) + shared(5, 1, 4, 207) + TURN,
+    "shared_overflow": lent + show(5) + shared(5, 1, 250, 250) + TURN,
+    "shared_not_shown": lent + shared(5) + TURN,
+    "shared_unsealed": lent + show(5, UNSEALED) + shared(5) + TURN,
+    "shared_empty": lent + show(5, EMPTY) + shared(5) + TURN,
+    "shared_device": lent + show(5, DEVICE) + shared(5) + TURN,
+    "shared_file": lent + show(5, FILE) + shared(5) + TURN,
+    "shared_ended": lent + show(5) + TURN + show(5, END) + shared(5) + TURN,
+    "shared_ended_while_held": lent + show(5) + shared(5) + show(5, END) + TURN + time(1) + TURN,
+    "shared_number_again": lent + show(5) + show(5) + TURN + time(1) + TURN,
+    "shared_number_0": lent + show(0) + show(255) + time(1) + TURN,
+    "shared_before_hello": door() + show(5) + TURN + hello() + TURN + call(3) + TURN,
+    "shared_other_session": hello() + TURN + door(0, OTHER) + TURN + call(3) + TURN,
+    "shared_silent_guests": hello() + TURN + door(0, SILENT) + door(1, SILENT) + TURN,
+    "shared_armed_guest": hello() + TURN + door(0, ARMED) + TURN + call(3) + TURN,
+    "shared_two_doors": seated + door() + TURN + call(3) + TURN * 2,
+    "shared_door_left": lent + door(0, SILENT) + done() + TURN + time(1) + call(3) + TURN,
+    "shared_done_twice": lent + done() + done() + done(9, 9) + TURN,
+    "shared_never_done": lent + started() + time(3) + TURN,
+    "shared_trimmed": lent + done() + shared(5) + TURN + time(3) + time(3) + TURN,
+    "large_by_bulk": up + call(3) + TURN * 2 + taken(255) + TURN,
     "garbled": one + said(b"\xff\xff\xff") + [0, 3, 1, 2, 3] + TURN,
 }
 

@@ -5,13 +5,13 @@
  * Input: steps. A step is one byte (modulo STEP_COUNT) and what it takes. tests/fuzz/corpus/make_ex_whole.py writes
  * the seeds. */
 #include <stdlib.h>
-#include <zmq.h>
+#include <unistd.h>
 
-#include "fail_alloc.h"
+#include "fail_calls.h"
 #include "fake_zmq.h"
-#include "fuzz_script.h"
+#include "fuzz_peer.h"
 #include "gw_link_wire.h"
-#include "sl_log.h"
+#include "sl_fdpass.h"
 #include "sl_pack.h"
 #include "sluice/node/v1/node.pb-c.h"
 #include "whole_node.h"
@@ -30,10 +30,14 @@ enum step {
     STEP_TURN,
     STEP_TIME, /* which span */
     STEP_CUT,
+    STEP_NODE, /* whether it shares memory: another executor in its place */
+    STEP_SHOW, /* number, kind of memory */
+    STEP_LEND, /* lease, model, slice, how, elements, where they lie */
+    STEP_DONE, /* number, generation: of what the executor has lent */
     STEP_COUNT
 };
 
-enum { CHUNK_MAX = 64 * 1024, LEASES = 256 };
+enum { LEASES = 256 };
 
 static struct world {
     struct fail_alloc memory;
@@ -42,12 +46,11 @@ static struct world {
     void *zmq, *control, *bulk;
     uint8_t control_id[256], bulk_id[256];
     size_t control_id_len, bulk_id_len;
+    int listener, door; /* for shared memory; door -1: nobody came */
     uint64_t session;
     unsigned open[LEASES]; /* sent and not ended, in this session */
     struct fuzz_script script;
 } w;
-
-static uint8_t filler[CHUNK_MAX];
 
 /* ---- what the node says */
 
@@ -73,22 +76,18 @@ static void note_batch(const struct gw_node_batch *b)
         note_end(b->returned[i]);
 }
 
-static size_t receive(void *socket, uint8_t id[256], zmq_msg_t *last)
+/* false: it has said nothing more. */
+static bool receive(void *socket, uint8_t id[256], size_t *id_len, zmq_msg_t *last)
 {
-    zmq_msg_t m;
-    size_t len = 0, count = 0;
-    bool more = true;
-    zmq_msg_init(&m);
-    while (more && zmq_msg_recv(&m, socket, ZMQ_DONTWAIT) >= 0) {
-        if (count++ == 0) {
-            len = zmq_msg_size(&m);
-            memcpy(id, zmq_msg_data(&m), len);
-        }
-        more = zmq_msg_more(&m) != 0;
-        zmq_msg_move(last, &m);
+    zmq_msg_t first;
+    zmq_msg_init(&first);
+    const bool has = fuzz_receive(socket, &first, last);
+    if (has) {
+        *id_len = zmq_msg_size(&first);
+        memcpy(id, zmq_msg_data(&first), *id_len);
     }
-    zmq_msg_close(&m);
-    return len;
+    zmq_msg_close(&first);
+    return has;
 }
 
 static void listen_to_control(void)
@@ -96,10 +95,8 @@ static void listen_to_control(void)
     struct gw_node_batch batch;
     struct sl_arena arena;
     zmq_msg_t m;
-    size_t len;
     zmq_msg_init(&m);
-    while ((len = receive(w.control, w.control_id, &m)) > 0) {
-        w.control_id_len = len;
+    while (receive(w.control, w.control_id, &w.control_id_len, &m)) {
         sl_arena_init(&arena, &sl_alloc_malloc, 8 << 20);
         fuzz_require(
             gw_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena, &batch));
@@ -112,21 +109,38 @@ static void listen_to_control(void)
 static void listen_to_bulk(void)
 {
     zmq_msg_t m;
-    size_t len;
     zmq_msg_init(&m);
-    while ((len = receive(w.bulk, w.bulk_id, &m)) > 0)
-        w.bulk_id_len = len;
+    while (receive(w.bulk, w.bulk_id, &w.bulk_id_len, &m))
+        ;
     zmq_msg_close(&m);
+}
+
+static void close_door(void)
+{
+    fuzz_door_drop_all(w.door);
+    if (w.door >= 0)
+        close(w.door);
+    w.door = -1;
+}
+
+/* Who came last for shared memory is heard. */
+static void listen_to_door(void)
+{
+    int door;
+    while (sl_fdpass_accept(w.listener, &door) == SL_OK) {
+        close_door();
+        w.door = door;
+    }
+    fuzz_door_drop_all(w.door);
 }
 
 /* ---- what the gateway says */
 
-static void send_control(const void *bytes, size_t len)
+static void send_control(struct sl_span bytes)
 {
-    if (w.control_id_len == 0 ||
-        zmq_send(w.control, w.control_id, w.control_id_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return;
-    (void)zmq_send(w.control, len > 0 ? bytes : filler, len, ZMQ_DONTWAIT);
+    const struct sl_span frames[] = {sl_span_of(w.control_id, w.control_id_len), bytes};
+    if (w.control_id_len > 0)
+        fuzz_send(w.control, frames, SL_ARRAY_LEN(frames));
 }
 
 static struct sl_buf batch(void)
@@ -140,7 +154,7 @@ static struct sl_buf batch(void)
 static void send_batch(struct sl_buf *b, sl_status put_status)
 {
     if (put_status == SL_OK)
-        send_control(b->data, b->len);
+        send_control(sl_span_of(b->data, b->len));
     sl_buf_finish(b);
 }
 
@@ -159,6 +173,7 @@ static void step_welcome(void)
                                        .bulk_token = sl_span_str("a token"),
                                        .bulk_window_bytes = (how & 4) != 0 ? 1000 : 100000,
                                        .inline_max_bytes = (how & 8) != 0 ? UINT64_MAX : 1024,
+                                       .shared_path = (how & 32) != 0 ? fuzz_door_path() : "",
                                        .heartbeat_every_ms = (how & 16) != 0 ? 0 : 1000,
                                        .lost_after_ms = 5000};
     struct sl_buf b = batch();
@@ -178,41 +193,61 @@ static void fill_input(Sluice__Node__V1__Tensor *t, int64_t shape[1], uint64_t c
     t->length_bytes = count * 4;
 }
 
-static void step_dispatch(void)
+static void send_dispatch(Sluice__Node__V1__Dispatch *d)
 {
-    static const char *const names[] = {"echo", "stalls", "fails", "dies", "pair", "none"};
     Sluice__Node__V1__GatewayBatch m = SLUICE__NODE__V1__GATEWAY_BATCH__INIT;
-    Sluice__Node__V1__Dispatch d = SLUICE__NODE__V1__DISPATCH__INIT, *dispatches = &d;
+    struct sl_arena arena;
+    m.session = w.session;
+    m.dispatches = &d;
+    m.n_dispatches = 1;
+    sl_arena_init(&arena, &sl_alloc_malloc, 1 << 20);
+    w.open[d->lease]++;
+    send_control(sl_pack(&arena, &m.base));
+    sl_arena_finish(&arena);
+}
+
+/* Inside, by bulk, or where it says that it lies. */
+static void fill_payload(Sluice__Node__V1__Dispatch *d, Sluice__Node__V1__Shared *shared,
+                         uint64_t bytes, bool by_bulk)
+{
+    struct sl_span inside = fuzz_filler(bytes);
+    if (shared != NULL) {
+        const struct sl_shm_ref at = fuzz_ref(&w.script);
+        shared->segment = at.number;
+        shared->generation = at.generation;
+        shared->offset_bytes = at.offset_bytes;
+        shared->length_bytes = at.length_bytes;
+        d->shared = shared;
+    } else if (by_bulk) {
+        d->payload_bytes = bytes;
+    } else {
+        d->payload = (ProtobufCBinaryData){inside.len, (uint8_t *)(uintptr_t)inside.data};
+    }
+}
+
+static void step_dispatch(bool is_lent)
+{
+    enum { SHORT = 32, BY_BULK = 64, PARAMETER = 128 };
+    static const char *const names[] = {"echo", "stalls", "fails", "dies", "pair", "none"};
+    Sluice__Node__V1__Dispatch d = SLUICE__NODE__V1__DISPATCH__INIT;
     Sluice__Node__V1__Tensor input, *inputs = &input;
     Sluice__Node__V1__Parameter param = SLUICE__NODE__V1__PARAMETER__INIT, *params = &param;
-    struct sl_arena arena;
+    Sluice__Node__V1__Shared shared = SLUICE__NODE__V1__SHARED__INIT;
     int64_t shape[1];
-    uint8_t lease = fuzz_byte(&w.script);
-    d.lease = lease;
+    d.lease = fuzz_byte(&w.script);
     d.model = (char *)(uintptr_t)names[fuzz_byte(&w.script) % SL_ARRAY_LEN(names)];
     uint8_t how = fuzz_byte(&w.script);
     uint64_t count = fuzz_size(&w.script, 4u);
     d.slice = how & 3u;
-    d.limit_us = (how & 32) != 0 ? 100 : 1000000;
+    d.limit_us = (how & SHORT) != 0 ? 100 : 1000000;
     fill_input(&input, shape, count, how);
     d.inputs = &inputs;
     d.n_inputs = 1;
     param.name = (char *)(uintptr_t) "p";
     d.parameters = &params;
-    d.n_parameters = (how & 128) != 0;
-    if ((how & 64) != 0)
-        d.payload_bytes = count * 4;
-    else
-        d.payload =
-            (ProtobufCBinaryData){count * 4 < CHUNK_MAX ? (size_t)count * 4 : CHUNK_MAX, filler};
-    m.session = w.session;
-    m.dispatches = &dispatches;
-    m.n_dispatches = 1;
-    sl_arena_init(&arena, &sl_alloc_malloc, 1 << 20);
-    struct sl_span bytes = sl_pack(&arena, &m.base);
-    w.open[lease]++;
-    send_control(bytes.data, bytes.len);
-    sl_arena_finish(&arena);
+    d.n_parameters = (how & PARAMETER) != 0;
+    fill_payload(&d, is_lent ? &shared : NULL, count * 4, (how & BY_BULK) != 0);
+    send_dispatch(&d);
 }
 
 static void step_bulk(void)
@@ -222,25 +257,17 @@ static void step_bulk(void)
                                      .offset_bytes = fuzz_size(&w.script, 4u) * 4,
                                      .total_bytes = fuzz_size(&w.script, 4u) * 4};
     uint8_t header[GW_BULK_HEADER_MAX];
-    uint64_t len = fuzz_size(&w.script, 4u) * 4;
-    if (w.bulk_id_len == 0 ||
-        zmq_send(w.bulk, w.bulk_id, w.bulk_id_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return;
-    (void)zmq_send(w.bulk, header, gw_link_write_bulk(&h, header), ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    (void)zmq_send(w.bulk, filler, len < CHUNK_MAX ? (size_t)len : CHUNK_MAX, ZMQ_DONTWAIT);
+    const struct sl_span frames[] = {sl_span_of(w.bulk_id, w.bulk_id_len),
+                                     sl_span_of(header, gw_link_write_bulk(&h, header)),
+                                     fuzz_filler(fuzz_size(&w.script, 4u) * 4)};
+    if (w.bulk_id_len > 0)
+        fuzz_send(w.bulk, frames, SL_ARRAY_LEN(frames));
 }
 
 static void step_frames(void)
 {
-    size_t count = 1u + fuzz_byte(&w.script) % 4u;
-    if (w.bulk_id_len == 0 ||
-        zmq_send(w.bulk, w.bulk_id, w.bulk_id_len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        struct sl_span bytes = fuzz_bytes(&w.script, fuzz_byte(&w.script));
-        (void)zmq_send(w.bulk, bytes.len > 0 ? bytes.data : filler, bytes.len,
-                       ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
-    }
+    if (w.bulk_id_len > 0)
+        fuzz_send_frames(&w.script, w.bulk, sl_span_of(w.bulk_id, w.bulk_id_len));
 }
 
 static void step_turn(void)
@@ -249,6 +276,19 @@ static void step_turn(void)
     fuzz_require(ex_jobs_check(w.node.jobs) == SL_OK);
     listen_to_control();
     listen_to_bulk();
+    listen_to_door();
+}
+
+static void start_node(bool shares_memory)
+{
+    fuzz_require(whole_node_start(&w.node, &w.memory.alloc, "n1", shares_memory, w.now) == SL_OK);
+}
+
+static void step_node(void)
+{
+    whole_node_finish(&w.node);
+    start_node(fuzz_byte(&w.script) % 2 == 1);
+    step_turn();
 }
 
 static void step_time(void)
@@ -261,14 +301,20 @@ static void step_time(void)
 static void step_words(enum step step)
 {
     struct sl_buf b = batch();
+    struct sl_shm_ref use;
     if (step == STEP_REFUSE)
         send_batch(&b, gw_link_put_refuse(&b, "as asked for", fuzz_byte(&w.script) % 2 == 1));
     else if (step == STEP_CANCEL)
         send_batch(&b, gw_link_put_cancel(&b, fuzz_byte(&w.script)));
     else if (step == STEP_TAKEN)
         send_batch(&b, gw_link_put_taken(&b, fuzz_size(&w.script, 4u)));
-    else
+    else if (step == STEP_BEAT)
         send_batch(&b, gw_link_put_heartbeat(&b, 1));
+    else {
+        use = (struct sl_shm_ref){.number = fuzz_byte(&w.script)};
+        use.generation = fuzz_byte(&w.script);
+        send_batch(&b, gw_link_put_shared_done(&b, &use));
+    }
 }
 
 static void run_step(enum step step)
@@ -278,7 +324,7 @@ static void run_step(enum step step)
     case STEP_RAW:
         raw = fuzz_bytes(&w.script, fuzz_byte(&w.script));
         memset(w.open, 127, sizeof w.open);
-        send_control(raw.data, raw.len);
+        send_control(raw);
         break;
     case STEP_SAID:
         step_said();
@@ -290,10 +336,12 @@ static void run_step(enum step step)
     case STEP_CANCEL:
     case STEP_TAKEN:
     case STEP_BEAT:
+    case STEP_DONE:
         step_words(step);
         break;
     case STEP_DISPATCH:
-        step_dispatch();
+    case STEP_LEND:
+        step_dispatch(step == STEP_LEND);
         break;
     case STEP_BULK:
         step_bulk();
@@ -308,7 +356,13 @@ static void run_step(enum step step)
         step_time();
         break;
     case STEP_CUT:
-        fake_zmq_cut(WHOLE_CONTROL);
+        fake_zmq_cut(whole_control());
+        break;
+    case STEP_NODE:
+        step_node();
+        break;
+    case STEP_SHOW:
+        fuzz_door_show(&w.script, w.door);
         break;
     case STEP_COUNT:
         break;
@@ -317,45 +371,40 @@ static void run_step(enum step step)
 
 /* ---- a run */
 
-static void drop_line(void *ctx, const char *line, unsigned len)
-{
-    (void)ctx, (void)line, (void)len;
-}
-
-static void *listen_at(const char *endpoint)
-{
-    void *s = zmq_socket(w.zmq, ZMQ_ROUTER);
-    fuzz_require(s != NULL && zmq_bind(s, endpoint) == 0);
-    return s;
-}
-
 static void begin(void)
 {
     memset(&w, 0, sizeof w);
     fail_alloc_init(&w.memory);
     w.now = 1000 * SL_NS_PER_S;
     w.zmq = zmq_ctx_new();
-    w.control = listen_at(WHOLE_CONTROL);
-    w.bulk = listen_at(WHOLE_BULK);
-    fuzz_require(whole_node_start(&w.node, &w.memory.alloc, "n1", w.now) == SL_OK);
+    w.control = fuzz_socket(w.zmq, ZMQ_ROUTER, whole_control(), NULL);
+    w.bulk = fuzz_socket(w.zmq, ZMQ_ROUTER, WHOLE_BULK, NULL);
+    w.door = -1;
+    fuzz_require(sl_fdpass_listen(fuzz_door_path(), &w.listener) == SL_OK);
+    start_node(false);
     step_turn();
 }
 
 static void finish(void)
 {
     whole_node_finish(&w.node);
+    listen_to_door();
+    close_door();
+    close(w.listener);
+    (void)unlink(fuzz_door_path());
     zmq_close(w.control);
     zmq_close(w.bulk);
     zmq_ctx_term(w.zmq);
     fuzz_require(fail_alloc_finish(&w.memory) == 0);
     fuzz_require(fake_zmq_open_count() == 0);
+    fuzz_require(fail_calls_maps() == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    sl_log_set_sink(drop_line, NULL);
+    fuzz_be_silent();
     begin();
     w.script = (struct fuzz_script){data, size};
     while (w.script.left > 0)

@@ -5,14 +5,13 @@
  * Input: steps. A step is one byte (modulo STEP_COUNT) and what it takes; the leases that it names are those that
  * the gateway gave out. tests/fuzz/corpus/make_link.py writes the seeds. */
 #include <stdlib.h>
-#include <zmq.h>
+#include <unistd.h>
 
 #include "ex_link_wire.h"
-#include "fail_alloc.h"
+#include "fail_calls.h"
 #include "fake_zmq.h"
-#include "fuzz_script.h"
+#include "fuzz_peer.h"
 #include "infer_builder.h"
-#include "sl_log.h"
 #include "whole_gateway.h"
 #include "whole_node.h"
 
@@ -28,11 +27,15 @@ enum step {
     STEP_BULK,     /* session, lease, offset, total, count */
     STEP_FRAMES,   /* count, bytes of each: a bulk message of as many frames */
     STEP_TURN,
-    STEP_TIME, /* which span */
+    STEP_TIME,   /* which span */
+    STEP_DOOR,   /* session, how: an executor comes for shared memory */
+    STEP_SHOW,   /* session, number, kind of memory */
+    STEP_SHARED, /* lease, where it lies: a result in memory that was shown, or not */
+    STEP_DONE,   /* number, generation: of what was lent to the executor */
     STEP_COUNT
 };
 
-enum { SESSIONS = 2, LEASES = 8, CALLS_MAX = 24, CHUNK_MAX = 64 * 1024, MESSAGES = 3 };
+enum { SESSIONS = 2, LEASES = 8, CALLS_MAX = 24, MESSAGES = 4, WINDOW = 60000, FRAME_MAX = 16384 };
 
 static struct world {
     struct fail_alloc memory;
@@ -40,13 +43,13 @@ static struct world {
     struct gw_h2 *conn;
     uint32_t next_stream;
     void *zmq, *control[SESSIONS], *bulk[SESSIONS];
+    int doors[SESSIONS]; /* -1: closed */
     struct ex_welcome welcomes[SESSIONS];
     uint64_t leases[LEASES]; /* the last that were given out */
     size_t lease_count;
     struct fuzz_script script;
 } w;
 
-static uint8_t filler[CHUNK_MAX];
 static struct ex_catalog *catalog;
 static struct sl_span messages[MESSAGES];
 
@@ -104,20 +107,6 @@ static void put_headers(void)
     put_frame(1, 4, block, sizeof block - 1);
 }
 
-/* As large as fits into the first window: no room needs to be asked for. */
-static void step_call(void)
-{
-    uint8_t prefix[GW_GRPC_PREFIX_BYTES];
-    struct sl_span message = messages[fuzz_byte(&w.script) % MESSAGES];
-    if (w.next_stream > 2 * CALLS_MAX)
-        return;
-    gw_grpc_frame_prefix(false, (uint32_t)message.len, prefix);
-    put_headers();
-    put_frame(0, 0, prefix, sizeof prefix);
-    put_frame(0, 1, message.data, message.len);
-    w.next_stream += 2;
-}
-
 static void take_output(void)
 {
     struct iovec v[64];
@@ -131,6 +120,32 @@ static void take_output(void)
     } while (total > 0);
 }
 
+/* What is larger than the first window waits there for room; the window is open after a turn. */
+static void put_message(struct sl_span message)
+{
+    for (size_t at = 0; at < message.len; at += FRAME_MAX) {
+        const size_t rest = message.len - at, len = rest < FRAME_MAX ? rest : FRAME_MAX;
+        put_frame(0, len == rest, message.data + at, len);
+        if (message.len <= WINDOW)
+            continue;
+        whole_gateway_turn(&w.gateway);
+        take_output();
+    }
+}
+
+static void step_call(void)
+{
+    uint8_t prefix[GW_GRPC_PREFIX_BYTES];
+    struct sl_span message = messages[fuzz_byte(&w.script) % MESSAGES];
+    if (w.next_stream > 2 * CALLS_MAX)
+        return;
+    gw_grpc_frame_prefix(false, (uint32_t)message.len, prefix);
+    put_headers();
+    put_frame(0, 0, prefix, sizeof prefix);
+    put_message(message);
+    w.next_stream += 2;
+}
+
 /* ---- the executors */
 
 static uint64_t session_of(size_t i)
@@ -138,17 +153,14 @@ static uint64_t session_of(size_t i)
     return 7 + i;
 }
 
-static void *dial(const char *endpoint, size_t i)
+static const char *name_of(size_t i)
 {
-    void *s = zmq_socket(w.zmq, ZMQ_DEALER);
-    fuzz_require(s != NULL && zmq_setsockopt(s, ZMQ_ROUTING_ID, i == 0 ? "n0" : "n1", 2) == 0 &&
-                 zmq_connect(s, endpoint) == 0);
-    return s;
+    return i == 0 ? "n0" : "n1";
 }
 
 static void say(size_t i, const struct sl_buf *b)
 {
-    (void)zmq_send(w.control[i], b->data, b->len, ZMQ_DONTWAIT);
+    fuzz_send(w.control[i], &(struct sl_span){b->data, b->len}, 1);
 }
 
 static struct sl_buf news_of(size_t i)
@@ -170,14 +182,15 @@ static void step_hello(void)
 {
     static const struct ex_slice slices[2] = {{.id = 0, .device = "cpu0"}, {.id = 1}};
     size_t i = fuzz_byte(&w.script) % SESSIONS;
-    const struct ex_hello hello = {.node = i == 0 ? "n0" : "n1",
+    const struct ex_hello hello = {.node = name_of(i),
                                    .host = "memory",
                                    .slices = slices,
                                    .slice_count = SL_ARRAY_LEN(slices),
                                    .catalog = catalog,
                                    .bulk_window_bytes = 100000,
                                    .inline_max_bytes = 1024,
-                                   .slice_backlog_max = 4};
+                                   .slice_backlog_max = 4,
+                                   .wants_shared_memory = true};
     struct sl_arena arena;
     struct sl_buf b = news_of(i);
     sl_arena_init(&arena, &sl_alloc_malloc, 1 << 20);
@@ -212,7 +225,7 @@ static void step_result(void)
                                         .dtype = SL_DTYPE_FP32,
                                         .dims = &dims[i],
                                         .rank = 1,
-                                        .bytes = sl_span_of(filler, (size_t)len)};
+                                        .bytes = sl_span_of(fuzz_filler(0).data, (size_t)len)};
     }
     const struct ex_outcome outcome = {.reason = (how & FAILED) != 0 ? SL_REASON_MODEL_ERROR
                                                                      : SL_REASON_OK,
@@ -222,10 +235,26 @@ static void step_result(void)
                                        .started = (how & 64u) != 0,
                                        .held_us = fuzz_byte(&w.script)};
     bool by_bulk = (how & BY_BULK) != 0;
-    size_t len = bytes < CHUNK_MAX ? (size_t)bytes : CHUNK_MAX;
     struct sl_buf b = news_of(0);
-    const struct ex_link_payload payload = {.inside = sl_span_of(filler, by_bulk ? 0 : len),
+    const struct ex_link_payload payload = {.inside = fuzz_filler(by_bulk ? 0 : bytes),
                                             .bulk_bytes = by_bulk ? bytes : 0};
+    send_news(&b, ex_link_put_result(&b, lease, &outcome, &payload));
+}
+
+static void step_shared(void)
+{
+    uint64_t lease = next_lease();
+    const struct ex_link_payload payload = {.shared = fuzz_ref(&w.script)};
+    const size_t len = (size_t)payload.shared.length_bytes;
+    const int64_t dims[1] = {(int64_t)(len / 4)};
+    const struct ex_output out = {.name = "OUT",
+                                  .dtype = SL_DTYPE_FP32,
+                                  .dims = dims,
+                                  .rank = 1,
+                                  .bytes = sl_span_of(fuzz_filler(0).data, len)};
+    const struct ex_outcome outcome = {
+        .reason = SL_REASON_OK, .outputs = &out, .output_count = 1, .started = true};
+    struct sl_buf b = news_of(0);
     send_news(&b, ex_link_put_result(&b, lease, &outcome, &payload));
 }
 
@@ -241,21 +270,30 @@ static void step_bulk(void)
         .token = who >= 128 ? sl_span_of(welcome->token.bytes, welcome->token.len)
                             : sl_span_of(NULL, 0)};
     uint8_t header[EX_BULK_HEADER_MAX];
-    uint64_t len = fuzz_size(&w.script, 16u);
-    void *socket = w.bulk[who / 4 % SESSIONS];
-    if (zmq_send(socket, header, ex_link_write_bulk(&h, header), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return;
-    (void)zmq_send(socket, filler, len < CHUNK_MAX ? (size_t)len : CHUNK_MAX, ZMQ_DONTWAIT);
+    const struct sl_span frames[] = {sl_span_of(header, ex_link_write_bulk(&h, header)),
+                                     fuzz_filler(fuzz_size(&w.script, 16u))};
+    fuzz_send(w.bulk[who / 4 % SESSIONS], frames, SL_ARRAY_LEN(frames));
 }
 
-static void step_frames(void)
+static void close_door(size_t i)
 {
-    size_t count = 1u + fuzz_byte(&w.script) % 4u;
-    for (size_t i = 0; i < count; i++) {
-        struct sl_span bytes = fuzz_bytes(&w.script, fuzz_byte(&w.script));
-        (void)zmq_send(w.bulk[0], bytes.data != NULL ? bytes.data : filler, bytes.len,
-                       ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
-    }
+    fuzz_door_drop_all(w.doors[i]);
+    if (w.doors[i] >= 0)
+        close(w.doors[i]);
+    w.doors[i] = -1;
+}
+
+static void step_door(void)
+{
+    size_t i = fuzz_byte(&w.script) % SESSIONS;
+    close_door(i);
+    w.doors[i] = fuzz_door_open(&w.script, session_of(i));
+}
+
+static void step_show(void)
+{
+    size_t i = fuzz_byte(&w.script) % SESSIONS;
+    fuzz_door_show(&w.script, w.doors[i]);
 }
 
 /* Learns the leases that are given out, and the token. */
@@ -263,9 +301,10 @@ static void listen_to(size_t session)
 {
     struct ex_gateway_batch batch;
     struct sl_arena arena;
-    zmq_msg_t m;
+    zmq_msg_t none, m;
+    zmq_msg_init(&none);
     zmq_msg_init(&m);
-    while (zmq_msg_recv(&m, w.control[session], ZMQ_DONTWAIT) >= 0) {
+    while (fuzz_receive(w.control[session], &none, &m)) {
         sl_arena_init(&arena, &sl_alloc_malloc, 8 << 20);
         fuzz_require(ex_link_read_batch(sl_span_of(zmq_msg_data(&m), zmq_msg_size(&m)), &arena,
                                         &batch) == SL_OK);
@@ -278,15 +317,6 @@ static void listen_to(size_t session)
     zmq_msg_close(&m);
 }
 
-static void drop_bulk(void *bulk)
-{
-    zmq_msg_t m;
-    zmq_msg_init(&m);
-    while (zmq_msg_recv(&m, bulk, ZMQ_DONTWAIT) >= 0)
-        ;
-    zmq_msg_close(&m);
-}
-
 /* ---- steps */
 
 static void step_turn(void)
@@ -294,7 +324,8 @@ static void step_turn(void)
     whole_gateway_turn(&w.gateway);
     for (size_t i = 0; i < SESSIONS; i++) {
         listen_to(i);
-        drop_bulk(w.bulk[i]);
+        fuzz_drop_all(w.bulk[i]);
+        fuzz_door_drop_all(w.doors[i]);
     }
     take_output();
     whole_gateway_turn(&w.gateway);
@@ -311,13 +342,19 @@ static void step_time(void)
 static void step_lease_news(enum step step)
 {
     struct sl_buf b = news_of(0);
+    struct sl_shm_ref use;
     if (step == STEP_STARTED)
         send_news(&b, ex_link_put_started(&b, next_lease()));
     else if (step == STEP_RETURNED)
         send_news(&b,
                   ex_link_put_returned(&b, next_lease(), SL_REASON_NO_CAPACITY, "as asked for"));
-    else
+    else if (step == STEP_TAKEN)
         send_news(&b, ex_link_put_bulk_taken(&b, fuzz_size(&w.script, 16u)));
+    else {
+        use = (struct sl_shm_ref){.number = fuzz_byte(&w.script)};
+        use.generation = fuzz_byte(&w.script);
+        send_news(&b, ex_link_put_shared_done(&b, &use));
+    }
 }
 
 static void run_step(enum step step)
@@ -326,7 +363,7 @@ static void run_step(enum step step)
     switch (step) {
     case STEP_RAW:
         raw = fuzz_bytes(&w.script, fuzz_byte(&w.script));
-        (void)zmq_send(w.control[0], raw.len > 0 ? raw.data : filler, raw.len, ZMQ_DONTWAIT);
+        fuzz_send(w.control[0], &raw, 1);
         break;
     case STEP_SAID:
         step_said();
@@ -340,6 +377,7 @@ static void run_step(enum step step)
     case STEP_STARTED:
     case STEP_RETURNED:
     case STEP_TAKEN:
+    case STEP_DONE:
         step_lease_news(step);
         break;
     case STEP_RESULT:
@@ -349,7 +387,16 @@ static void run_step(enum step step)
         step_bulk();
         break;
     case STEP_FRAMES:
-        step_frames();
+        fuzz_send_frames(&w.script, w.bulk[0], sl_span_of(NULL, 0));
+        break;
+    case STEP_DOOR:
+        step_door();
+        break;
+    case STEP_SHOW:
+        step_show();
+        break;
+    case STEP_SHARED:
+        step_shared();
         break;
     case STEP_TURN:
         step_turn();
@@ -363,11 +410,6 @@ static void run_step(enum step step)
 }
 
 /* ---- a run */
-
-static void drop_line(void *ctx, const char *line, unsigned len)
-{
-    (void)ctx, (void)line, (void)len;
-}
 
 static void make_all(void)
 {
@@ -392,13 +434,14 @@ static void make_all(void)
                                                    .output_count = 2,
                                                    .duration_us = 1000000,
                                                    .max_duration_us = 2000000}};
-    sl_log_set_sink(drop_line, NULL);
+    fuzz_be_silent();
     fuzz_require(ex_catalog_create(&sl_alloc_malloc, &catalog) == SL_OK);
     for (size_t i = 0; i < SL_ARRAY_LEN(specs); i++)
         fuzz_require(ex_catalog_add(catalog, specs[i].name, &specs[i], "") == SL_OK);
     keep_message(0, "one", 3);
     keep_message(1, "two", 3);
-    keep_message(2, "one", 4000); /* by bulk, in one DATA frame */
+    keep_message(2, "one", 4000);  /* by bulk, in one DATA frame */
+    keep_message(3, "one", 40000); /* in memory that can be shared */
 }
 
 static void begin(void)
@@ -409,11 +452,13 @@ static void begin(void)
     w.next_stream = 1;
     whole_gateway_init(&w.gateway, &w.memory.alloc, 1000 * SL_NS_PER_S);
     w.gateway.h2_conf.max_streams = CALLS_MAX;
+    w.gateway.shares_memory = true;
     fuzz_require(whole_gateway_start(&w.gateway) == SL_OK);
     w.zmq = zmq_ctx_new();
     for (size_t i = 0; i < SESSIONS; i++) {
-        w.control[i] = dial(WHOLE_CONTROL, i);
-        w.bulk[i] = dial(WHOLE_BULK, i);
+        w.control[i] = fuzz_socket(w.zmq, ZMQ_DEALER, whole_control(), name_of(i));
+        w.bulk[i] = fuzz_socket(w.zmq, ZMQ_DEALER, WHOLE_BULK, name_of(i));
+        w.doors[i] = -1;
     }
     w.conn = whole_gateway_connect(&w.gateway);
     fuzz_require(w.conn != NULL);
@@ -424,12 +469,14 @@ static void finish(void)
 {
     fuzz_require(whole_gateway_finish(&w.gateway) == NULL);
     for (size_t i = 0; i < SESSIONS; i++) {
+        close_door(i);
         zmq_close(w.control[i]);
         zmq_close(w.bulk[i]);
     }
     zmq_ctx_term(w.zmq);
     fuzz_require(fail_alloc_finish(&w.memory) == 0);
     fuzz_require(fake_zmq_open_count() == 0);
+    fuzz_require(fail_calls_maps() == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,10 +10,9 @@
 
 #include "fail_alloc.h"
 #include "fake_zmq.h"
-#include "fuzz_script.h"
+#include "fuzz_peer.h"
 #include "gw_zip.h"
 #include "infer_builder.h"
-#include "sl_log.h"
 #include "whole_gateway.h"
 #include "whole_node.h"
 
@@ -321,7 +320,8 @@ static void take(size_t max)
 static void start_node(void)
 {
     if (!w.has_node)
-        w.has_node = whole_node_start(&w.node, &w.memory.alloc, "n1", w.gateway.now) == SL_OK;
+        w.has_node =
+            whole_node_start(&w.node, &w.memory.alloc, "n1", false, w.gateway.now) == SL_OK;
 }
 
 static void stop_node(void)
@@ -341,7 +341,7 @@ static void step_node(void)
         start_node();
         break;
     case 2:
-        fake_zmq_cut(WHOLE_CONTROL);
+        fake_zmq_cut(whole_control());
         break;
     default:
         if (w.has_node)
@@ -411,11 +411,6 @@ static void run_step(enum step step)
 
 /* ---- a run */
 
-static void drop_line(void *ctx, const char *line, unsigned len)
-{
-    (void)ctx, (void)line, (void)len;
-}
-
 static bool begin(unsigned options)
 {
     memset(&w, 0, sizeof w);
@@ -449,7 +444,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (messages[0].data == NULL) {
         make_messages();
-        sl_log_set_sink(drop_line, NULL);
+        fuzz_be_silent();
     }
     if (size < 2 || !begin(data[0]))
         return 0;

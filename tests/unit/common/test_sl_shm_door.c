@@ -11,8 +11,11 @@ static int peer, open_before;
 
 static int begin(void **state SL_UNUSED)
 {
-    const struct sl_shm_pool_conf conf = {
-        .label = "test", .bytes_max = 1 << 30, .count_max = SL_SHM_PEER_MAX + 8, .idle_ns = 1};
+    const struct sl_shm_pool_conf conf = {.alloc = &sl_alloc_malloc,
+                                          .label = "test",
+                                          .bytes_max = 1 << 30,
+                                          .count_max = SL_SHM_PEER_MAX + 8,
+                                          .idle_ns = 1};
     int fds[2];
     open_before = shm_peer_open_count();
     assert_ok(sl_shm_pool_create(&conf, &pool));

@@ -15,8 +15,11 @@
 
 static struct sl_shm_pool *make(uint64_t bytes_max, uint32_t count_max)
 {
-    const struct sl_shm_pool_conf conf = {
-        .label = "test", .bytes_max = bytes_max, .count_max = count_max, .idle_ns = 1000};
+    const struct sl_shm_pool_conf conf = {.alloc = &sl_alloc_malloc,
+                                          .label = "test",
+                                          .bytes_max = bytes_max,
+                                          .count_max = count_max,
+                                          .idle_ns = 1000};
     struct sl_shm_pool *p;
     assert_ok(sl_shm_pool_create(&conf, &p));
     return p;

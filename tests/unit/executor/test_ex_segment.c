@@ -10,7 +10,7 @@ enum { BYTES = 8192 };
 
 static void test_an_input_is_read_only_for_others(void **state)
 {
-    struct ex_segment *s = ex_segment_create(BYTES);
+    struct ex_segment *s = ex_segment_create(&sl_alloc_malloc, BYTES);
     (void)state;
     assert_non_null(s);
     memset(s->map, 7, BYTES);
@@ -30,7 +30,7 @@ static void test_an_input_is_read_only_for_others(void **state)
 
 static void test_the_next_job_finds_zeroes_behind_its_bytes(void **state)
 {
-    struct ex_segment *s = ex_segment_create(BYTES);
+    struct ex_segment *s = ex_segment_create(&sl_alloc_malloc, BYTES);
     (void)state;
     ex_segment_prepare(s, BYTES);
     memset(s->map, 7, BYTES);
@@ -44,7 +44,7 @@ static void test_the_next_job_finds_zeroes_behind_its_bytes(void **state)
 
 static void test_a_segment_suits_what_fills_half_of_it(void **state)
 {
-    struct ex_segment *s = ex_segment_create((1 << 20) - 5);
+    struct ex_segment *s = ex_segment_create(&sl_alloc_malloc, (1 << 20) - 5);
     (void)state;
     assert_int_equal(s->bytes, 1 << 20);
     assert_true(ex_segment_suits(s, 1 << 20) && ex_segment_suits(s, 1 << 19));

@@ -426,3 +426,45 @@ void rig_finish_with(struct rig *r, struct peer *p)
     peer_close(p);
     rig_finish(r);
 }
+
+/* ---- one node with a call */
+
+void scene_begin(struct scene *s, uint64_t window_bytes)
+{
+    *s = (struct scene){.batch = NULL};
+    rig_begin_with(&s->r, &s->p, window_bytes);
+}
+
+static void drop_batch(struct scene *s)
+{
+    if (s->batch != NULL)
+        batch_drop(s->batch);
+    s->batch = NULL;
+}
+
+void scene_receive(struct scene *s)
+{
+    drop_batch(s);
+    s->batch = peer_receive_dispatch(&s->p);
+    s->lease = s->batch->dispatches[0]->lease;
+}
+
+void scene_call(struct scene *s, size_t n)
+{
+    s->e = rig_call(&s->r, n);
+    scene_receive(s);
+}
+
+void scene_answer(struct scene *s, size_t n)
+{
+    peer_send_payload(&s->p, s->lease, n, MIB, n);
+    peer_send_result(&s->p, s->lease, n, NULL, n);
+    rig_wait_for_reply(&s->r, s->e);
+}
+
+void scene_finish(struct scene *s)
+{
+    drop_batch(s);
+    gw_flow_end_all(s->r.w.flow, s->r.w.now);
+    rig_finish_with(&s->r, &s->p);
+}

@@ -120,4 +120,25 @@ void peer_send_result(struct peer *p, uint64_t lease, size_t n, const void *payl
 void peer_send_payload(struct peer *p, uint64_t lease, size_t n, size_t chunk, size_t upto);
 void batch_drop(gateway_batch *b);
 
+/* ---- one node with a call */
+
+struct scene {
+    struct rig r;
+    struct peer p;
+    struct fake_exchange *e; /* the visitor's end of the last call */
+    gateway_batch *batch;    /* with its dispatch; NULL: none yet */
+    uint64_t lease;          /* of the first in it */
+};
+
+/* rig_begin_with. */
+void scene_begin(struct scene *s, uint64_t window_bytes);
+/* A visitor sends n bytes, and the node is told. */
+void scene_call(struct scene *s, size_t n);
+/* What was sent, calls before this one too, has reached the node. */
+void scene_receive(struct scene *s);
+/* The node answers the last call with n bytes by bulk, and the visitor has its reply. */
+void scene_answer(struct scene *s, size_t n);
+/* Ends whatever is under way. */
+void scene_finish(struct scene *s);
+
 #endif

@@ -51,120 +51,99 @@ static void acknowledge(struct peer *p)
 static void large_payloads_keep_to_the_window(void **state SL_UNUSED)
 {
     enum { TOTAL = 3 * MIB + 12345, WINDOW = MIB + MIB / 2 };
-    struct rig r;
-    struct peer p;
+    struct scene s;
     size_t len;
-    rig_begin_with(&r, &p, WINDOW);
-    struct fake_exchange *e = rig_call(&r, TOTAL);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    uint64_t lease = b->dispatches[0]->lease, at = 0;
-    assert_true(b->dispatches[0]->payload.len == 0 && b->dispatches[0]->payload_bytes == TOTAL);
-    batch_drop(b);
+    uint64_t at = 0;
+    scene_begin(&s, WINDOW);
+    scene_call(&s, TOTAL);
+    const Sluice__Node__V1__Dispatch *d = s.batch->dispatches[0];
+    assert_true(d->payload.len == 0 && d->payload_bytes == TOTAL);
     while (at < TOTAL) {
         uint64_t before = at;
-        while (receive_chunk(&p, lease, &at, &len))
+        while (receive_chunk(&s.p, s.lease, &at, &len))
             assert_true(at - before <= WINDOW);
         assert_true(at == TOTAL || at - before == WINDOW);
-        acknowledge(&p);
+        acknowledge(&s.p);
     }
-    assert_int_equal(sl_metric_value(r.counts.sent_bulk_bytes), TOTAL);
+    assert_int_equal(sl_metric_value(s.r.counts.sent_bulk_bytes), TOTAL);
     uint8_t *bytes = rig_bytes(10);
-    peer_send_result(&p, lease, 10, bytes, 0);
-    rig_wait_for_reply(&r, e);
-    rig_check_reply(e, 10);
+    peer_send_result(&s.p, s.lease, 10, bytes, 0);
+    rig_wait_for_reply(&s.r, s.e);
+    rig_check_reply(s.e, 10);
     free(bytes);
-    rig_finish_with(&r, &p);
+    scene_finish(&s);
 }
 
 static void converted_contents_go_by_bulk_too(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
+    struct scene s;
     size_t len;
     uint64_t at = 0;
-    rig_begin_with(&r, &p, MIB);
-    rig_typed_call(&r, 5000);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    assert_int_equal(b->dispatches[0]->payload_bytes, 5000);
-    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
+    scene_begin(&s, MIB);
+    rig_typed_call(&s.r, 5000);
+    scene_receive(&s);
+    assert_int_equal(s.batch->dispatches[0]->payload_bytes, 5000);
+    assert_true(receive_chunk(&s.p, s.lease, &at, &len));
     assert_int_equal(at, 5000);
-    batch_drop(b);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    rig_finish_with(&r, &p);
+    scene_finish(&s);
 }
 
 static void an_acknowledgement_of_too_much_opens_nothing(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
+    struct scene s;
     size_t len;
     uint64_t at = 0;
-    rig_begin_with(&r, &p, 1000);
-    rig_call(&r, 5000);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len) && len == 1000);
-    p.taken_bytes = UINT64_MAX;
-    acknowledge(&p);
-    assert_false(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
-    batch_drop(b);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    rig_finish_with(&r, &p);
+    scene_begin(&s, 1000);
+    scene_call(&s, 5000);
+    assert_true(receive_chunk(&s.p, s.lease, &at, &len) && len == 1000);
+    s.p.taken_bytes = UINT64_MAX;
+    acknowledge(&s.p);
+    assert_false(receive_chunk(&s.p, s.lease, &at, &len));
+    scene_finish(&s);
 }
 
 static void a_cancelled_call_sends_no_more(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
+    struct scene s;
     size_t len;
     uint64_t at = 0;
-    rig_begin_with(&r, &p, 1000);
-    struct fake_exchange *first = rig_call(&r, 5000);
-    rig_call(&r, 3000);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    assert_int_equal(b->n_dispatches, 2);
-    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
-    fake_event(&r.w, first, GW_EV_GONE);
-    acknowledge(&p);
+    scene_begin(&s, 1000);
+    struct fake_exchange *first = rig_call(&s.r, 5000);
+    scene_call(&s, 3000);
+    assert_int_equal(s.batch->n_dispatches, 2);
+    assert_true(receive_chunk(&s.p, s.lease, &at, &len));
+    fake_event(&s.r.w, first, GW_EV_GONE);
+    acknowledge(&s.p);
     at = 0; /* the other call's first bytes are next */
-    assert_true(receive_chunk(&p, b->dispatches[1]->lease, &at, &len));
-    batch_drop(b);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    rig_finish_with(&r, &p);
+    assert_true(receive_chunk(&s.p, s.batch->dispatches[1]->lease, &at, &len));
+    scene_finish(&s);
 }
 
 static void a_node_takes_no_more_than_may_wait_for_it(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, 1000);
-    for (int i = 0; i < 3; i++)
-        rig_call(&r, MIB); /* at most 2 MiB may wait */
-    gateway_batch *b = peer_receive_dispatch(&p);
-    assert_int_equal(b->n_dispatches, 2);
-    batch_drop(b);
-    assert_int_equal(gw_flow_counts(r.w.flow)->in[GW_CALL_QUEUED], 1);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    rig_finish_with(&r, &p);
+    struct scene s;
+    scene_begin(&s, 1000);
+    rig_call(&s.r, MIB);
+    rig_call(&s.r, MIB);
+    scene_call(&s, MIB); /* at most 2 MiB may wait */
+    assert_int_equal(s.batch->n_dispatches, 2);
+    assert_int_equal(gw_flow_counts(s.r.w.flow)->in[GW_CALL_QUEUED], 1);
+    scene_finish(&s);
 }
 
 static void bodies_in_flight_outlive_their_call_and_their_node(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
+    struct scene s;
     size_t len;
     uint64_t at = 0;
-    rig_begin(&r);
-    rig_start(&r);
-    peer_join(&r, &p, "n1", 7, 3 * MIB);
-    rig_call(&r, 2 * MIB);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    rig_turn(&r); /* chunks lie in ZeroMQ now, by reference */
-    rig_listen_for(&r, r.conf.lost_after_ns + 1);
-    assert_int_equal(rig_nodes(&r), 0);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    assert_true(receive_chunk(&p, b->dispatches[0]->lease, &at, &len));
-    batch_drop(b);
-    rig_finish_with(&r, &p);
+    scene_begin(&s, 3 * MIB);
+    scene_call(&s, 2 * MIB);
+    rig_turn(&s.r); /* chunks lie in ZeroMQ now, by reference */
+    rig_listen_for(&s.r, s.r.conf.lost_after_ns + 1);
+    assert_int_equal(rig_nodes(&s.r), 0);
+    gw_flow_end_all(s.r.w.flow, s.r.w.now);
+    assert_true(receive_chunk(&s.p, s.lease, &at, &len));
+    scene_finish(&s);
 }
 
 int main(void)

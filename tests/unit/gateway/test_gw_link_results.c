@@ -10,257 +10,239 @@
 
 enum order { RESULT_FIRST, RESULT_LAST, RESULT_BETWEEN, ORDER_COUNT };
 
+/* One chunk of a payload, at any place. */
+static void send_part(struct scene *s, const void *bytes, size_t len, uint64_t at, uint64_t total)
+{
+    const struct gw_bulk_header h = {
+        .session = s->p.session, .lease = s->lease, .offset_bytes = at, .total_bytes = total};
+    peer_send_chunk(&s->p, &h, bytes, len);
+}
+
+/* The node has nothing more of a payload whose call has ended. */
+static void expect_nothing_gathered(struct scene *s)
+{
+    assert_int_equal(rig_nodes(&s->r), 1);
+    assert_null(s->r.link->peers->gatherings); /* else it would stay as long as the node */
+}
+
+static void answer_in_order(struct scene *s, enum order order, const uint8_t *bytes, size_t total)
+{
+    if (order == RESULT_FIRST)
+        peer_send_result(&s->p, s->lease, total, NULL, total);
+    for (size_t at = 0; at < total; at += MIB) {
+        send_part(s, bytes + at, total - at < MIB ? total - at : MIB, at, total);
+        rig_turn(&s->r);
+        if (order == RESULT_BETWEEN && at == MIB)
+            peer_send_result(&s->p, s->lease, total, NULL, total);
+    }
+    if (order == RESULT_LAST)
+        peer_send_result(&s->p, s->lease, total, NULL, total);
+    rig_wait_for_reply(&s->r, s->e);
+}
+
 static void a_result_by_bulk_may_come_in_any_order(void **state SL_UNUSED)
 {
     enum { TOTAL = 2 * MIB + 777 };
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
+    struct scene s;
+    uint8_t *bytes = rig_bytes(TOTAL);
+    scene_begin(&s, MIB);
     for (int order = 0; order < ORDER_COUNT; order++) {
-        struct fake_exchange *e = rig_call(&r, 10);
-        gateway_batch *b = peer_receive_dispatch(&p);
-        uint64_t lease = b->dispatches[0]->lease;
-        uint8_t *bytes = rig_bytes(TOTAL);
-        if (order == RESULT_FIRST)
-            peer_send_result(&p, lease, TOTAL, NULL, TOTAL);
-        for (size_t at = 0; at < TOTAL; at += MIB) {
-            size_t len = TOTAL - at < MIB ? TOTAL - at : MIB;
-            peer_send_chunk(&p, &(struct gw_bulk_header){7, lease, at, TOTAL, {0}}, bytes + at,
-                            len);
-            rig_turn(&r);
-            if (order == RESULT_BETWEEN && at == MIB)
-                peer_send_result(&p, lease, TOTAL, NULL, TOTAL);
-        }
-        if (order == RESULT_LAST)
-            peer_send_result(&p, lease, TOTAL, NULL, TOTAL);
-        rig_wait_for_reply(&r, e);
-        rig_check_reply(e, TOTAL);
-        fake_leave(&r.w, e); /* gives the chunks back */
-        free(bytes);
-        batch_drop(b);
+        scene_call(&s, 10);
+        answer_in_order(&s, (enum order)order, bytes, TOTAL);
+        rig_check_reply(s.e, TOTAL);
+        fake_leave(&s.r.w, s.e); /* gives the chunks back */
     }
-    rig_finish_with(&r, &p);
+    free(bytes);
+    scene_finish(&s);
 }
 
 static void what_was_taken_is_acknowledged(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
-    struct fake_exchange *e = rig_call(&r, 10);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    peer_send_payload(&p, b->dispatches[0]->lease, 50000, 20000, 50000);
-    const struct gw_bulk_header no_lease = {7, 12345, 0, 100, {0}};
-    peer_send_chunk(&p, &no_lease, "late", 4);
+    struct scene s;
     uint64_t told = 0;
+    scene_begin(&s, MIB);
+    scene_call(&s, 10);
+    peer_send_payload(&s.p, s.lease, 50000, 20000, 50000);
+    const struct gw_bulk_header no_lease = {7, 12345, 0, 100, {0}};
+    peer_send_chunk(&s.p, &no_lease, "late", 4);
     while (told < 50004) { /* what is dropped has been taken, too */
-        gateway_batch *news = peer_receive(&p);
+        gateway_batch *news = peer_receive(&s.p);
         assert_true(news->bulk_taken_bytes > told);
         told = news->bulk_taken_bytes;
         batch_drop(news);
     }
     assert_int_equal(told, 50004);
-    peer_send_result(&p, b->dispatches[0]->lease, 50000, NULL, 50000);
-    rig_wait_for_reply(&r, e);
-    rig_check_reply(e, 50000);
-    batch_drop(b);
-    rig_finish_with(&r, &p);
+    peer_send_result(&s.p, s.lease, 50000, NULL, 50000);
+    rig_wait_for_reply(&s.r, s.e);
+    rig_check_reply(s.e, 50000);
+    scene_finish(&s);
 }
 
 /* Each of these breaks the order of a payload; the node is lost, and a call it had not started
  * waits for another. */
 static void payloads_that_break_the_rules_lose_their_node(void **state SL_UNUSED)
 {
-    const struct gw_bulk_header wrong[] = {
-        {7, 0, 5, 100, {0}}, /* does not begin at its beginning */
-        {7, 0, 0, 0, {0}},   /* has no bytes */
-        {7, 0, 0, 3, {0}},   /* more bytes than it says */
+    static const struct {
+        uint64_t at, total;
+    } wrong[] = {
+        {5, 100}, /* does not begin at its beginning */
+        {0, 0},   /* has no bytes */
+        {0, 3},   /* more bytes than it says */
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(wrong); i++) {
-        struct rig r;
-        struct peer p;
-        rig_begin_with(&r, &p, MIB);
-        struct fake_exchange *e = rig_call(&r, 10);
-        gateway_batch *b = peer_receive_dispatch(&p);
-        struct gw_bulk_header h = wrong[i];
-        h.lease = b->dispatches[0]->lease;
-        peer_send_chunk(&p, &h, "12345", 5);
-        rig_wait_for_nodes(&r, 0);
-        assert_int_equal(sl_metric_value(r.w.metrics.nodes_lost), 1);
-        assert_int_equal(e->replies, 0);
-        batch_drop(b);
-        gw_flow_end_all(r.w.flow, r.w.now);
-        rig_finish_with(&r, &p);
+        struct scene s;
+        scene_begin(&s, MIB);
+        scene_call(&s, 10);
+        send_part(&s, "12345", 5, wrong[i].at, wrong[i].total);
+        rig_wait_for_nodes(&s.r, 0);
+        assert_int_equal(sl_metric_value(s.r.w.metrics.nodes_lost), 1);
+        assert_int_equal(s.e->replies, 0);
+        scene_finish(&s);
     }
 }
 
 static void a_result_and_its_chunks_must_agree(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
-    rig_call(&r, 10);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    peer_send_payload(&p, b->dispatches[0]->lease, 5000, 1000, 2000);
-    peer_send_result(&p, b->dispatches[0]->lease, 5001, NULL, 5001);
-    rig_wait_for_nodes(&r, 0);
-    batch_drop(b);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    rig_finish_with(&r, &p);
+    struct scene s;
+    scene_begin(&s, MIB);
+    scene_call(&s, 10);
+    peer_send_payload(&s.p, s.lease, 5000, 1000, 2000);
+    peer_send_result(&s.p, s.lease, 5001, NULL, 5001);
+    rig_wait_for_nodes(&s.r, 0);
+    scene_finish(&s);
 }
 
 static void crumbs_lose_their_node(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
-    rig_call(&r, 10);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    peer_send_payload(&p, b->dispatches[0]->lease, 5000, 1, 50);
-    rig_wait_for_nodes(&r, 0);
-    batch_drop(b);
-    gw_flow_end_all(r.w.flow, r.w.now);
-    rig_finish_with(&r, &p);
+    struct scene s;
+    scene_begin(&s, MIB);
+    scene_call(&s, 10);
+    peer_send_payload(&s.p, s.lease, 5000, 1, 50);
+    rig_wait_for_nodes(&s.r, 0);
+    scene_finish(&s);
 }
 
 /* A result over the limit is its call's end, not its node's; the same before and after its
  * chunks. */
+static void end_over_the_limit(bool chunks_first)
+{
+    enum { TOTAL = 9 * MIB };
+    struct scene s;
+    uint8_t *bytes = rig_bytes(MIB);
+    scene_begin(&s, MIB);
+    struct fake_exchange *big = rig_call(&s.r, 10);
+    scene_call(&s, 10);
+    assert_int_equal(s.batch->n_dispatches, 2);
+    if (!chunks_first)
+        peer_send_result(&s.p, s.lease, TOTAL, NULL, TOTAL);
+    for (uint64_t at = 0; at < TOTAL; at += MIB) {
+        send_part(&s, bytes, MIB, at, TOTAL);
+        rig_turn(&s.r);
+    }
+    if (chunks_first)
+        peer_send_result(&s.p, s.lease, TOTAL, NULL, TOTAL);
+    rig_wait_for_reply(&s.r, big);
+    assert_int_equal(big->x.reply.error.reason, SL_REASON_TOO_LARGE);
+    assert_string_equal(big->x.reply.error.text,
+                        "the result has 9437184 bytes, over the limit of 8388608");
+    peer_send_result(&s.p, s.batch->dispatches[1]->lease, 10, bytes, 0);
+    rig_wait_for_reply(&s.r, s.e);
+    rig_check_reply(s.e, 10);
+    assert_int_equal(rig_nodes(&s.r), 1);
+    free(bytes);
+    scene_finish(&s);
+}
+
 static void a_result_over_the_limit_ends_its_call_alone(void **state SL_UNUSED)
 {
-    for (int chunks_first = 0; chunks_first <= 1; chunks_first++) {
-        enum { TOTAL = 9 * MIB };
-        struct rig r;
-        struct peer p;
-        rig_begin_with(&r, &p, MIB);
-        struct fake_exchange *big = rig_call(&r, 10), *small = rig_call(&r, 10);
-        gateway_batch *b = peer_receive_dispatch(&p);
-        assert_int_equal(b->n_dispatches, 2);
-        uint64_t lease = b->dispatches[0]->lease;
-        if (!chunks_first)
-            peer_send_result(&p, lease, TOTAL, NULL, TOTAL);
-        for (int i = 0; i < 9; i++) {
-            peer_send_payload(&p, lease, TOTAL, MIB, 0);
-            uint8_t *bytes = rig_bytes(MIB);
-            peer_send_chunk(&p, &(struct gw_bulk_header){7, lease, (uint64_t)i * MIB, TOTAL, {0}},
-                            bytes, MIB);
-            free(bytes);
-            rig_turn(&r);
-        }
-        if (chunks_first)
-            peer_send_result(&p, lease, TOTAL, NULL, TOTAL);
-        rig_wait_for_reply(&r, big);
-        assert_int_equal(big->x.reply.error.reason, SL_REASON_TOO_LARGE);
-        assert_string_equal(big->x.reply.error.text,
-                            "the result has 9437184 bytes, over the limit of 8388608");
-        uint8_t *bytes = rig_bytes(10);
-        peer_send_result(&p, b->dispatches[1]->lease, 10, bytes, 0);
-        rig_wait_for_reply(&r, small);
-        rig_check_reply(small, 10);
-        assert_int_equal(rig_nodes(&r), 1);
-        free(bytes);
-        batch_drop(b);
-        rig_finish_with(&r, &p);
-    }
+    end_over_the_limit(false);
+    end_over_the_limit(true);
 }
 
 /* No room for results: told before the chunks are kept, and room again once one was read. */
 static void a_result_beyond_the_room_ends_its_call_alone(void **state SL_UNUSED)
 {
     enum { TOTAL = 2 * MIB };
-    struct rig r;
-    struct peer p;
-    rig_begin(&r);
-    r.w.conf.max_result_bytes = 3 * MIB;
-    rig_start(&r);
-    peer_join(&r, &p, "n1", 7, MIB);
-    struct fake_exchange *e[2] = {rig_call(&r, 10), rig_call(&r, 10)};
-    gateway_batch *b = peer_receive_dispatch(&p);
-    for (int i = 0; i < 2; i++) {
-        peer_send_payload(&p, b->dispatches[i]->lease, TOTAL, MIB, TOTAL);
-        peer_send_result(&p, b->dispatches[i]->lease, TOTAL, NULL, TOTAL);
-        rig_wait_for_reply(&r, e[i]);
-    }
-    rig_check_reply(e[0], TOTAL);
-    assert_int_equal(e[1]->x.reply.error.reason, SL_REASON_NO_CAPACITY);
-    assert_non_null(strstr(e[1]->x.reply.error.text, "may have 3145728, and have 2097152"));
-    batch_drop(b);
-    fake_leave(&r.w, e[0]);
-    struct fake_exchange *later = rig_call(&r, 10);
-    b = peer_receive_dispatch(&p);
-    peer_send_payload(&p, b->dispatches[0]->lease, TOTAL, MIB, TOTAL);
-    peer_send_result(&p, b->dispatches[0]->lease, TOTAL, NULL, TOTAL);
-    rig_wait_for_reply(&r, later);
-    rig_check_reply(later, TOTAL);
-    assert_int_equal(rig_nodes(&r), 1);
-    batch_drop(b);
-    rig_finish_with(&r, &p);
+    struct scene s = {.batch = NULL};
+    rig_begin(&s.r);
+    s.r.w.conf.max_result_bytes = 3 * MIB;
+    rig_start(&s.r);
+    peer_join(&s.r, &s.p, "n1", 7, MIB);
+    struct fake_exchange *first = rig_call(&s.r, 10);
+    scene_call(&s, 10); /* sent ahead, when there was room */
+    peer_send_payload(&s.p, s.lease, TOTAL, MIB, TOTAL);
+    peer_send_result(&s.p, s.lease, TOTAL, NULL, TOTAL);
+    rig_wait_for_reply(&s.r, first);
+    rig_check_reply(first, TOTAL);
+    s.lease = s.batch->dispatches[1]->lease;
+    scene_answer(&s, TOTAL);
+    assert_int_equal(s.e->x.reply.error.reason, SL_REASON_NO_CAPACITY);
+    assert_non_null(strstr(s.e->x.reply.error.text, "may have 3145728, and have 2097152"));
+    fake_leave(&s.r.w, first);
+    scene_call(&s, 10);
+    scene_answer(&s, TOTAL);
+    rig_check_reply(s.e, TOTAL);
+    assert_int_equal(rig_nodes(&s.r), 1);
+    scene_finish(&s);
+}
+
+static void send_failure(struct scene *s, const char *reason, const char *text)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT, *list = &result;
+    result.lease = s->lease;
+    result.reason = TEXT(reason);
+    result.text = TEXT(text);
+    result.started = true;
+    m.n_results = 1;
+    m.results = &list;
+    peer_send(&s->p, &m);
 }
 
 static void a_payload_that_is_given_up_leaves_nothing(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
+    struct scene s;
+    scene_begin(&s, MIB);
     for (int i = 0; i < 2; i++) {
-        struct fake_exchange *e = rig_call(&r, 10);
-        gateway_batch *b = peer_receive_dispatch(&p);
-        uint64_t lease = b->dispatches[0]->lease;
-        peer_send_payload(&p, lease, 5000, 1000, 2000);
-        Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
-        Sluice__Node__V1__Result result = SLUICE__NODE__V1__RESULT__INIT, *list = &result;
-        result.lease = lease;
-        result.reason = TEXT("MODEL_ERROR");
-        result.text = TEXT("it broke while it was sending");
-        result.started = true;
-        m.n_results = 1;
-        m.results = &list;
-        peer_send(&p, &m);
-        rig_wait_for_reply(&r, e);
-        assert_int_equal(e->x.reply.error.reason, SL_REASON_MODEL_ERROR);
-        batch_drop(b);
+        scene_call(&s, 10);
+        peer_send_payload(&s.p, s.lease, 5000, 1000, 2000);
+        send_failure(&s, "MODEL_ERROR", "it broke while it was sending");
+        rig_wait_for_reply(&s.r, s.e);
+        assert_int_equal(s.e->x.reply.error.reason, SL_REASON_MODEL_ERROR);
     }
-    assert_int_equal(rig_nodes(&r), 1);
-    assert_null(r.link->peers->gatherings); /* else it would stay as long as the node */
-    rig_finish_with(&r, &p);
+    expect_nothing_gathered(&s);
+    scene_finish(&s);
 }
 
 static void a_result_nobody_waits_for_is_not_kept(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
-    struct fake_exchange *e = rig_call(&r, 10);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    fake_event(&r.w, e, GW_EV_GONE);
-    peer_send_payload(&p, b->dispatches[0]->lease, 3 * MIB, MIB, 3 * MIB);
-    peer_send_result(&p, b->dispatches[0]->lease, 3 * MIB, NULL, 3 * MIB);
-    for (int i = 0; i < ROUNDS_MAX && gw_fleet_totals(gw_flow_fleet(r.w.flow)).leases > 0; i++) {
-        rig_turn(&r);
+    struct scene s;
+    scene_begin(&s, MIB);
+    scene_call(&s, 10);
+    fake_event(&s.r.w, s.e, GW_EV_GONE);
+    peer_send_payload(&s.p, s.lease, 3 * MIB, MIB, 3 * MIB);
+    peer_send_result(&s.p, s.lease, 3 * MIB, NULL, 3 * MIB);
+    const struct gw_fleet *fleet = gw_flow_fleet(s.r.w.flow);
+    for (int i = 0; i < ROUNDS_MAX && gw_fleet_totals(fleet).leases > 0; i++) {
+        rig_turn(&s.r);
         usleep(1000);
     }
-    assert_int_equal(gw_fleet_totals(gw_flow_fleet(r.w.flow)).leases, 0);
-    assert_null(r.link->peers->gatherings);
-    assert_int_equal(rig_nodes(&r), 1);
-    batch_drop(b);
-    rig_finish_with(&r, &p);
+    assert_int_equal(gw_fleet_totals(fleet).leases, 0);
+    expect_nothing_gathered(&s);
+    scene_finish(&s);
 }
 
 /* The visitor still reads the payload when node and link are gone. */
 static void a_reply_outlives_its_node(void **state SL_UNUSED)
 {
-    struct rig r;
-    struct peer p;
-    rig_begin_with(&r, &p, MIB);
-    struct fake_exchange *e = rig_call(&r, 10);
-    gateway_batch *b = peer_receive_dispatch(&p);
-    peer_send_payload(&p, b->dispatches[0]->lease, MIB, MIB, MIB);
-    peer_send_result(&p, b->dispatches[0]->lease, MIB, NULL, MIB);
-    rig_wait_for_reply(&r, e);
-    rig_listen_for(&r, r.conf.lost_after_ns + 1);
-    assert_int_equal(rig_nodes(&r), 0);
-    rig_check_reply(e, MIB);
-    batch_drop(b);
-    rig_finish_with(&r, &p);
+    struct scene s;
+    scene_begin(&s, MIB);
+    scene_call(&s, 10);
+    scene_answer(&s, MIB);
+    rig_listen_for(&s.r, s.r.conf.lost_after_ns + 1);
+    assert_int_equal(rig_nodes(&s.r), 0);
+    rig_check_reply(s.e, MIB);
+    scene_finish(&s);
 }
 
 int main(void)

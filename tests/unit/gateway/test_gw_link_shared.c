@@ -11,8 +11,11 @@
 
 static struct sl_shm_pool *start_sharing(struct rig *r)
 {
-    const struct sl_shm_pool_conf conf = {
-        .label = "test", .bytes_max = 64 * MIB, .count_max = 16, .idle_ns = 1};
+    const struct sl_shm_pool_conf conf = {.alloc = &sl_alloc_malloc,
+                                          .label = "test",
+                                          .bytes_max = 64 * MIB,
+                                          .count_max = 16,
+                                          .idle_ns = 1};
     rig_begin(r);
     assert_ok(sl_shm_pool_create(&conf, &r->conf.bodies));
     r->counts.bad_segments = sl_metric_counter(r->metrics, "bad_total", "", "Bad.");
