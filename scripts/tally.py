@@ -3,9 +3,9 @@
 
     scripts/tally.py build/check/GROUP "COMMAND %s"
 
-Reads GROUP.xml; writes GROUP.counts ("PASSED FAILED SKIPPED"), for each failure the command with its
-name to GROUP.rerun, and what pytest's tests printed (their counts and measures) to GROUP.said. A ctest
-entry that is a cmocka program counts as the tests in it.
+Reads GROUP.xml; writes GROUP.counts ("PASSED FAILED SKIPPED"), for each failure the command with
+its name to GROUP.rerun, and what pytest's tests printed (their counts and measures) to GROUP.said.
+A ctest entry that is a cmocka program counts as the tests in it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""./check: a soak runs what needs no quiet side by side, the rest alone; what did not end has not passed."""
+"""A soak runs what needs no quiet side by side, the rest alone; only what has ended can pass."""
 
 import os
 import re
@@ -67,7 +67,9 @@ def test_a_soak_is_one_table_at_the_end_of_its_evidence(project):
 
 @pytest.mark.skipif(os.cpu_count() < 2, reason="one core: nothing runs beside anything")
 def test_what_measures_runs_alone_and_the_rest_side_by_side(project):
-    meet = "begin; touch in_$me; until [ -e in_fuzz:one ] && [ -e in_fuzz:two ]; do sleep 0.01; done"
+    meet = (
+        "begin; touch in_$me; until [ -e in_fuzz:one ] && [ -e in_fuzz:two ]; do sleep 0.01; done"
+    )
     write_groups(project, fuzz=meet)
     status, output = soak(project, CHECK_LIMIT_S="20")
     assert status == 0, output
@@ -92,7 +94,8 @@ def test_a_group_that_does_not_end_well_has_failed(project, body, said):
     status, output = soak(project, CHECK_LIMIT_S="2")
     assert status == 1
     outcome, rest = table(output)["sim"]
-    assert outcome == "FAILED" and said in rest
+    assert outcome == "FAILED"
+    assert said in rest
     assert "1 failed\n" in output.splitlines(keepends=True)[-1]
 
 
@@ -101,7 +104,8 @@ def test_without_a_build_nothing_is_run(project):
     status, output = soak(project)
     assert status == 1
     rows = table(output)
-    assert rows["build"][0] == "ok" and rows["tsan_build"][0] == "FAILED"
+    assert rows["build"][0] == "ok"
+    assert rows["tsan_build"][0] == "FAILED"
     assert {rows[name][0] for name in ["fuzz_build", *BESIDE, *ALONE]} == {"NOT RUN"}
 
 
@@ -115,7 +119,8 @@ def test_a_soak_that_is_ended_has_failed_and_leaves_nothing_running(project):
     process.send_signal(signal.SIGTERM)
     output = process.communicate(timeout=20)[0]
     assert process.returncode == 1
-    assert table(output)["tsan"][0] == "NOT RUN" and table(output)["e2e"][0] == "NOT RUN"
+    assert table(output)["tsan"][0] == "NOT RUN"
+    assert table(output)["e2e"][0] == "NOT RUN"
     assert not output.endswith(" 0 failed\n")
     pid = int((project / "pid").read_text())
     while Path(f"/proc/{pid}").exists() and time.monotonic() < limit:
