@@ -30,8 +30,9 @@ class Process:
         self.started_at = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = open(log, "ab")  # noqa: SIM115 (closed by stop)
+        kwargs = {"stdin": subprocess.DEVNULL, **kwargs}
         self.process = subprocess.Popen(
-            self.argv, stdin=subprocess.DEVNULL, stderr=self._log, start_new_session=True, **kwargs
+            self.argv, stderr=self._log, start_new_session=True, **kwargs
         )
 
     def __enter__(self):
