@@ -10,7 +10,7 @@
 
 #include "sl_time.h"
 
-enum metric_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
+enum metric_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_COUNTER_US };
 
 struct histogram {
     const double *bounds;
@@ -80,6 +80,12 @@ struct sl_metric *sl_metric_counter(struct sl_metric_registry *r, const char *na
                                     const char *labels, const char *help)
 {
     return add_metric(r, KIND_COUNTER, name, labels, help);
+}
+
+struct sl_metric *sl_metric_counter_us(struct sl_metric_registry *r, const char *name,
+                                       const char *labels, const char *help)
+{
+    return add_metric(r, KIND_COUNTER_US, name, labels, help);
 }
 
 struct sl_metric *sl_metric_gauge(struct sl_metric_registry *r, const char *name,
@@ -188,7 +194,7 @@ static sl_status render_help(const char *help, struct sl_buf *out)
 
 static sl_status render_head(const struct sl_metric *m, struct sl_buf *out)
 {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
+    static const char *const types[] = {"counter", "gauge", "histogram", "counter"};
     sl_status s = sl_buf_printf(out, "# HELP %s ", m->name);
     if (s == SL_OK)
         s = render_help(m->help, out);
@@ -238,8 +244,13 @@ static sl_status render_metric(const struct sl_metric *m, struct sl_buf *out)
 {
     if (m->kind == KIND_HISTOGRAM)
         return render_histogram(m, out);
-    char number[32];
-    snprintf(number, sizeof(number), "%" PRId64, sl_metric_value(m));
+    char number[48];
+    const int64_t value = sl_metric_value(m);
+    if (m->kind == KIND_COUNTER_US)
+        snprintf(number, sizeof(number), "%" PRId64 ".%06" PRId64, value / SL_US_PER_S,
+                 value % SL_US_PER_S);
+    else
+        snprintf(number, sizeof(number), "%" PRId64, value);
     return render_sample(m, "", number, out);
 }
 

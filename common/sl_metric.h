@@ -27,6 +27,9 @@ void sl_metric_registry_destroy(struct sl_metric_registry *r);
  * Metrics of one name must follow one another. NULL: no memory. */
 struct sl_metric *sl_metric_counter(struct sl_metric_registry *r, const char *name,
                                     const char *labels, const char *help);
+/* Counts microseconds; the page says seconds with six decimals, so that sums stay exact. */
+struct sl_metric *sl_metric_counter_us(struct sl_metric_registry *r, const char *name,
+                                       const char *labels, const char *help);
 struct sl_metric *sl_metric_gauge(struct sl_metric_registry *r, const char *name,
                                   const char *labels, const char *help);
 /* Buckets are upper bounds in seconds, growing; at most SL_METRIC_BUCKETS_MAX, borrowed. */

@@ -273,19 +273,44 @@ bool sl_text_is_uuid(struct sl_span s)
     return digits == 32 && d[8] == '-' && d[13] == '-' && d[18] == '-' && d[23] == '-';
 }
 
-void sl_text_make_uuid(uint64_t high, uint64_t low, char out[SL_UUID_TEXT_LEN + 1])
+void sl_text_format_uuid(const uint8_t bytes[16], char out[SL_UUID_TEXT_LEN + 1])
 {
     static const char hex[] = "0123456789abcdef";
     char *p = out;
-    high = (high & ~UINT64_C(0xf000)) | UINT64_C(0x4000);     /* version 4 */
-    low = (low & ~(UINT64_C(3) << 62)) | (UINT64_C(1) << 63); /* variant 10 */
-    for (int digit = 0; digit < 32; digit++) {
-        uint64_t half = digit < 16 ? high : low;
-        if (digit == 8 || digit == 12 || digit == 16 || digit == 20)
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
             *p++ = '-';
-        *p++ = hex[half >> (4 * (15 - digit % 16)) & 15];
+        *p++ = hex[bytes[i] >> 4];
+        *p++ = hex[bytes[i] & 15];
     }
     *p = '\0';
+}
+
+static unsigned hex_value(uint8_t digit)
+{
+    return digit <= '9' ? digit - (unsigned)'0' : digit - (unsigned)'a' + 10;
+}
+
+bool sl_text_read_uuid(struct sl_span s, uint8_t out[16])
+{
+    if (!sl_text_is_uuid(s))
+        return false;
+    const uint8_t *d = s.data;
+    for (int i = 0; i < 16; i++, d += 2) {
+        d += *d == '-';
+        out[i] = (uint8_t)(hex_value(d[0]) << 4 | hex_value(d[1]));
+    }
+    return true;
+}
+
+void sl_text_make_uuid(uint64_t high, uint64_t low, char out[SL_UUID_TEXT_LEN + 1])
+{
+    uint8_t bytes[16];
+    high = (high & ~UINT64_C(0xf000)) | UINT64_C(0x4000);     /* version 4 */
+    low = (low & ~(UINT64_C(3) << 62)) | (UINT64_C(1) << 63); /* variant 10 */
+    for (int i = 0; i < 16; i++)
+        bytes[i] = (uint8_t)((i < 8 ? high : low) >> (8 * (7 - i % 8)));
+    sl_text_format_uuid(bytes, out);
 }
 
 static struct sl_span trim(struct sl_span s)

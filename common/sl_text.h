@@ -44,6 +44,10 @@ void sl_text_format_ms(int64_t us, char out[32]);
 /* Canonical lower-case UUID text (8-4-4-4-12). */
 enum { SL_UUID_TEXT_LEN = 36 };
 bool sl_text_is_uuid(struct sl_span s);
+/* The text of 16 bytes. */
+void sl_text_format_uuid(const uint8_t bytes[16], char out[SL_UUID_TEXT_LEN + 1]);
+/* The 16 bytes of a UUID's text. false: it is none (sl_text_is_uuid), and out is unchanged. */
+bool sl_text_read_uuid(struct sl_span s, uint8_t out[16]);
 /* A UUID of version 4 by form (RFC 9562) out of 128 random bits, of which 122 are used. */
 void sl_text_make_uuid(uint64_t high, uint64_t low, char out[SL_UUID_TEXT_LEN + 1]);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ex_journal.h"
 #include "ex_ring.h"
 #include "ex_slice_cpu.h"
 #include "sl_conf_check.h"
@@ -28,6 +29,11 @@ const struct sl_conf_key ex_conf_table[] = {
         .help = "This node's name, 1 to 63 of A-Z a-z 0-9 . _ -; empty takes the host's name."),
     KEY("models", SL_CONF_STRING, models, NULL,
         .help = "The model repository: a directory with one subdirectory for each model."),
+    KEY("state", SL_CONF_STRING, state, "", .max = 3800,
+        .help =
+            "Directory, of this executor alone, for the journal of leases: what held a slice and "
+            "is not accounted for by a gateway yet outlives the process there. Empty: in memory "
+            "only."),
     KEY("link.control", SL_CONF_STRING, link.control, "tcp://127.0.0.1:5571", .max = 250,
         .help = "The gateway's address for control messages: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,
@@ -78,6 +84,10 @@ const struct sl_conf_key ex_conf_table[] = {
         .max = 3600 * S, .help = "How long the next bytes of a call's inputs may take."),
     KEY("lease.backlog", SL_CONF_INT, lease.backlog, "64", .min = 1, .max = 4096,
         .help = "Calls that may wait at a slice beyond the running one."),
+    KEY("lease.unacknowledged_max", SL_CONF_INT, lease.unacknowledged_max, "16384", .min = 256,
+        .max = EX_JOURNAL_MAX,
+        .help = "Leases that have ended, or may, and that no gateway has accounted for yet; one "
+                "more call is returned to the gateway."),
     KEY("limits.jobs", SL_CONF_INT, limits.jobs, "4096", .min = 1, .max = 1000000,
         .help = "Calls on this node in all states; one more is returned to the gateway."),
     KEY("limits.payload", SL_CONF_BYTES, limits.payload_bytes, "1GiB", .min = 64 * KIB,

@@ -15,6 +15,7 @@ enum ex_placement { EX_PLACEMENT_NEVER, EX_PLACEMENT_TOGETHER };
 struct ex_conf {
     const char *node; /* never "" after ex_conf_load */
     const char *models;
+    const char *state; /* "": nothing outlives the process */
     struct {
         const char *control;
         const char *bulk;
@@ -40,6 +41,7 @@ struct ex_conf {
         int64_t cancel_grace_ns;
         int64_t receive_timeout_ns;
         int64_t backlog;
+        int64_t unacknowledged_max;
     } lease;
     struct {
         int64_t jobs;

@@ -12,6 +12,7 @@
 #include "ex_catalog.h"
 #include "ex_hold.h"
 #include "ex_jobs.h"
+#include "ex_journal_file.h"
 #include "ex_keys.h"
 #include "ex_lease.h"
 #include "ex_link.h"
@@ -49,6 +50,8 @@ struct ex_server {
     struct ex_slice slices[EX_SLICES_MAX];
     size_t slice_count;
     char host[256];
+    struct ex_journal_file journal_file;
+    struct ex_journal *journal;
     struct sl_shm_pool *results; /* where large results lie until the gateway has them */
     struct ex_pool *pool;
     struct ex_link_keys keys; /* with CURVE */
@@ -223,6 +226,31 @@ static sl_status make_pool(struct ex_server *s)
     return ex_pool_create(&sl_alloc_malloc, &conf, s->catalog, &events, &s->pool);
 }
 
+/* The leases of the process before this one that no gateway has accounted for. */
+static void tell_leases(const struct ex_server *s)
+{
+    const struct ex_journal_totals t = ex_journal_totals(s->journal);
+    if (s->conf->state[0] == '\0')
+        sl_log(SL_LOG_WARN, "leases are kept in memory only: state is not set");
+    if (t.unacknowledged > 0)
+        sl_log(SL_LOG_INFO, "leases to be told to a gateway", SL_U("leases", t.unacknowledged),
+               SL_U("were_open", t.ended_open));
+    if (t.passed_over > 0)
+        sl_log(SL_LOG_WARN, "leases of before the machine was started are not told",
+               SL_U("leases", t.passed_over));
+}
+
+static bool make_journal(struct ex_server *s, struct sl_error *err)
+{
+    const uint32_t max = (uint32_t)s->conf->lease.unacknowledged_max;
+    if (ex_journal_file_open(s->conf->state, max, &s->journal_file, err) != SL_OK ||
+        ex_journal_file_journal(&s->journal_file, max, &s->journal, err) != SL_OK)
+        return false;
+    tell_leases(s);
+    ex_journal_tick(s->journal, sl_clock_mono(s->clock), sl_clock_wall(s->clock));
+    return true;
+}
+
 static sl_status make_link(struct ex_server *s)
 {
     const struct ex_link_conf conf = {
@@ -238,8 +266,10 @@ static sl_status make_link(struct ex_server *s)
                   .bulk_window_bytes = BULK_WINDOW_BYTES,
                   .inline_max_bytes = INLINE_MAX_BYTES,
                   .slice_backlog_max = (uint32_t)s->conf->lease.backlog,
-                  .wants_shared_memory = s->conf->link.shared_memory_bytes > 0},
-        .results = s->results};
+                  .wants_shared_memory = s->conf->link.shared_memory_bytes > 0,
+                  .journal = ex_journal_totals(s->journal).id},
+        .results = s->results,
+        .journal = s->journal};
     const struct ex_link_events events = {s, on_call, on_cancel, on_bulk, on_gateway_lost};
     return ex_link_create(&sl_alloc_malloc, &conf, &events, &s->link);
 }
@@ -251,7 +281,8 @@ static sl_status make_jobs(struct ex_server *s)
                                       .jobs_max = (uint32_t)s->conf->limits.jobs,
                                       .payload_max_bytes = s->conf->limits.payload_bytes,
                                       .cancel_grace_ns = s->conf->lease.cancel_grace_ns,
-                                      .receive_patience_ns = s->conf->lease.receive_timeout_ns};
+                                      .receive_patience_ns = s->conf->lease.receive_timeout_ns,
+                                      .journal = s->journal};
     s->report = ex_link_report_port(s->link);
     s->workers = ex_pool_port(s->pool);
     return ex_jobs_create(&sl_alloc_malloc, &conf, s->catalog, &s->report, &s->workers, &s->jobs);
@@ -283,7 +314,8 @@ static bool make_parts(struct ex_server *s, struct sl_error *err)
     sl_daemon_raise_descriptors(); /* segments and workers need them */
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     sl_status st = open_signals(s) && s->epoll >= 0 ? ex_process_become_reaper() : SL_EIO;
-    if (st == SL_OK && (ex_keys_read(s->conf, &s->keys, err) != SL_OK || !load_models(s, err)))
+    if (st == SL_OK && (ex_keys_read(s->conf, &s->keys, err) != SL_OK || !make_journal(s, err) ||
+                        !load_models(s, err)))
         return false;
     if (st == SL_OK)
         st = make_results(s);
@@ -314,7 +346,7 @@ sl_status ex_server_create(const struct ex_conf *conf, const char *config_path,
     s->conf = conf;
     s->config_path = config_path;
     s->clock = clock;
-    s->epoll = s->signals = -1;
+    s->epoll = s->signals = s->journal_file.fd = -1;
     s->spin.for_ns = conf->worker.watch_ns;
     s->hold.is_on =
         conf->placement == EX_PLACEMENT_TOGETHER && strncmp(conf->link.control, "ipc://", 6) == 0;
@@ -339,6 +371,8 @@ void ex_server_destroy(struct ex_server *s)
     ex_pool_destroy(s->pool);
     ex_link_destroy(s->link, LINGER_MS);
     sl_shm_pool_destroy(s->results);
+    ex_journal_destroy(s->journal);
+    ex_journal_file_close(&s->journal_file);
     sl_key_erase(&s->keys.own_secret);
     ex_catalog_destroy(s->catalog);
     ex_model_repo_destroy(s->repo);
@@ -472,6 +506,7 @@ static int wait_ms(const struct ex_server *s)
 static unsigned turn(struct ex_server *s, unsigned ready)
 {
     s->now = sl_clock_mono(s->clock);
+    ex_journal_tick(s->journal, s->now, sl_clock_wall(s->clock));
     if (ready & SIGNALS)
         take_signals(s);
     ex_link_receive(s->link, ready & LINK, s->now);
@@ -491,11 +526,14 @@ static void log_end(const struct ex_server *s)
     const struct ex_jobs_stats jobs = ex_jobs_stats(s->jobs);
     const struct ex_pool_stats pool = ex_pool_stats(s->pool);
     const struct ex_link_stats link = ex_link_stats(s->link);
+    const struct ex_journal_totals leases = ex_journal_totals(s->journal);
     sl_log(SL_LOG_INFO, "stopped", SL_U("results", jobs.results), SL_U("failures", jobs.failures),
            SL_U("returned", jobs.returned), SL_U("orphans", jobs.orphans),
            SL_U("refused_messages", jobs.refused_messages + link.dropped),
            SL_U("workers_started", pool.started), SL_U("worker_crashes", pool.crashes),
-           SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions));
+           SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions),
+           SL_U("leases", leases.leases), SL_I("lease_us", leases.held_us),
+           SL_U("unacknowledged", leases.unacknowledged));
 }
 
 /* Adds what is ready. False: waiting is not possible. */

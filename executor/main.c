@@ -1,7 +1,9 @@
 /* main.c - sluice-executor: options and exit codes; everything else is ex_server. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ex_journal_file.h"
 #include "ex_keys.h"
 #include "ex_model_file_keys.h"
 #include "ex_server.h"
@@ -13,6 +15,7 @@ enum { ERRORS_MAX = 1 << 20 };
 struct arguments {
     struct sl_daemon_options common;
     bool model_reference;
+    bool leases;
 };
 
 static const char usage[] =
@@ -26,6 +29,9 @@ static const char usage[] =
     "  --print-config     print the values in force as YAML, and end\n"
     "  --config-reference print every key with its default and meaning as Markdown, and end\n"
     "  --model-reference  print every key of model.yaml likewise, and end\n"
+    "  --leases           print what all leases of this node held, ever, and how many of them no "
+    "gateway\n"
+    "                     has accounted for, as JSON out of the directory state, and end\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -46,6 +52,22 @@ static int serve(const struct arguments *args, const struct ex_conf *conf)
     ex_server_run(server);
     ex_server_destroy(server);
     return EXIT_SUCCESS;
+}
+
+static int print_leases(const struct ex_conf *conf, struct sl_buf *text)
+{
+    struct ex_journal_totals t;
+    struct sl_error err;
+    char line[256];
+    if (ex_journal_file_read(conf->state, &t, &err) != SL_OK) {
+        fprintf(stderr, "sluice-executor: %s\n", err.text);
+        return EXIT_FAILURE;
+    }
+    const int len = snprintf(line, sizeof(line),
+                             "{\"journal\": %" PRIu64 ", \"leases\": %" PRIu64
+                             ", \"held_us\": %" PRId64 ", \"unacknowledged\": %" PRIu32 "}\n",
+                             t.id, t.leases, t.held_us, t.unacknowledged);
+    return sl_daemon_print(sl_buf_append(text, line, (size_t)len), text);
 }
 
 /* The files that the configuration names. */
@@ -77,6 +99,8 @@ static int run(const struct arguments *args, struct sl_buf *text)
         code = sl_daemon_print(sl_conf_print(ex_conf_table, &conf, text), text);
     else if (args->common.check)
         code = check_files(&conf);
+    else if (args->leases)
+        code = print_leases(&conf, text);
     else
         code = serve(args, &conf);
     sl_conf_destroy(owner);
@@ -89,7 +113,8 @@ int main(int argc, char **argv)
     const struct sl_daemon daemon = {
         .program = "sluice-executor",
         .usage = usage,
-        .own = {{.name = "model-reference", .flag = &args.model_reference}}};
+        .own = {{.name = "model-reference", .flag = &args.model_reference},
+                {.name = "leases", .flag = &args.leases}}};
     int code = sl_daemon_read(&daemon, argc, argv, &args.common);
     if (code >= 0)
         return code;

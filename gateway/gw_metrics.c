@@ -76,6 +76,25 @@ static bool register_refusals(struct gw_metrics *m)
     return ok;
 }
 
+static bool register_leases(struct gw_metrics *m)
+{
+    struct sl_metric_registry *r = m->registry;
+    m->flow.leases = sl_metric_counter(r, "sluice_leases_total", "",
+                                       "Leases that ended with the result of their call.");
+    m->flow.lease_us = sl_metric_counter_us(r, "sluice_lease_seconds_total", "",
+                                            "How long those leases held their slices.");
+    m->flow.orphan_leases =
+        sl_metric_counter(r, "sluice_orphan_leases_total", "",
+                          "Leases that executors reported and whose call no result answered.");
+    m->flow.orphan_lease_us = sl_metric_counter_us(r, "sluice_orphan_lease_seconds_total", "",
+                                                   "How long those leases held their slices.");
+    m->flow.repeated_leases =
+        sl_metric_counter(r, "sluice_repeated_leases_total", "",
+                          "Leases that executors told again although they were accounted for.");
+    return m->flow.leases && m->flow.lease_us && m->flow.orphan_leases && m->flow.orphan_lease_us &&
+           m->flow.repeated_leases;
+}
+
 static bool register_rest(struct gw_metrics *m)
 {
     struct sl_metric_registry *r = m->registry;
@@ -123,7 +142,8 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     if (s != SL_OK)
         return s;
     if (register_calls(m) && register_states(m) && register_times(m) && register_refusals(m) &&
-        register_rest(m) && gw_net_metrics_register(m->registry, &m->net) == SL_OK)
+        register_leases(m) && register_rest(m) &&
+        gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);
     return SL_ENOMEM;

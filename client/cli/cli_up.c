@@ -164,9 +164,10 @@ static sl_status write_executor_conf(struct up *u, struct sl_error *why)
 {
     struct up_key keys[8] = {{"node", "local"},
                              {"models", u->paths.models},
+                             {"state", u->paths.state},
                              {"link.control", u->paths.control},
                              {"link.bulk", u->paths.bulk}};
-    size_t n = 4;
+    size_t n = 5;
 
     if (u->slices != NULL)
         keys[n++] = (struct up_key){"slices.cpu", u->slices};

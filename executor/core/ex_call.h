@@ -30,6 +30,7 @@ struct ex_input {
 /* A dispatched call. Unchecked but for its form: strings are NUL-terminated, arrays are as long as
  * their counts say. */
 struct ex_call {
+    uint64_t gateway_run; /* of the gateway; the link fills it in */
     uint64_t lease;
     uint32_t slice;
     const char *model;
@@ -67,6 +68,7 @@ struct ex_outcome {
     size_t output_count;
     bool started;
     sl_gpu_us held_us; /* 0 when it was not started */
+    uint64_t record;   /* of the lease in the journal; 0: none */
 };
 
 #endif

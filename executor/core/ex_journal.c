@@ -311,25 +311,6 @@ bool ex_journal_has_room(const struct ex_journal *j, uint64_t open_count)
            next - oldest + open_count < EX_JOURNAL_SPAN_MAX;
 }
 
-static unsigned hex_value(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
-}
-
-static void read_uuid(const char *text, uint8_t out[16])
-{
-    size_t n = 0;
-    memset(out, 0, 16);
-    if (!sl_text_is_uuid(sl_span_str(text)))
-        return;
-    for (const char *c = text; n < 32; c++) {
-        if (*c == '-')
-            continue;
-        out[n / 2] = (uint8_t)(out[n / 2] << 4 | hex_value(*c));
-        n++;
-    }
-}
-
 void ex_journal_began(struct ex_journal *j, const struct ex_journal_start *start)
 {
     struct ex_journal_entry *open = &j->map->open[start->slice];
@@ -341,7 +322,7 @@ void ex_journal_began(struct ex_journal *j, const struct ex_journal_start *start
         .started_at = start->at / SL_NS_PER_US + j->wall_ahead_us,
         .slice = start->slice,
     };
-    read_uuid(start->call_id, open->call_id);
+    (void)sl_text_read_uuid(sl_span_str(start->call_id), open->call_id);
     strncpy(open->model, start->model, EX_NAME_MAX);
     in_order();
     open->lease = start->lease;

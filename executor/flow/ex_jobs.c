@@ -99,11 +99,23 @@ static void tell_result(struct ex_jobs *j, uint64_t lease, const struct ex_outco
     j->report->result(j->report->ctx, lease, outcome);
 }
 
+/* How a lease held its slice: not at all, or as it stands in the journal. */
+struct hold {
+    bool started;
+    sl_gpu_us held;
+    uint64_t record;
+};
+
+static const struct hold no_hold = {.started = false};
+
 static void tell_failure(struct ex_jobs *j, uint64_t lease, const struct sl_error *why,
-                         bool started, sl_gpu_us held)
+                         const struct hold *hold)
 {
-    const struct ex_outcome outcome = {
-        .reason = why->reason, .text = why->text, .started = started, .held_us = held};
+    const struct ex_outcome outcome = {.reason = why->reason,
+                                       .text = why->text,
+                                       .started = hold->started,
+                                       .held_us = hold->held,
+                                       .record = hold->record};
     tell_result(j, lease, &outcome);
 }
 
@@ -115,10 +127,10 @@ static void tell_returned(struct ex_jobs *j, uint64_t lease, enum sl_reason reas
 }
 
 static void fail_task(struct ex_jobs *j, struct ex_task *t, const struct sl_error *why,
-                      bool started, sl_gpu_us held)
+                      const struct hold *hold)
 {
     if (!t->is_orphan)
-        tell_failure(j, t->lease, why, started, held);
+        tell_failure(j, t->lease, why, hold);
     end_task(j, t);
 }
 
@@ -129,7 +141,7 @@ static void give_back_task(struct ex_jobs *j, struct ex_task *t, enum sl_reason 
     if (t->is_announced && !t->is_orphan) {
         struct sl_error why;
         sl_error_set(&why, SL_REASON_EXECUTOR_LOST, "%s", text);
-        tell_failure(j, t->lease, &why, false, 0);
+        tell_failure(j, t->lease, &why, &no_hold);
     } else if (!t->is_orphan) {
         tell_returned(j, t->lease, reason, text);
     }
@@ -148,6 +160,30 @@ static bool is_stopping(const struct line *line)
     return line->posted && line->posted->state == EX_JOB_STOPPING;
 }
 
+static void record_begin(struct ex_jobs *j, const struct ex_task *t, sl_mono_ns now)
+{
+    const struct ex_journal_start start = {.slice = t->slice,
+                                           .gateway_run = t->gateway_run,
+                                           .lease = t->lease,
+                                           .call_id = t->posting.job.call_id,
+                                           .model = ex_catalog_name(j->catalog, t->model),
+                                           .at = now};
+    if (j->conf.journal)
+        ex_journal_began(j->conf.journal, &start);
+}
+
+static uint64_t record_end(struct ex_jobs *j, uint32_t slice, sl_gpu_us held, enum sl_reason cause)
+{
+    return j->conf.journal ? ex_journal_ended(j->conf.journal, slice, held, cause) : 0;
+}
+
+/* The lease did not hold its slice after all. */
+static void forget_begin(struct ex_jobs *j, uint32_t slice)
+{
+    if (j->conf.journal)
+        ex_journal_undone(j->conf.journal, slice);
+}
+
 /* The first of the posted jobs holds the slice from here on. */
 static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
 {
@@ -155,6 +191,7 @@ static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
     move(j, t, EX_JOB_RUNNING);
     j->stats.broken += ex_lease_grant(j->leases, t->slice, t->lease) != SL_OK;
     j->stats.broken += ex_lease_start(j->leases, t->slice, t->lease, t->limit_us, now) != SL_OK;
+    record_begin(j, t, now);
     if (t->is_orphan) {
         t->kill_at = sl_sat_add(now, j->conf.cancel_grace_ns);
     } else if (!t->is_announced) {
@@ -240,6 +277,19 @@ static enum sl_reason may_accept(const struct ex_jobs *j, const struct ex_call *
     return why->reason;
 }
 
+/* A lease that could not be written down is not begun. */
+static bool may_record(struct ex_jobs *j, struct sl_error *why)
+{
+    const uint64_t open = ex_job_open_count(&j->counts);
+    if (!j->conf.journal || ex_journal_has_room(j->conf.journal, open))
+        return true;
+    j->stats.unrecorded++;
+    sl_error_set(why, SL_REASON_NO_CAPACITY,
+                 "the gateway has not acknowledged %u leases of this node, and %llu calls are open",
+                 ex_journal_totals(j->conf.journal).unacknowledged, (unsigned long long)open);
+    return false;
+}
+
 static bool check_size(const struct ex_jobs *j, const struct ex_call *call, struct sl_error *why)
 {
     if (call->payload_bytes <= j->conf.payload_max_bytes)
@@ -296,13 +346,13 @@ void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns no
         j->stats.refused_messages++;
         return;
     }
-    if (may_accept(j, call, &model, &why) != SL_REASON_OK) {
+    if (may_accept(j, call, &model, &why) != SL_REASON_OK || !may_record(j, &why)) {
         tell_returned(j, call->lease, why.reason, why.text);
         return;
     }
     if (!check_size(j, call, &why) ||
         !ex_task_create(j->alloc, call, model, ex_catalog_spec(j->catalog, model), &t, &why)) {
-        tell_failure(j, call->lease, &why, false, 0);
+        tell_failure(j, call->lease, &why, &no_hold);
         return;
     }
     if (!enter(j, t)) {
@@ -366,14 +416,14 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
     if (t->state == EX_JOB_RUNNING) {
         stop(j, t, SL_REASON_CANCELLED);
     } else if (t->state == EX_JOB_POSTED) {
-        tell_failure(j, lease, &why, false, 0);
+        tell_failure(j, lease, &why, &no_hold);
         disown_posted(j, t);
     } else if (t->state == EX_JOB_WAITING) {
         DL_DELETE(line_of(j, t)->waiting, t);
-        fail_task(j, t, &why, false, 0);
+        fail_task(j, t, &why, &no_hold);
     } else if (t->state == EX_JOB_RECEIVING) {
         DL_DELETE(j->receiving, t);
-        fail_task(j, t, &why, false, 0);
+        fail_task(j, t, &why, &no_hold);
     }
 }
 
@@ -447,7 +497,8 @@ static void tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome
     sl_text_format_bytes(j->conf.payload_max_bytes, limit);
     sl_error_set(&why, SL_REASON_TOO_LARGE, "outputs of %llu bytes are more than the node's %s",
                  (unsigned long long)bytes, limit);
-    tell_failure(j, t->lease, &why, outcome->started, outcome->held_us);
+    tell_failure(j, t->lease, &why,
+                 &(struct hold){outcome->started, outcome->held_us, outcome->record});
 }
 
 void ex_jobs_result_came(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
@@ -475,6 +526,10 @@ void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t 
     const sl_mono_ns end = end_of_first(j, line, run, now);
     outcome->started = true;
     outcome->held_us = release_slice(j, line, end);
+    if (t->is_orphan && outcome->reason == SL_REASON_CANCELLED)
+        forget_begin(j, slice); /* its worker passed it over */
+    else
+        outcome->record = record_end(j, slice, outcome->held_us, outcome->reason);
     if (!t->is_orphan)
         tell_outcome(j, t, outcome);
     end_task(j, t);
@@ -503,17 +558,19 @@ static void settle_first(struct ex_jobs *j, struct line *line, uint64_t started_
     struct sl_error why;
     const bool has_begun = t->posting.job.seq <= started_seq;
     const bool was_stopped = t->state == EX_JOB_STOPPING;
-    const sl_gpu_us held = release_slice(j, line, now);
-    if (was_stopped) {
-        stop_sentence(t, &why);
-        fail_task(j, t, &why, true, held);
-    } else if (has_begun || t->is_orphan) {
-        sl_error_set(&why, SL_REASON_MODEL_ERROR, "the model's process %s", text);
-        fail_task(j, t, &why, true, held);
-    } else {
+    struct hold hold = {.started = true, .held = release_slice(j, line, now)};
+    if (!was_stopped && !has_begun && !t->is_orphan) {
+        forget_begin(j, t->slice);
         t->death_count++;
         DL_APPEND(*back, t);
+        return;
     }
+    if (was_stopped)
+        stop_sentence(t, &why);
+    else
+        sl_error_set(&why, SL_REASON_MODEL_ERROR, "the model's process %s", text);
+    hold.record = record_end(j, t->slice, hold.held, why.reason);
+    fail_task(j, t, &why, &hold);
 }
 
 /* Jobs behind it have not begun, or nobody knows of their beginning: they run again. */

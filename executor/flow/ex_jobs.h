@@ -31,6 +31,7 @@
 #include "ex_call.h"
 #include "ex_catalog.h"
 #include "ex_job_state.h"
+#include "ex_journal.h"
 #include "ex_ports.h"
 #include "sl_alloc.h"
 #include "sl_status.h"
@@ -45,6 +46,7 @@ struct ex_jobs_conf {
     uint64_t payload_max_bytes;
     int64_t cancel_grace_ns;     /* for a job that may run on although nobody waits for it */
     int64_t receive_patience_ns; /* how long the next piece of a payload may take */
+    struct ex_journal *journal;  /* of leases that held a slice; borrowed; NULL: none */
 };
 
 /* What happened, ever. */
@@ -54,6 +56,7 @@ struct ex_jobs_stats {
     uint64_t returned;
     uint64_t refused_messages; /* dispatches, cancels and bulk that broke the protocol */
     uint64_t orphans;          /* ended without a report */
+    uint64_t unrecorded;       /* calls given back because too many leases wait in the journal */
     uint64_t broken; /* moves that no state allows: a bug here; ex_jobs_check reports it */
 };
 

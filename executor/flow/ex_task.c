@@ -234,7 +234,8 @@ bool ex_task_create(const struct sl_alloc *alloc, const struct ex_call *call, ui
         sl_error_set(err, SL_REASON_NO_CAPACITY, "the node has no memory for the call");
         return false;
     }
-    *t = (struct ex_task){.lease = call->lease,
+    *t = (struct ex_task){.gateway_run = call->gateway_run,
+                          .lease = call->lease,
                           .slice = call->slice,
                           .model = model,
                           .state = EX_JOB_NEW,

@@ -18,6 +18,7 @@
 #include "sl_alloc.h"
 
 struct ex_task {
+    uint64_t gateway_run;
     uint64_t lease;
     uint32_t slice;
     uint32_t model;

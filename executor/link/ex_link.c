@@ -216,6 +216,12 @@ static bool may_report(struct ex_link *l)
     return true;
 }
 
+/* Does the gateway say which leases it has accounted for? */
+static bool acknowledges(const struct ex_link *l)
+{
+    return l->welcome.protocol >= 2;
+}
+
 static void put_started(struct ex_link *l, uint64_t lease)
 {
     if (may_report(l) && may_try_again(l, ex_link_put_started(&l->batch, lease)))
@@ -279,6 +285,27 @@ static bool gather_payload(struct ex_link *l, const struct ex_outcome *outcome, 
     return true;
 }
 
+/* A gateway of the first version acknowledges nothing: what it is told it has. */
+static void note_told(struct ex_link *l, uint64_t record)
+{
+    if (acknowledges(l))
+        ex_journal_told(l->conf.journal, record);
+    else
+        (void)ex_journal_acknowledge(l->conf.journal, record);
+}
+
+/* Leases whose results nobody has heard of, or nobody of this session. */
+static void put_ended(struct ex_link *l)
+{
+    const struct ex_journal_entry *e;
+    while (!l->broken && (e = ex_journal_next_untold(l->conf.journal)) != NULL) {
+        l->stats.untold_leases += !acknowledges(l);
+        if (acknowledges(l) && may_report(l) && may_try_again(l, ex_link_put_ended(&l->batch, e)))
+            give_up_if(l, ex_link_put_ended(&l->batch, e));
+        note_told(l, e->record);
+    }
+}
+
 static void report_result(void *ctx, uint64_t lease, const struct ex_outcome *outcome)
 {
     struct ex_link *l = ctx;
@@ -300,6 +327,8 @@ static void report_result(void *ctx, uint64_t lease, const struct ex_outcome *ou
     }
     if (!l->broken && may_try_again(l, ex_link_put_result(&l->batch, lease, outcome, &payload)))
         give_up_if(l, ex_link_put_result(&l->batch, lease, outcome, &payload));
+    if (!l->broken && outcome->record != 0)
+        note_told(l, outcome->record);
 }
 
 struct ex_report_port ex_link_report_port(struct ex_link *l)
@@ -451,6 +480,8 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
         clamp(w->lost_after_ms, 2 * l->welcome.heartbeat_every_ms, 10 * 60000);
     l->welcome.inline_max_bytes = clamp(w->inline_max_bytes, 0, INLINE_MAX);
     l->out.window_bytes = clamp(w->bulk_window_bytes, 1, UINT64_MAX);
+    if (l->conf.journal)
+        ex_journal_tell_again(l->conf.journal);
     l->state = UP;
     l->wake_at = now;
     l->heard_ns = 0;
@@ -562,14 +593,24 @@ static void copy_on(struct ex_link *l)
     }
 }
 
-static void on_call(struct ex_link *l, const struct ex_call *call, sl_mono_ns now)
+static void on_call(struct ex_link *l, struct ex_call *call, sl_mono_ns now)
 {
+    call->gateway_run = l->welcome.run;
     if (call->shared.number != 0) {
         on_shared_call(l, call, now);
         return;
     }
     l->events.call(l->events.ctx, call);
     deliver_early(l, call->lease, now);
+}
+
+/* What is accounted for makes room for other leases. */
+static void forget(struct ex_link *l, const struct ex_gateway_batch *b, sl_mono_ns now)
+{
+    for (size_t i = 0; i < b->acknowledged_count; i++) {
+        if (!l->conf.journal || !ex_journal_acknowledge(l->conf.journal, b->acknowledged[i]))
+            count_dropped(l, "an acknowledgement of what does not wait", now);
+    }
 }
 
 static void take_back(struct ex_link *l, const struct ex_gateway_batch *b, sl_mono_ns now)
@@ -587,6 +628,7 @@ static void on_batch(struct ex_link *l, const struct ex_gateway_batch *b, sl_mon
     if (b->has_welcome)
         on_welcome(l, &b->welcome, now);
     take_back(l, b, now);
+    forget(l, b, now);
     for (size_t i = 0; l->state == UP && i < b->call_count; i++)
         on_call(l, &b->calls[i], now);
     for (size_t i = 0; l->state == UP && i < b->cancel_count; i++)
@@ -854,6 +896,8 @@ bool ex_link_flush(struct ex_link *l, sl_mono_ns now)
             put_heartbeat(l, now);
         put_taken(l);
         put_starts(l, now);
+        if (l->conf.journal)
+            put_ended(l);
         if (l->batch_is_news)
             l->news_at = now;
         l->batch_is_news = false;

@@ -40,6 +40,7 @@ struct ex_link_conf {
     bool bulk_is_plain;              /* although control is not */
     struct ex_hello hello;           /* borrowed whole: what it points to is read at every hello */
     struct sl_shm_pool *results; /* where blobs of results lie; borrowed; NULL: nowhere special */
+    struct ex_journal *journal;  /* of what the gateway has to acknowledge; borrowed; NULL: none */
 };
 
 /* What the gateway says; called from ex_link_receive and ex_link_flush. */
@@ -62,7 +63,8 @@ struct ex_link_stats {
     uint64_t bulk_bytes_up;
     uint64_t shared_bytes_down;
     uint64_t shared_bytes_up;
-    uint64_t dropped; /* messages that broke the protocol */
+    uint64_t dropped;       /* messages that broke the protocol */
+    uint64_t untold_leases; /* that a gateway of protocol 1 will not hear of */
 };
 
 struct ex_link;

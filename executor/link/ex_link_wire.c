@@ -159,7 +159,8 @@ static bool read_welcome(const Sluice__Node__V1__Welcome *from, struct ex_gatewa
                                        .inline_max_bytes = from->inline_max_bytes,
                                        .heartbeat_every_ms = from->heartbeat_every_ms,
                                        .lost_after_ms = from->lost_after_ms,
-                                       .shared_path = from->shared_path};
+                                       .shared_path = from->shared_path,
+                                       .run = from->run};
     if (from->bulk_token.len > EX_LINK_TOKEN_MAX)
         return false;
     out->welcome.token.len = from->bulk_token.len;
@@ -184,6 +185,8 @@ sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
         return fault(arena);
     *out = (struct ex_gateway_batch){.session = b->session,
                                      .bulk_taken_bytes = b->bulk_taken_bytes,
+                                     .acknowledged = b->acknowledged,
+                                     .acknowledged_count = b->n_acknowledged,
                                      .refusal = b->refuse ? b->refuse->text : NULL,
                                      .greet_again = b->refuse && b->refuse->greet_again};
     if (b->welcome && !read_welcome(b->welcome, out))
@@ -290,6 +293,7 @@ sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease, const struct ex
     fill_payload(payload, &result, &shared);
     result.started = outcome->started;
     result.held_us = (uint64_t)outcome->held_us;
+    result.record = outcome->record;
     batch.results = &one;
     batch.n_results = 1;
     return append(out, &batch);
@@ -306,6 +310,27 @@ sl_status ex_link_put_returned(struct sl_buf *out, uint64_t lease, enum sl_reaso
     returned.text = unconst(text);
     batch.returned = &one;
     batch.n_returned = 1;
+    return append(out, &batch);
+}
+
+sl_status ex_link_put_ended(struct sl_buf *out, const struct ex_journal_entry *e)
+{
+    static const uint8_t no_call[sizeof(e->call_id)];
+    pb_node_batch batch = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Ended ended = SLUICE__NODE__V1__ENDED__INIT, *one = &ended;
+    ended.record = e->record;
+    ended.gateway_run = e->gateway_run;
+    ended.lease = e->lease;
+    if (memcmp(e->call_id, no_call, sizeof(no_call)) != 0)
+        ended.call_id = (ProtobufCBinaryData){sizeof(e->call_id), unconst(e->call_id)};
+    ended.model = unconst(e->model);
+    ended.slice = e->slice;
+    ended.held_us = (uint64_t)e->held_us;
+    ended.reason = unconst(e->cause);
+    ended.started_at_us = (uint64_t)e->started_at;
+    ended.ended_at_us = (uint64_t)e->ended_at;
+    batch.ended = &one;
+    batch.n_ended = 1;
     return append(out, &batch);
 }
 
@@ -444,6 +469,7 @@ sl_status ex_link_put_hello(struct sl_buf *out, const struct ex_hello *from, str
     hello.inline_max_bytes = from->inline_max_bytes;
     hello.slice_backlog_max = from->slice_backlog_max;
     hello.shared_memory = from->wants_shared_memory;
+    hello.journal = from->journal;
     if (!fill_slices(from, arena, &hello) || !fill_models(from, arena, &hello))
         return SL_ENOMEM;
     batch.hello = &hello;

@@ -17,13 +17,14 @@
 
 #include "ex_call.h"
 #include "ex_catalog.h"
+#include "ex_journal.h"
 #include "ex_slice.h"
 #include "sl_arena.h"
 #include "sl_buf.h"
 
 enum { EX_LINK_MESSAGE_MAX = 1 << 20, EX_BULK_HEADER_MAX = 96, EX_LINK_TOKEN_MAX = 32 };
 /* The versions of the protocol that this executor speaks. */
-enum { EX_LINK_PROTOCOL_MIN = 1, EX_LINK_PROTOCOL_MAX = 1 };
+enum { EX_LINK_PROTOCOL_MIN = 1, EX_LINK_PROTOCOL_MAX = 2 };
 
 /* ---- down */
 
@@ -38,6 +39,7 @@ struct ex_welcome {
         size_t len;
     } token;                 /* to be shown on the bulk connection */
     const char *shared_path; /* "": no shared memory */
+    uint64_t run;            /* of the gateway */
 };
 
 struct ex_gateway_batch {
@@ -46,13 +48,15 @@ struct ex_gateway_batch {
     struct ex_welcome welcome;
     const char *refusal; /* NULL: none */
     bool greet_again;    /* refused is the session, not the node */
-    const struct ex_call *calls;
+    struct ex_call *calls;
     size_t call_count;
     const uint64_t *cancels; /* leases */
     size_t cancel_count;
     uint64_t bulk_taken_bytes;
     const struct sl_shm_ref *shared_done; /* number and generation */
     size_t shared_done_count;
+    const uint64_t *acknowledged; /* records */
+    size_t acknowledged_count;
 };
 
 struct ex_bulk_header {
@@ -81,6 +85,7 @@ struct ex_hello {
     uint64_t inline_max_bytes;
     uint32_t slice_backlog_max;
     bool wants_shared_memory;
+    uint64_t journal; /* 0: none is kept */
 };
 
 SL_MUST_CHECK sl_status ex_link_put_session(struct sl_buf *out, uint64_t session);
@@ -102,6 +107,7 @@ SL_MUST_CHECK sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease,
 SL_MUST_CHECK sl_status ex_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use);
 SL_MUST_CHECK sl_status ex_link_put_returned(struct sl_buf *out, uint64_t lease,
                                              enum sl_reason reason, const char *text);
+SL_MUST_CHECK sl_status ex_link_put_ended(struct sl_buf *out, const struct ex_journal_entry *e);
 SL_MUST_CHECK sl_status ex_link_put_heartbeat(struct sl_buf *out, uint64_t sequence);
 SL_MUST_CHECK sl_status ex_link_put_bulk_taken(struct sl_buf *out, uint64_t bytes);
 SL_MUST_CHECK sl_status ex_link_put_draining(struct sl_buf *out);

@@ -75,6 +75,7 @@ struct gw_fleet_model {
 
 struct gw_fleet_lease;
 struct gw_fleet_node;
+struct gw_mark;
 
 struct gw_fleet_slice {
     struct gw_fleet_node *node;
@@ -102,6 +103,7 @@ struct gw_fleet_offer {
 struct gw_fleet_node {
     sl_slot_id id;
     uint64_t session;
+    struct gw_mark *mark; /* of its journal; NULL: it has none. The flow's */
     char *name;
     char *version;
     sl_mono_ns joined_at;
@@ -129,6 +131,7 @@ struct gw_fleet_lease {
 /* A node's announcement, as the link decoded it; borrowed. */
 struct gw_hello {
     uint64_t session;
+    uint64_t journal; /* of leases; 0: it has none */
     const char *name;
     const char *version;
     uint32_t slice_backlog_max;

@@ -9,6 +9,7 @@
 #define GW_CALL_H
 
 #include "gw_flow.h"
+#include "gw_marks.h"
 #include "gw_queue.h"
 #include "gw_room.h"
 #include "gw_timers.h"
@@ -50,6 +51,7 @@ struct gw_flow {
     struct gw_flow_metrics metrics;
     struct gw_ports ports;
     struct gw_fleet *fleet;
+    struct gw_marks *marks; /* which leases are accounted for */
     struct sl_slot_table *calls;
     struct gw_call_counts counts;
     struct gw_queue queue;
@@ -96,6 +98,11 @@ bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes);
 void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
+
+/* ---- gw_leases.c */
+/* After its call has been answered. has_owner: the lease is one that this gateway had given. */
+void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
+                         const struct gw_result *result, bool has_owner);
 
 /* ---- gw_methods.c: all methods but ModelInfer */
 void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);

@@ -7,11 +7,14 @@
 #include "gw_sched.h"
 #include "sl_log.h"
 
-enum { TIMERS_PER_CALL = 1 };
+/* Journals of nodes that have left are remembered, too. */
+enum { TIMERS_PER_CALL = 1, MARKS_PER_NODE = 2 };
 
 static sl_status create_parts(struct gw_flow *f)
 {
     sl_status s = gw_fleet_create(f->alloc, &f->conf.fleet, &f->fleet);
+    if (s == SL_OK)
+        s = gw_marks_create(f->alloc, MARKS_PER_NODE * f->conf.fleet.max_nodes, &f->marks);
     if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
     return s;
@@ -64,6 +67,7 @@ void gw_flow_destroy(struct gw_flow *f)
     gw_timers_finish(&f->timers);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
+    gw_marks_destroy(f->marks);
     sl_alloc_free(f->alloc, f);
 }
 
@@ -199,13 +203,42 @@ static void end_orphans(struct gw_flow *f)
     }
 }
 
+/* NULL without a journal. */
+static bool find_mark(struct gw_flow *f, const struct gw_hello *hello, struct gw_mark **out,
+                      struct sl_error *err)
+{
+    *out = NULL;
+    sl_status s = hello->journal == 0 ? SL_OK : gw_marks_join(f->marks, hello->journal, out);
+    if (s == SL_EEXIST)
+        sl_error_set(err, SL_REASON_BAD_INPUT,
+                     "another executor is connected with the same journal of leases: each needs a "
+                     "state directory of its own, and not a copy of one");
+    else if (s != SL_OK)
+        sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for the node's leases");
+    return s == SL_OK;
+}
+
+static bool join(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now,
+                 struct gw_fleet_node **out, struct sl_error *err)
+{
+    struct gw_mark *mark;
+    if (!find_mark(f, hello, &mark, err))
+        return false;
+    if (gw_fleet_join(f->fleet, hello, now, out, err) == SL_OK) {
+        (*out)->mark = mark;
+        return true;
+    }
+    gw_marks_leave(f->marks, mark);
+    return false;
+}
+
 bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now,
                       struct gw_fleet_node **out, struct sl_error *err)
 {
     struct gw_fleet_node *old = gw_fleet_node_by_name(f->fleet, hello->name);
     if (old != NULL)
         gw_flow_on_lost(f, old, "it was started again", now);
-    if (gw_fleet_join(f->fleet, hello, now, out, err) != SL_OK)
+    if (!join(f, hello, now, out, err))
         return false;
     f->is_stuck = false;
     end_orphans(f);
@@ -270,11 +303,12 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
     if (c != NULL) {
         c->result_bytes = expected_bytes;
         gw_call_on_result(f, c, result, now);
-        return;
+    } else {
+        gw_flow_give_result(f, expected_bytes);
+        if (result->release != NULL)
+            result->release(result->release_ctx);
     }
-    gw_flow_give_result(f, expected_bytes);
-    if (result->release != NULL)
-        result->release(result->release_ctx);
+    gw_leases_on_result(f, node, result, lease != NULL);
 }
 
 void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id id,
@@ -314,6 +348,7 @@ void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *
         sl_log(SL_LOG_WARN, "node lost", SL_S("node", node->name), SL_S("why", why));
         sl_metric_add(f->metrics.nodes_lost, 1);
     }
+    gw_marks_leave(f->marks, node->mark);
     gw_fleet_leave(f->fleet, node, on_lost_lease, &l);
 }
 

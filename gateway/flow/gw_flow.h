@@ -51,7 +51,12 @@ struct gw_flow_metrics {
     struct sl_metric *result_bytes;
     struct sl_metric *refused[GW_REFUSAL_COUNT]; /* what nodes say about leases */
     struct sl_metric *requeued;
-    struct sl_metric *unclaimed; /* calls that went on without their connection */
+    struct sl_metric *leases; /* that ended with their call's result */
+    struct sl_metric *lease_us;
+    struct sl_metric *orphan_leases; /* that ended without */
+    struct sl_metric *orphan_lease_us;
+    struct sl_metric *repeated_leases; /* told again although they were accounted for */
+    struct sl_metric *unclaimed;       /* calls that went on without their connection */
 };
 
 struct gw_flow;
@@ -89,6 +94,9 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
                        const struct gw_result *result, sl_mono_ns now);
 void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id lease,
                          sl_mono_ns now);
+/* A lease that ended and of which no result came in this session; accounted for once, however often it is
+ * told. */
+void gw_flow_on_ended(struct gw_flow *f, struct gw_fleet_node *node, const struct gw_ended *ended);
 /* Silent for too long, or its connection broke: calls that it had not started are queued again. */
 void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why,
                      sl_mono_ns now);

@@ -45,6 +45,8 @@ struct gw_link_port {
      * (never). */
     sl_status (*dispatch)(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d);
     void (*cancel)(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
+    /* The lease of that record is accounted for, for good: its node may forget it. */
+    void (*acknowledge)(void *ctx, const struct gw_fleet_node *node, uint64_t record);
 };
 
 /* What a node says of a lease that is over. */
@@ -54,6 +56,7 @@ struct gw_result {
     struct sl_span text;
     bool was_started;
     int64_t held_us;
+    uint64_t record; /* of the lease in the node's journal; 0: none */
     const struct gw_result_output *outputs;
     size_t output_count;
     struct gw_result_payload payload;
@@ -61,6 +64,19 @@ struct gw_result {
      * the result calls it once, on any thread, when the payload is no longer needed. */
     void (*release)(void *release_ctx);
     void *release_ctx;
+};
+
+/* What a node says of a lease whose result it cannot, or may not have, told. Spans are borrowed. */
+struct gw_ended {
+    uint64_t record;
+    uint64_t gateway_run; /* that had given it; perhaps not this one */
+    sl_slot_id lease;     /* as that run named it */
+    uint8_t call_id[16];  /* zeros: none */
+    struct sl_span model;
+    uint32_t slice;
+    int64_t held_us;
+    enum sl_reason reason;
+    sl_wall_us started_at, ended_at; /* by the node's clock */
 };
 
 /* ---- the wire: messages that are small enough to be unpacked */

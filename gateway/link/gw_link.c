@@ -1,6 +1,7 @@
 #include "gw_link.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "gw_link_int.h"
 #include "sl_log.h"
@@ -85,6 +86,16 @@ static void *open_context(void)
     return zmq;
 }
 
+/* Never 0. */
+static uint64_t random_run(void)
+{
+    uint64_t run = 0;
+    while (run == 0)
+        if (getrandom(&run, sizeof run, 0) != (ssize_t)sizeof run)
+            run = 0;
+    return run;
+}
+
 sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf *conf,
                          const struct gw_link_metrics *metrics, struct gw_link **out,
                          struct sl_error *err)
@@ -101,6 +112,7 @@ sl_status gw_link_create(const struct sl_alloc *alloc, const struct gw_link_conf
     l->has_curve = conf->secret != NULL;
     l->bulk_has_curve = l->has_curve && !conf->bulk_is_plain;
     l->gate.listener = -1;
+    l->run = random_run();
     l->zmq = open_context();
     l->zap_socket = l->zmq == NULL ? NULL : gw_link_zap_open(l->zmq);
     if (l->zap_socket == NULL) {
@@ -160,7 +172,10 @@ void gw_link_destroy(struct gw_link *l)
 
 struct gw_link_port gw_link_port(struct gw_link *l)
 {
-    return (struct gw_link_port){.ctx = l, .dispatch = gw_link_dispatch, .cancel = gw_link_cancel};
+    return (struct gw_link_port){.ctx = l,
+                                 .dispatch = gw_link_dispatch,
+                                 .cancel = gw_link_cancel,
+                                 .acknowledge = gw_link_acknowledge};
 }
 
 void gw_link_attach(struct gw_link *l, struct gw_flow *flow)
@@ -245,6 +260,8 @@ static void on_news(struct gw_link *l, struct gw_peer *p, const struct gw_node_b
         gw_link_drop_gatherings(p, b->returned[i]);
         gw_flow_on_returned(l->flow, p->node, b->returned[i], now);
     }
+    for (size_t i = 0; i < b->ended_count; i++)
+        gw_flow_on_ended(l->flow, p->node, &b->ended[i]);
 }
 
 /* Is the message from the holder of the peer's key, over the connection that is the peer's? */

@@ -198,7 +198,8 @@ void gw_link_refuse_payload(struct gw_link *l, struct gw_peer *p, const struct g
                                .reason = err.reason,
                                .text = sl_span_str(err.text),
                                .was_started = r->was_started,
-                               .held_us = r->held_us};
+                               .held_us = r->held_us,
+                               .record = r->record};
     gw_link_drop_gatherings(p, r->lease);
     gw_flow_on_result(l->flow, p->node, &result, now);
 }

@@ -68,6 +68,8 @@ struct gw_peer {
     uint64_t bulk_sent_bytes, bulk_acked_bytes; /* down */
     uint64_t bulk_taken_bytes, bulk_told_bytes; /* up */
     uint64_t unsent_bytes;                      /* in outgoing */
+    uint64_t acks[GW_LINK_ACKS_MAX]; /* records that are accounted for and not said to be yet */
+    size_t ack_count;
     struct sl_buf batch; /* GatewayBatch under construction; empty: nothing to say */
     struct gw_outgoing *outgoing;
     struct gw_gathering *gatherings;
@@ -83,6 +85,7 @@ struct gw_link {
     struct gw_link_conf conf;
     struct gw_link_metrics metrics;
     struct gw_flow *flow;
+    uint64_t run; /* random, of this process */
     void *zmq;
     void *control_socket, *bulk_socket, *zap_socket;
     /* Signalled or used since it last said that it has nothing; asking one costs two system
@@ -129,6 +132,7 @@ const struct gw_link_allowed *gw_link_find_allowed(const struct gw_link *l,
 sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node,
                            const struct gw_dispatch *d);
 void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
+void gw_link_acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record);
 void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p);
 void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,
                          const char *text);

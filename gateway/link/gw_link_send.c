@@ -54,6 +54,7 @@ void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p)
         .heartbeat_every_ms = (uint64_t)(l->conf.heartbeat_every_ns / SL_NS_PER_MS),
         .lost_after_ms = (uint64_t)(l->conf.lost_after_ns / SL_NS_PER_MS),
         .shared_path = p->wants_shared ? l->gate.path : "",
+        .run = l->run,
     };
     sl_status s = open_batch(p);
     if (s == SL_OK)
@@ -220,6 +221,34 @@ void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id leas
         p->broken = "it does not take in what it is told";
 }
 
+static sl_status put_acks(struct gw_peer *p)
+{
+    sl_status s = open_batch(p);
+    if (s == SL_OK)
+        s = gw_link_put_acknowledged(&p->batch, p->acks, p->ack_count);
+    if (s == SL_OK)
+        p->ack_count = 0;
+    return s;
+}
+
+/* Said with what goes anyway, at the latest with the next heartbeat, and by itself when many wait. */
+void gw_link_acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record)
+{
+    struct gw_link *l = ctx;
+    struct gw_peer *p = gw_link_peer_of(l, node->session);
+    if (p == NULL || p->node == NULL || p->protocol < 2)
+        return;
+    if (p->ack_count == GW_LINK_ACKS_MAX && put_acks(p) == SL_ETOOBIG &&
+        send_batch(l, p) == SL_OK) {
+        sl_status s = put_acks(p);
+        (void)s; /* seen below */
+    }
+    if (p->ack_count == GW_LINK_ACKS_MAX)
+        p->broken = "it does not take in what it is told";
+    else
+        p->acks[p->ack_count++] = record;
+}
+
 /* ---- bulk */
 
 static void release_body(void *data, void *hint)
@@ -323,6 +352,8 @@ bool gw_link_flush_peer(struct gw_link *l, struct gw_peer *p)
     acknowledge_bulk(p);
     if (p->shared != NULL && gw_shared_has_done(p->shared))
         return_shared(p);
+    if (p->ack_count > 0 && p->batch.len > 0 && put_acks(p) == SL_ENOMEM)
+        p->broken = "there is no memory for what it is told";
     sl_status s = send_batch(l, p);
     if (s == SL_OK)
         s = send_bulk(l, p);

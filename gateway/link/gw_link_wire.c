@@ -14,7 +14,8 @@ enum {
     BATCH_CANCEL = 5,
     BATCH_HEARTBEAT = 6,
     BATCH_TAKEN = 7,
-    BATCH_SHARED_DONE = 8
+    BATCH_SHARED_DONE = 8,
+    BATCH_ACKNOWLEDGED = 9
 };
 
 enum { BULK_TOKEN = 5 };
@@ -86,6 +87,7 @@ static bool read_hello(const Sluice__Node__V1__Hello *h, struct sl_arena *arena,
     out->inline_max_bytes = h->inline_max_bytes;
     out->wants_shared = h->shared_memory;
     out->hello = (struct gw_hello){.session = out->session,
+                                   .journal = h->journal,
                                    .name = h->node,
                                    .version = h->version,
                                    .slice_backlog_max = h->slice_backlog_max,
@@ -161,10 +163,38 @@ static bool read_results(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *
         results[i].result.text = sl_span_str(r->text);
         results[i].result.was_started = r->started;
         results[i].result.held_us = clamp_us(r->held_us);
+        results[i].result.record = r->record;
         if (!read_outputs(r, arena, &results[i].result))
             return false;
     }
     return results != NULL;
+}
+
+static bool read_ended(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *arena,
+                       struct gw_node_batch *out)
+{
+    struct gw_ended *ended = sl_arena_zero(arena, b->n_ended + 1, sizeof *ended);
+    out->ended = ended;
+    out->ended_count = b->n_ended;
+    for (size_t i = 0; ended != NULL && i < b->n_ended; i++) {
+        const Sluice__Node__V1__Ended *e = b->ended[i];
+        ended[i] = (struct gw_ended){
+            .record = e->record,
+            .gateway_run = e->gateway_run,
+            .lease = e->lease,
+            .model = sl_span_str(e->model),
+            .slice = e->slice,
+            .held_us = clamp_us(e->held_us),
+            .reason = sl_reason_from_name(e->reason),
+            .started_at = clamp_us(e->started_at_us),
+            .ended_at = clamp_us(e->ended_at_us),
+        };
+        if (e->record == 0 || (e->call_id.len != 0 && e->call_id.len != sizeof ended[i].call_id))
+            return false;
+        if (e->call_id.len != 0)
+            memcpy(ended[i].call_id, e->call_id.data, sizeof ended[i].call_id);
+    }
+    return ended != NULL;
 }
 
 static bool read_leases(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *arena,
@@ -197,7 +227,8 @@ bool gw_link_read_batch(struct sl_span message, struct sl_arena *arena, struct g
     out->bulk_taken_bytes = b->bulk_taken_bytes;
     out->is_draining = b->draining;
     return (b->hello == NULL || read_hello(b->hello, arena, out)) && read_leases(b, arena, out) &&
-           read_shared_done(b, arena, out) && read_results(b, arena, out);
+           read_shared_done(b, arena, out) && read_results(b, arena, out) &&
+           read_ended(b, arena, out);
 }
 
 bool gw_link_read_bulk(struct sl_span message, struct gw_bulk_header *out)
@@ -282,6 +313,20 @@ sl_status gw_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *u
     return append_message(out, BATCH_SHARED_DONE, &m.base);
 }
 
+sl_status gw_link_put_acknowledged(struct sl_buf *out, const uint64_t *records, size_t count)
+{
+    uint8_t packed[GW_LINK_ACKS_MAX * GW_PB_VARINT_MAX], head[2 * GW_PB_VARINT_MAX];
+    uint8_t *p = packed;
+    for (size_t i = 0; i < count && i < GW_LINK_ACKS_MAX; i++)
+        p = gw_pb_put_varint(p, records[i]);
+    const size_t len = (size_t)(p - packed);
+    const size_t head_len = (size_t)(gw_pb_put_head(head, BATCH_ACKNOWLEDGED, len) - head);
+    sl_status s = sl_buf_reserve(out, head_len + len);
+    if (s == SL_OK)
+        s = sl_buf_append(out, head, head_len);
+    return s == SL_OK ? sl_buf_append(out, packed, len) : s;
+}
+
 sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence)
 {
     Sluice__Node__V1__Heartbeat m = SLUICE__NODE__V1__HEARTBEAT__INIT;
@@ -300,6 +345,7 @@ sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w)
     m.heartbeat_every_ms = w->heartbeat_every_ms;
     m.lost_after_ms = w->lost_after_ms;
     m.shared_path = text(w->shared_path);
+    m.run = w->run;
     return append_message(out, BATCH_WELCOME, &m.base);
 }
 

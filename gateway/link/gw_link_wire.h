@@ -17,7 +17,7 @@
 
 enum { GW_LINK_BATCH_MAX = 1 << 20, GW_LINK_CHUNK_MAX = 1 << 20, GW_LINK_TOKEN_BYTES = 16 };
 /* The versions of the protocol that this gateway speaks. */
-enum { GW_LINK_PROTOCOL_MIN = 1, GW_LINK_PROTOCOL_MAX = 1 };
+enum { GW_LINK_PROTOCOL_MIN = 1, GW_LINK_PROTOCOL_MAX = 2 };
 
 /* A result with where its payload comes from. */
 struct gw_node_result {
@@ -45,6 +45,8 @@ struct gw_node_batch {
     bool wants_shared;
     const struct sl_shm_ref *shared_done; /* number and generation */
     size_t shared_done_count;
+    const struct gw_ended *ended;
+    size_t ended_count;
 };
 
 /* Everything lies in the arena or in the message. false with arena->has_failed: there is no room for it. */
@@ -69,6 +71,10 @@ SL_MUST_CHECK sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw
                                              uint64_t inline_max_bytes, struct sl_arena *arena);
 SL_MUST_CHECK sl_status gw_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use);
 SL_MUST_CHECK sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease);
+/* Records, at most GW_LINK_ACKS_MAX. */
+enum { GW_LINK_ACKS_MAX = 128 };
+SL_MUST_CHECK sl_status gw_link_put_acknowledged(struct sl_buf *out, const uint64_t *records,
+                                                 size_t count);
 SL_MUST_CHECK sl_status gw_link_put_heartbeat(struct sl_buf *out, uint64_t sequence);
 SL_MUST_CHECK sl_status gw_link_put_taken(struct sl_buf *out, uint64_t bulk_taken_bytes);
 struct gw_welcome {
@@ -76,6 +82,7 @@ struct gw_welcome {
     struct sl_span bulk_token;
     uint64_t bulk_window_bytes, inline_max_bytes, heartbeat_every_ms, lost_after_ms;
     const char *shared_path; /* "": no shared memory */
+    uint64_t run;
 };
 SL_MUST_CHECK sl_status gw_link_put_welcome(struct sl_buf *out, const struct gw_welcome *w);
 SL_MUST_CHECK sl_status gw_link_put_refuse(struct sl_buf *out, const char *text, bool greet_again);

@@ -185,9 +185,18 @@ static void cancel(void *ctx, const struct gw_fleet_node *fleet_node, sl_slot_id
                 n->slices[i].jobs[j].is_cancelled = true;
 }
 
+/* The nodes here keep no journal. */
+static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record)
+{
+    (void)ctx;
+    (void)node;
+    (void)record;
+}
+
 struct gw_link_port sim_nodes_port(struct sim *s)
 {
-    return (struct gw_link_port){.ctx = s, .dispatch = dispatch, .cancel = cancel};
+    return (struct gw_link_port){
+        .ctx = s, .dispatch = dispatch, .cancel = cancel, .acknowledge = acknowledge};
 }
 
 void sim_nodes_start(struct sim *s)

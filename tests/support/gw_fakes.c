@@ -85,9 +85,18 @@ static void cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease
     w->cancels[w->cancel_count++] = lease;
 }
 
+static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record)
+{
+    struct fake_world *w = ctx;
+    (void)node;
+    if (w->ack_count == FAKE_SENT_MAX)
+        abort();
+    w->acks[w->ack_count++] = record;
+}
+
 sl_status fake_world_start(struct fake_world *w)
 {
-    const struct gw_link_port nodes = {w, dispatch, cancel};
+    const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
     const struct gw_ports ports = {.net = {w, post, connections},
                                    .link = w->link != NULL ? *w->link : nodes,
                                    .wire = gw_wire_port};
@@ -218,6 +227,7 @@ struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t s
     for (uint32_t i = 0; i < 8; i++)
         list[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500};
     struct gw_hello hello = {.session = ++w->sessions,
+                             .journal = w->journal,
                              .name = name,
                              .version = "test",
                              .slice_backlog_max = 8,
@@ -262,6 +272,7 @@ void fake_result(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease
                           .reason = SL_REASON_OK,
                           .was_started = true,
                           .held_us = 12345,
+                          .record = w->record,
                           .outputs = &output,
                           .output_count = 1,
                           .payload = {&piece, 1, sizeof answer},
@@ -278,6 +289,7 @@ void fake_failure(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id leas
                           .reason = reason,
                           .text = sl_span_str(text),
                           .was_started = was_started,
-                          .held_us = was_started ? 777 : 0};
+                          .held_us = was_started ? 777 : 0,
+                          .record = was_started ? w->record : 0};
     gw_flow_on_result(w->flow, n, &r, w->now);
 }

@@ -54,6 +54,9 @@ struct fake_world {
     size_t refused_count;
     sl_slot_id cancels[FAKE_SENT_MAX];
     size_t cancel_count;
+    uint64_t journal, record; /* of the next node that joins, and of the next result; 0: none */
+    uint64_t acks[FAKE_SENT_MAX];
+    size_t ack_count;
     unsigned releases; /* of payloads that were handed over */
     uint64_t sessions;
     const char *version; /* of the models that nodes announce; "1" */

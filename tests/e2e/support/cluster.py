@@ -29,7 +29,8 @@ MARK = "SLUICE_TEST_CLUSTER"
 class Cluster:
     """Use as a context manager.
 
-    gateway, executor: YAML beside what the cluster needs itself; link: more keys of the gateway's.
+    gateway, executor: YAML beside what the cluster needs itself, with NODE for an executor's name;
+    link: more keys of the gateway's.
     Daemons are named "gateway", "n1", "n2", ... Each is a Process whose log goes on over its lives.
     """
 
@@ -43,7 +44,7 @@ class Cluster:
         self.write("gateway", f"{listen}link: {{{ends}{link and ', ' + link}}}\n{gateway}")
         for name in self.nodes:
             head = f"node: {name}\nmodels: {models}\nslices: {{cpu: {slices}}}\n"
-            self.write(name, f"{head}link: {{{ends}}}\n{executor}")
+            self.write(name, f"{head}link: {{{ends}}}\n{executor.replace('NODE', name)}")
         self.daemons, self._channels = {}, []
 
     def write(self, name, yaml):

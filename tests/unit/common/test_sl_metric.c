@@ -55,6 +55,22 @@ static void counters_and_gauges(void **state SL_UNUSED)
     sl_metric_registry_destroy(r);
 }
 
+static void microseconds_are_shown_as_seconds_exactly(void **state SL_UNUSED)
+{
+    struct sl_metric_registry *r = make();
+    struct sl_metric *held = sl_metric_counter_us(r, "held_seconds_total", "", "Held.");
+    sl_metric_add(held, 1);
+    assert_page(r, "# HELP held_seconds_total Held.\n"
+                   "# TYPE held_seconds_total counter\n"
+                   "held_seconds_total 0.000001\n");
+    sl_metric_add(held, INT64_MAX - 1);
+    assert_true(sl_metric_value(held) == INT64_MAX);
+    assert_page(r, "# HELP held_seconds_total Held.\n"
+                   "# TYPE held_seconds_total counter\n"
+                   "held_seconds_total 9223372036854.775807\n");
+    sl_metric_registry_destroy(r);
+}
+
 static const double bounds[] = {0.001, 0.1, 2.5};
 
 static void histogram_is_cumulative(void **state SL_UNUSED)
@@ -241,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_page),
         cmocka_unit_test(counters_and_gauges),
+        cmocka_unit_test(microseconds_are_shown_as_seconds_exactly),
         cmocka_unit_test(histogram_is_cumulative),
         cmocka_unit_test(histogram_without_labels_or_buckets),
         cmocka_unit_test(numbers_read_back_as_they_were),

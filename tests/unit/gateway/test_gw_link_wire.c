@@ -280,7 +280,8 @@ static Sluice__Node__V1__GatewayBatch *unpack(const struct sl_buf *b)
 
 static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
 {
-    const struct gw_welcome w = {5, sl_span_str("token"), 1, 2, 3, 4, "/run/x.fds"};
+    const struct gw_welcome w = {5, sl_span_str("token"), 1, 2, 3, 4, "/run/x.fds", 11};
+    const uint64_t records[] = {1 << 16, UINT64_MAX, 3};
     struct sl_buf b;
     sl_buf_init(&b, &sl_alloc_malloc, ROOM);
     assert_ok(gw_link_put_session(&b, 42));
@@ -290,9 +291,14 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     assert_ok(gw_link_put_cancel(&b, 8));
     assert_ok(gw_link_put_heartbeat(&b, 9));
     assert_ok(gw_link_put_taken(&b, 10));
+    assert_ok(gw_link_put_acknowledged(&b, records, 2));
+    assert_ok(gw_link_put_acknowledged(&b, &records[2], 1));
     Sluice__Node__V1__GatewayBatch *m = unpack(&b);
     assert_int_equal(m->session, 42);
     assert_int_equal(m->welcome->protocol, 5);
+    assert_int_equal(m->welcome->run, 11);
+    assert_int_equal(m->n_acknowledged, 3);
+    assert_memory_equal(m->acknowledged, records, sizeof records);
     assert_int_equal(m->welcome->bulk_token.len, 5);
     assert_memory_equal(m->welcome->bulk_token.data, "token", 5);
     assert_true(m->welcome->bulk_window_bytes == 1 && m->welcome->inline_max_bytes == 2);

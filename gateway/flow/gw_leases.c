@@ -1,0 +1,77 @@
+/* gw_leases.c - every lease that ended is accounted for once: with the result of its call, or as an
+ * orphan when no result of it came. */
+#include "gw_call.h"
+#include "sl_log.h"
+
+/* Has it not been accounted for before? A node without a journal is believed. */
+static bool is_first(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record)
+{
+    if (node->mark == NULL || record == 0 || gw_mark_take(node->mark, record))
+        return true;
+    sl_metric_add(f->metrics.repeated_leases, 1);
+    return false;
+}
+
+static uint64_t journal_of(const struct gw_fleet_node *node)
+{
+    return node->mark == NULL ? 0 : gw_mark_journal(node->mark);
+}
+
+/* From here on the node need not say it again. */
+static void acknowledge(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record)
+{
+    if (node->mark != NULL && record != 0)
+        f->ports.link.acknowledge(f->ports.link.ctx, node, record);
+}
+
+static void count_owned(struct gw_flow *f, const struct gw_fleet_node *node,
+                        const struct gw_result *result)
+{
+    sl_metric_add(f->metrics.leases, 1);
+    sl_metric_add(f->metrics.lease_us, result->held_us);
+    if (sl_log_is_on(SL_LOG_DEBUG))
+        sl_log(SL_LOG_DEBUG, "lease", SL_S("node", node->name), SL_U("journal", journal_of(node)),
+               SL_U("record", result->record), SL_I("held_us", result->held_us));
+}
+
+static void count_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
+                         const struct gw_ended *ended)
+{
+    char call[SL_UUID_TEXT_LEN + 1];
+    char model[GW_PEEK_NAME_MAX + 1];
+    size_t len = ended->model.len < sizeof model ? ended->model.len : sizeof model - 1;
+    sl_metric_add(f->metrics.orphan_leases, 1);
+    sl_metric_add(f->metrics.orphan_lease_us, ended->held_us);
+    sl_text_format_uuid(ended->call_id, call);
+    if (len > 0)
+        memcpy(model, ended->model.data, len);
+    model[len] = '\0';
+    sl_log(SL_LOG_INFO, "orphan lease", SL_S("node", node->name), SL_U("journal", journal_of(node)),
+           SL_U("record", ended->record), SL_I("held_us", ended->held_us), SL_S("call", call),
+           SL_S("model", model), SL_S("cause", sl_reason_name(ended->reason)));
+}
+
+void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
+                         const struct gw_result *result, bool has_owner)
+{
+    if (!result->was_started)
+        return;
+    if (is_first(f, node, result->record)) {
+        if (has_owner)
+            count_owned(f, node, result);
+        else
+            count_orphan(f, node,
+                         &(struct gw_ended){.record = result->record,
+                                            .lease = result->lease,
+                                            .held_us = result->held_us,
+                                            .reason = result->reason});
+    }
+    acknowledge(f, node, result->record);
+}
+
+void gw_flow_on_ended(struct gw_flow *f, struct gw_fleet_node *node, const struct gw_ended *ended)
+{
+    if (is_first(f, node, ended->record))
+        count_orphan(f, node, ended);
+    acknowledge(f, node, ended->record);
+}

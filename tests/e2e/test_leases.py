@@ -1,0 +1,183 @@
+"""Every lease is accounted for once, whoever dies: gateways book what executors measured."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import grpc
+import pytest
+from support.calls import scripted_request
+from support.cluster import Cluster
+from support.paths import BIN, SLOW, scaled
+from support.storm import Storm
+from support.wait import wait_until
+
+pytestmark = pytest.mark.timeout(1800)  # a soak takes minutes
+
+LINK = "heartbeat: 100ms, lost_after: 600ms"
+# What a gateway books; it says so before it acknowledges.
+BOOKED = re.compile(
+    r" (?P<kind>lease|\"orphan lease\"|orphan lease) node=(?P<node>\S+) journal=(?P<journal>\d+) "
+    r"record=(?P<record>\d+) held_us=(?P<held>\d+)"
+)
+
+
+def make_cluster(models, folder, **kwargs):
+    kwargs.setdefault("executor", f"state: {folder}/NODE.state\n")
+    return Cluster(models, folder, link=LINK, gateway="log: {level: debug}\n", **kwargs)
+
+
+def measured(cluster, node):
+    """What the executor's journal sums up to; it need not run."""
+    argv = [BIN / "sluice-executor", "--config", cluster.folder / f"{node}.yaml", "--leases"]
+    return json.loads(subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout)
+
+
+def booked(cluster):
+    """{journal: {record: (held_us, is_orphan)}} of all gateways that ever ran, and the repetitions.
+
+    A gateway that was killed before its acknowledgement left is told again in its next life.
+    """
+    books, again = {}, 0
+    for line in BOOKED.finditer(cluster.daemons["gateway"].log()):
+        book = books.setdefault(int(line["journal"]), {})
+        record, held = int(line["record"]), int(line["held"])
+        again += record in book
+        assert book.get(record, (held,))[0] == held, f"{line[0]}: not what was booked before"
+        book.setdefault(record, (held, "orphan" in line["kind"]))
+    return books, again
+
+
+def settle(cluster):
+    wait_until(cluster.is_whole, 20 * SLOW, "all executors")
+    wait_until(lambda: cluster.calls() == 0, 20 * SLOW, "no call under way")
+    for node in cluster.nodes:
+        wait_until(
+            lambda node=node: measured(cluster, node)["unacknowledged"] == 0,
+            20 * SLOW,
+            f"all leases of {node} acknowledged",
+        )
+
+
+def assert_sums_are_equal(cluster):
+    books, again = booked(cluster)
+    for node in cluster.nodes:
+        its = measured(cluster, node)
+        book = books.get(its["journal"], {})
+        sum_us = sum(held for held, _ in book.values())
+        orphans = [held for held, is_orphan in book.values() if is_orphan]
+        print(
+            f"{node}: {its['leases']} leases of {its['held_us']} us; booked {len(book)} of "
+            f"{sum_us} us, of them {len(orphans)} orphans of {sum(orphans)} us"
+        )
+        assert len(book) == its["leases"]
+        assert sum_us == its["held_us"]
+    print(f"told again to a later gateway, and seen to be the same: {again}")
+    return books
+
+
+def seed():
+    """SLUICE_SEED repeats a run."""
+    chosen = int(os.environ.get("SLUICE_SEED", random.SystemRandom().randrange(1 << 31)))
+    print(f"seed: {chosen} (SLUICE_SEED)")
+    return chosen
+
+
+def kill(cluster, victim, rng):
+    if victim == "worker":
+        workers = cluster.workers()
+        if workers:
+            rng.choice(workers).send_signal(signal.SIGKILL)
+        return
+    cluster.daemons[victim].signal(signal.SIGKILL)
+    assert cluster.restart(victim) == -signal.SIGKILL
+
+
+def test_kill_9_in_any_order_loses_no_microsecond(few_models, tmp_path, _stubs):
+    rounds, rng = scaled(200, at_least=20), random.Random(seed())
+    with make_cluster(few_models, tmp_path, executors=2) as cluster:
+        with Storm(cluster, rng.randrange(1 << 20), small=6) as storm:
+            wait_until(lambda: storm.counts["ok"] > 50, 20 * SLOW, "answers")
+            for _ in range(rounds):
+                time.sleep(rng.uniform(0.05, 0.5))
+                for victim in rng.sample(["gateway", "n1", "n2", "worker"], rng.choice([1, 1, 2])):
+                    kill(cluster, victim, rng)
+            ok = storm.counts["ok"]
+            wait_until(lambda: storm.counts["ok"] > ok + 50, 20 * SLOW, "answers afterwards")
+        print(f"calls ended: {dict(storm.counts)}")
+        assert storm.wrong == []
+        settle(cluster)
+        books = assert_sums_are_equal(cluster)
+        assert any(is_orphan for book in books.values() for _, is_orphan in book.values())
+
+
+@pytest.mark.smoke
+def test_a_lease_whose_gateway_died_is_an_orphan(few_models, tmp_path, _stubs):
+    with make_cluster(few_models, tmp_path, slices=1) as cluster:
+        call = cluster.stub().ModelInfer.future(scripted_request(run="300ms"), timeout=60)
+        wait_until(lambda: cluster.status().calls_running == 1, 10 * SLOW, "the call runs")
+        cluster.daemons["gateway"].signal(signal.SIGKILL)
+        cluster.restart("gateway")
+        with pytest.raises(grpc.RpcError):
+            call.result()
+        wait_until(lambda: measured(cluster, "n1")["leases"] == 1, 10 * SLOW, "it ran on")
+        settle(cluster)
+        (book,) = assert_sums_are_equal(cluster).values()
+        assert [is_orphan for _, is_orphan in book.values()] == [True]
+        assert measured(cluster, "n1")["held_us"] >= 100_000
+        wait_until(
+            lambda: cluster.metrics()["sluice_orphan_leases_total"] == 1, 10 * SLOW, "it is counted"
+        )
+        held_s = cluster.metrics()["sluice_orphan_lease_seconds_total"]
+        assert held_s * 1e6 == pytest.approx(measured(cluster, "n1")["held_us"], abs=0.1)
+
+
+def test_a_lease_whose_executor_died_is_ended_by_the_next_one(few_models, tmp_path, _stubs):
+    with make_cluster(few_models, tmp_path, slices=1) as cluster:
+        call = cluster.stub().ModelInfer.future(scripted_request(run="30s"), timeout=60)
+        wait_until(lambda: cluster.status().calls_running == 1, 10 * SLOW, "the call runs")
+        time.sleep(0.5)
+        cluster.daemons["n1"].signal(signal.SIGKILL)
+        before = measured(cluster, "n1")
+        cluster.restart("n1")
+        with pytest.raises(grpc.RpcError):
+            call.result()
+        settle(cluster)
+        assert before["leases"] == 0
+        its = measured(cluster, "n1")
+        assert its["journal"] == before["journal"]
+        assert its["leases"] == 1
+        assert 200_000 < its["held_us"] < 5_000_000 * SLOW
+        assert_sums_are_equal(cluster)
+        assert cluster.metrics()["sluice_orphan_leases_total"] == 1
+
+
+def test_a_gateway_books_what_it_has_booked_only_once(few_models, tmp_path, _stubs):
+    """The executor comes back with what was not acknowledged when it died."""
+    with make_cluster(few_models, tmp_path, slices=1) as cluster:
+        stub = cluster.stub()
+        for _ in range(20):
+            assert stub.ModelInfer(scripted_request(run="1ms"), timeout=20).outputs
+        cluster.daemons["n1"].signal(signal.SIGKILL)
+        cluster.restart("n1")
+        settle(cluster)
+        (book,) = assert_sums_are_equal(cluster).values()
+        assert [is_orphan for _, is_orphan in book.values()] == [False] * 20
+        counts = cluster.metrics()
+        assert counts["sluice_leases_total"] == 20
+        assert counts["sluice_orphan_leases_total"] == 0
+        held_s = counts["sluice_lease_seconds_total"]
+        assert held_s * 1e6 == pytest.approx(measured(cluster, "n1")["held_us"], abs=0.1)
+
+
+def test_two_executors_cannot_share_a_journal(few_models, tmp_path, _stubs):
+    shared = f"state: {tmp_path}/shared\n"
+    with make_cluster(few_models, tmp_path, executor=shared) as cluster:
+        cluster.write("n2", (tmp_path / "n1.yaml").read_text())
+        second = cluster.start("n2")
+        assert second.wait(20 * SLOW) == 1
+        assert f"another executor has {tmp_path}/shared/leases.journal" in second.log()
