@@ -10,6 +10,7 @@
 #include "gw_fleet.h"
 #include "gw_infer_check.h"
 #include "gw_infer_reply.h"
+#include "gw_store_port.h" /* what lasts: a header of its own */
 
 /* ---- visitors */
 

@@ -1,0 +1,378 @@
+#include "gw_store_db.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gw_store_mend.h"
+#include "gw_store_schema.h"
+#include "sl_base.h"
+#include "sl_log.h"
+
+enum { BUSY_AT_OPEN_MS = 5000, BUSY_MS = 100, CACHE_KIB = 16384, WAL_KEPT_BYTES = 16 << 20 };
+
+/* A receipt belongs to the window that it names: one that is not the account's (any more) is not counted in
+ * it, and one that nobody had opened is opened by it. */
+static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
+    [GW_STORE_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [GW_STORE_SQL_COMMIT] = "COMMIT",
+    [GW_STORE_SQL_ROLLBACK] = "ROLLBACK",
+    [GW_STORE_SQL_APPEND] = "INSERT INTO log(n, kind, data) VALUES(?1, ?2, ?3)",
+    [GW_STORE_SQL_UNBUILT] = "SELECT n, kind, data FROM log WHERE n > ?1 ORDER BY n LIMIT ?2",
+    [GW_STORE_SQL_SET_BUILT] = "UPDATE meta SET value = ?1 WHERE name = 'built_n'",
+    [GW_STORE_SQL_OPEN_WINDOW] =
+        "INSERT INTO accounts VALUES(?1, ?2, 0, 0) ON CONFLICT(account) DO UPDATE SET"
+        " granted_us = iif(window_opened_at = 0, granted_us, 0),"
+        " window_opened_at = excluded.window_opened_at, spent_us = 0"
+        " WHERE excluded.window_opened_at > window_opened_at",
+    [GW_STORE_SQL_SPEND] = "UPDATE accounts SET spent_us = spent_us + ?3"
+                           " WHERE account = ?1 AND window_opened_at = ?2",
+    [GW_STORE_SQL_GIVE] =
+        "INSERT INTO accounts VALUES(?1, ?2, 0, ?3) ON CONFLICT(account) DO UPDATE SET"
+        " granted_us = granted_us + excluded.granted_us"
+        " WHERE window_opened_at = excluded.window_opened_at",
+    [GW_STORE_SQL_ADD_GRANT] = "INSERT OR REPLACE INTO grants VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GW_STORE_SQL_SET_ACCOUNT] = "INSERT OR REPLACE INTO accounts VALUES(?1, ?2, ?3, ?4)",
+    [GW_STORE_SQL_ADD_RECEIPT] =
+        "INSERT OR REPLACE INTO receipts VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GW_STORE_SQL_ADD_USAGE] =
+        "INSERT INTO usage VALUES(?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT DO UPDATE SET"
+        " calls = calls + 1, used_us = used_us + excluded.used_us,"
+        " charged_us = charged_us + excluded.charged_us",
+    [GW_STORE_SQL_SET_TOKEN] =
+        "INSERT OR REPLACE INTO tokens VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [GW_STORE_SQL_SET_APP] = "INSERT OR REPLACE INTO apps VALUES(?1, ?2, ?3, ?4)",
+    [GW_STORE_SQL_REMOVE_APP] = "DELETE FROM apps WHERE name = ?1",
+    [GW_STORE_SQL_BLOCK] = "INSERT OR REPLACE INTO blocks VALUES(?1, ?2, ?3, ?4)",
+    [GW_STORE_SQL_UNBLOCK] = "DELETE FROM blocks WHERE account = ?1",
+    [GW_STORE_SQL_OLDEST] = "SELECT n FROM receipts WHERE ended_at < ?1 AND n <= ?2"
+                            " ORDER BY ended_at LIMIT ?3",
+    [GW_STORE_SQL_FORGET_RECEIPT] = "DELETE FROM receipts WHERE n = ?1",
+    [GW_STORE_SQL_FORGET_LOG] = "DELETE FROM log WHERE n = ?1",
+    [GW_STORE_SQL_FORGET_ACCOUNTS] =
+        "DELETE FROM accounts WHERE account IN (SELECT account FROM accounts WHERE"
+        " window_opened_at < ?1 AND window_opened_at > 0 LIMIT ?2)",
+    [GW_STORE_SQL_MERGE_USAGE] =
+        "INSERT INTO usage SELECT week, app, '', sum(calls), sum(used_us), sum(charged_us)"
+        " FROM usage WHERE week < ?1 AND account <> '' GROUP BY week, app"
+        " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
+        " used_us = used_us + excluded.used_us, charged_us = charged_us + excluded.charged_us",
+    [GW_STORE_SQL_FORGET_USAGE] = "DELETE FROM usage WHERE week < ?1 AND account <> ''",
+};
+
+/* ---- faults */
+
+static enum gw_store_fault fault_of(int extended)
+{
+    switch (extended) {
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+        return GW_STORE_MEND;
+    default:
+        break;
+    }
+    int rc = extended & 0xff;
+    return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? GW_STORE_FATAL : GW_STORE_RETRY;
+}
+
+/* Until gw_store_recover has succeeded, nothing makes a failed sync good again; damage stays. */
+sl_status gw_store_db_fail(struct gw_store_db *db, int rc, const char *deed)
+{
+    int extended = db->handle != NULL ? sqlite3_extended_errcode(db->handle) : rc;
+    enum gw_store_fault fault = fault_of((extended & 0xff) == (rc & 0xff) ? extended : rc);
+    snprintf(db->why, sizeof db->why, "%s %s: %s (SQLite %d)", deed, db->conf.path,
+             db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), extended);
+    if (fault > db->fault)
+        db->fault = fault;
+    return SL_EIO;
+}
+
+void gw_store_db_rollback(struct gw_store_db *db)
+{
+    for (int i = 0; i < GW_STORE_SQL_COUNT; i++)
+        if (db->statements[i] != NULL)
+            sqlite3_reset(db->statements[i]);
+    if (db->handle != NULL && !sqlite3_get_autocommit(db->handle))
+        gw_store_db_run(db, GW_STORE_SQL_ROLLBACK);
+}
+
+int gw_store_db_run(struct gw_store_db *db, enum gw_store_sql which)
+{
+    sqlite3_stmt *s = db->statements[which];
+    int rc = sqlite3_step(s);
+    int ended = sqlite3_reset(s);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : ended;
+}
+
+int gw_store_db_number(sqlite3 *handle, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *s;
+    int rc = sqlite3_prepare_v2(handle, sql, -1, &s, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(s);
+    *out = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    int ended = sqlite3_finalize(s);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : ended;
+}
+
+void gw_store_bind_text(sqlite3_stmt *s, int at, struct sl_span text)
+{
+    sqlite3_bind_text(s, at, text.len > 0 ? (const char *)text.data : "", (int)text.len,
+                      SQLITE_STATIC);
+}
+
+struct sl_span gw_store_column_text(sqlite3_stmt *s, int at)
+{
+    const void *text = sqlite3_column_text(s, at);
+    return sl_span_of(text, text != NULL ? (size_t)sqlite3_column_bytes(s, at) : 0);
+}
+
+/* ---- opening */
+
+static int on_wal(void *ctx, sqlite3 *handle SL_UNUSED, const char *name SL_UNUSED, int pages)
+{
+    struct gw_store_db *db = ctx;
+    if (pages < db->wal_pages)
+        db->moved_pages = 0; /* all were moved, and the WAL begins anew */
+    db->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static int set_up(struct gw_store_db *db)
+{
+    char pragmas[256];
+    snprintf(pragmas, sizeof pragmas,
+             "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA cache_size=-%d;"
+             "PRAGMA journal_size_limit=%d; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
+             db->conf.syncs_commits ? "FULL" : "NORMAL", CACHE_KIB, WAL_KEPT_BYTES);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_busy_timeout(db->handle, BUSY_AT_OPEN_MS);
+    int rc = sqlite3_exec(db->handle, pragmas, NULL, NULL, NULL);
+    sqlite3_wal_hook(db->handle, on_wal, db); /* in place of checkpoints by commits */
+    return rc;
+}
+
+static int prepare_all(struct gw_store_db *db)
+{
+    int rc = SQLITE_OK;
+    for (int i = 0; rc == SQLITE_OK && i < GW_STORE_SQL_COUNT; i++)
+        rc = sqlite3_prepare_v3(db->handle, sql_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                &db->statements[i], NULL);
+    return rc;
+}
+
+/* A commit that failed may have reached the file: its entries are still waiting and will come again. */
+static int drop_unanswered(struct gw_store_db *db, int64_t *last_n)
+{
+    char sql[96];
+    if (!db->is_known || *last_n <= db->last_n)
+        return SQLITE_OK;
+    snprintf(sql, sizeof sql, "DELETE FROM log WHERE n > %" PRId64, db->last_n);
+    *last_n = db->last_n;
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+}
+
+static int read_numbers(struct gw_store_db *db, int64_t *out_last_n)
+{
+    int64_t id = 0;
+    int rc = gw_store_db_number(db->handle, "SELECT value FROM meta WHERE name = 'id'", &id);
+    if (rc == SQLITE_OK)
+        rc = gw_store_db_number(db->handle, "SELECT value FROM meta WHERE name = 'built_n'",
+                                &db->built_n);
+    if (rc == SQLITE_OK)
+        rc = gw_store_db_number(db->handle, "SELECT max(n) FROM log", out_last_n);
+    db->id = (uint64_t)id;
+    return rc;
+}
+
+static sl_status fail_open(struct gw_store_db *db, int rc, struct sl_error *err)
+{
+    gw_store_db_fail(db, rc, "cannot open the store");
+    sl_error_set(err, SL_REASON_INTERNAL, "%s", db->why);
+    gw_store_db_disconnect(db);
+    return SL_EIO;
+}
+
+/* What this process was told to be stored is not there any more. */
+static sl_status fail_short(struct gw_store_db *db, int64_t last_n, struct sl_error *err)
+{
+    snprintf(db->why, sizeof db->why,
+             "the store %s ends at entry %" PRId64 ", but %" PRId64 " had been stored",
+             db->conf.path, last_n, db->last_n);
+    db->fault = GW_STORE_FATAL;
+    sl_error_set(err, SL_REASON_INTERNAL, "%s", db->why);
+    gw_store_db_disconnect(db);
+    return SL_EIO;
+}
+
+void gw_store_db_disconnect(struct gw_store_db *db)
+{
+    for (int i = 0; i < GW_STORE_SQL_COUNT; i++) {
+        sqlite3_finalize(db->statements[i]);
+        db->statements[i] = NULL;
+    }
+    sqlite3_close(db->handle);
+    db->handle = NULL;
+}
+
+sl_status gw_store_db_connect(struct gw_store_db *db, struct sl_error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int rc = sqlite3_open_v2(db->conf.path, &db->handle, flags, db->conf.vfs);
+    if (rc == SQLITE_OK)
+        rc = set_up(db);
+    if (rc != SQLITE_OK)
+        return fail_open(db, rc, err);
+    sl_status s = gw_store_schema_prepare(db->handle, db->conf.path, err);
+    if (s != SL_OK) {
+        gw_store_db_disconnect(db);
+        return s;
+    }
+    int64_t last_n = 0;
+    rc = prepare_all(db);
+    if (rc == SQLITE_OK)
+        rc = read_numbers(db, &last_n);
+    if (rc == SQLITE_OK)
+        rc = drop_unanswered(db, &last_n);
+    if (rc != SQLITE_OK)
+        return fail_open(db, rc, err);
+    if (db->is_known && last_n < db->last_n)
+        return fail_short(db, last_n, err);
+    db->last_n = last_n;
+    db->is_known = true;
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    return SL_OK;
+}
+
+/* ---- what is missing */
+
+static int append(struct gw_store_db *db, int64_t n, int kind, const void *bytes, size_t count)
+{
+    sqlite3_stmt *s = db->statements[GW_STORE_SQL_APPEND];
+    if (n > 0)
+        sqlite3_bind_int64(s, 1, n);
+    else
+        sqlite3_bind_null(s, 1); /* one more than the last; cheaper than to say it */
+    sqlite3_bind_int(s, 2, kind);
+    sqlite3_bind_blob(s, 3, count > 0 ? bytes : "", (int)count, SQLITE_STATIC);
+    return gw_store_db_run(db, GW_STORE_SQL_APPEND);
+}
+
+/* The numbers of what is gone are not given again: the log keeps the hole, and an entry that tells it. */
+static sl_status note_loss(struct gw_store_db *db, sl_wall_us now)
+{
+    uint8_t bytes[GW_RECORD_BYTES_MAX];
+    size_t count = 0;
+    struct gw_record r = {
+        .kind = GW_RECORD_LOSS,
+        .loss = {.first_n = db->last_n + 1, .last_n = db->mark.stored_n, .at = now}};
+    sl_status s = gw_record_encode(&r, bytes, &count);
+    if (s != SL_OK)
+        return s;
+    int rc = append(db, db->mark.stored_n + 1, GW_RECORD_LOSS, bytes, count);
+    if (rc != SQLITE_OK)
+        return gw_store_db_fail(db, rc, "cannot write to the store");
+    db->lost_count = db->mark.stored_n - db->last_n;
+    sl_log(SL_LOG_ERROR, "the store has lost entries that had been stored",
+           SL_S("path", db->conf.path), SL_I("count", db->lost_count),
+           SL_I("first", db->last_n + 1), SL_I("last", db->mark.stored_n));
+    db->last_n = db->mark.stored_n + 1;
+    return SL_OK;
+}
+
+static sl_status compare_with_mark(struct gw_store_db *db, sl_wall_us now)
+{
+    bool is_ours = db->mark.id == db->id;
+    if (!is_ours && db->mark.id != 0)
+        sl_log(SL_LOG_WARN, "the store is another one than at the last start",
+               SL_S("path", db->conf.path), SL_I("entries", db->last_n));
+    if (is_ours && db->mark.stored_n > db->last_n) {
+        sl_status s = note_loss(db, now);
+        if (s != SL_OK)
+            return s;
+    }
+    return gw_store_mark_set(&db->mark, db->id, db->last_n);
+}
+
+sl_status gw_store_db_open(struct gw_store_db *db, const struct gw_store_db_conf *conf,
+                           sl_wall_us now, struct sl_error *err)
+{
+    *db = (struct gw_store_db){.conf = *conf, .mark = {.fd = -1}};
+    sl_status s = gw_store_mark_open(&db->mark, conf->path, err);
+    if (s == SL_OK)
+        s = gw_store_mend_finish(conf->path, err);
+    if (s == SL_OK)
+        s = gw_store_db_connect(db, err);
+    if (s == SL_OK && compare_with_mark(db, now) != SL_OK) {
+        sl_error_set(err, SL_REASON_INTERNAL, "%s",
+                     db->why[0] != '\0' ? db->why : "the store's mark cannot be written");
+        s = SL_EIO;
+    }
+    if (s != SL_OK)
+        gw_store_db_close(db);
+    return s;
+}
+
+void gw_store_db_close(struct gw_store_db *db)
+{
+    gw_store_db_disconnect(db);
+    gw_store_mark_close(&db->mark);
+}
+
+/* ---- groups */
+
+static int append_batch(struct gw_store_db *db, struct gw_store_batch *b)
+{
+    struct gw_store_entry *e;
+    for (size_t at = 0; (e = gw_store_batch_next(b, &at)) != NULL;) {
+        int rc = append(db, 0, (int)e->kind, e->bytes, e->bytes_count);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    return SQLITE_OK;
+}
+
+static int append_group(struct gw_store_db *db, struct gw_store_batch *first)
+{
+    int rc = gw_store_db_run(db, GW_STORE_SQL_BEGIN);
+    for (struct gw_store_batch *b = first; rc == SQLITE_OK && b != NULL; b = b->next)
+        rc = append_batch(db, b);
+    return rc == SQLITE_OK ? gw_store_db_run(db, GW_STORE_SQL_COMMIT) : rc;
+}
+
+static int64_t count_entries(const struct gw_store_batch *first)
+{
+    int64_t count = 0;
+    for (const struct gw_store_batch *b = first; b != NULL; b = b->next)
+        count += b->entry_count;
+    return count;
+}
+
+sl_status gw_store_db_commit(struct gw_store_db *db, struct gw_store_batch *first)
+{
+    int rc = append_group(db, first);
+    if (rc != SQLITE_OK) {
+        gw_store_db_fail(db, rc, "cannot write to the store");
+        gw_store_db_rollback(db);
+        return SL_EIO;
+    }
+    db->last_n += count_entries(first);
+    /* A mark that cannot be written stays behind: it then says too little. */
+    if (gw_store_mark_set(&db->mark, db->id, db->last_n) != SL_OK)
+        sl_log(SL_LOG_WARN, "the store's mark cannot be written", SL_S("path", db->conf.path));
+    return SL_OK;
+}
+
+sl_status gw_store_db_checkpoint(struct gw_store_db *db)
+{
+    int in_wal = 0, moved = 0;
+    int rc =
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        return gw_store_db_fail(db, rc, "cannot move the WAL into the store");
+    db->wal_pages = in_wal > 0 ? in_wal : 0;
+    db->moved_pages = moved > 0 ? moved : 0;
+    return SL_OK;
+}
