@@ -34,6 +34,7 @@ enum {
     COPY_TURN_BYTES = 1 << 20, /* of what the gateway shares */
     INLINE_MAX = EX_LINK_MESSAGE_MAX / 2,
     ENDED_COUNT = 256,
+    EARLY_CUTS_MAX = 3, /* so many in a row: it is no accident */
 };
 
 static const char no_room[] = "there is no memory for what the gateway says";
@@ -66,6 +67,7 @@ struct ex_link {
     sl_mono_ns refusal_log_at;
     bool is_draining;
     bool has_complained; /* that nobody answers; once until somebody does */
+    unsigned early_cuts; /* in a row */
     const char *broken;  /* why the session must end; NULL: it need not */
 
     enum state state;
@@ -488,6 +490,7 @@ static void on_welcome(struct ex_link *l, const struct ex_welcome *w, sl_mono_ns
     sl_patience_init(&l->patience, (int64_t)l->welcome.lost_after_ms * SL_NS_PER_MS, now);
     l->stats.sessions++;
     l->has_complained = false;
+    l->early_cuts = 0;
     l->refusal_log_at = now;
     introduce_bulk(l);
     ex_link_shared_open(&l->shared, w->shared_path, l->session);
@@ -508,9 +511,10 @@ static void on_refused(struct ex_link *l, const char *text, sl_mono_ns now)
 
 static void on_cut(struct ex_link *l, enum ex_link_cut cut, sl_mono_ns now)
 {
+    const bool is_accident = cut == EX_LINK_CUT_EARLY && ++l->early_cuts < EARLY_CUTS_MAX;
     if (cut == EX_LINK_KEY_REFUSED)
         on_refused(l, "this node's public key is not in its link.allow", now);
-    else if (cut == EX_LINK_HANDSHAKE_FAILED)
+    else if (cut >= EX_LINK_CUT_EARLY && !is_accident)
         on_refused(l,
                    "the handshake failed: link.gateway_public_key is not its key, or link.security "
                    "or link.bulk_security is not the same at both ends",

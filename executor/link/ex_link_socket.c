@@ -130,6 +130,8 @@ static enum ex_link_cut meaning_of(uint16_t event)
 {
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
         return EX_LINK_KEY_REFUSED;
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+        return EX_LINK_CUT_EARLY;
     return event & HANDSHAKE_EVENTS ? EX_LINK_HANDSHAKE_FAILED : EX_LINK_CUT;
 }
 
@@ -146,7 +148,7 @@ enum ex_link_cut ex_link_socket_was_cut(struct ex_link_socket *s)
         if (zmq_recv(s->monitor, frame, sizeof(frame), ZMQ_DONTWAIT) < 0)
             break;
         const enum ex_link_cut found = meaning_of(event);
-        if (cut == EX_LINK_UNCUT || cut == EX_LINK_CUT)
+        if (cut <= EX_LINK_CUT_EARLY && found > cut)
             cut = found;
     }
     return cut;

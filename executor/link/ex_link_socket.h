@@ -57,6 +57,7 @@ bool ex_link_socket_is_readable(const struct ex_link_socket *s);
 enum ex_link_cut {
     EX_LINK_UNCUT,
     EX_LINK_CUT,
+    EX_LINK_CUT_EARLY,        /* during the handshake: the other end dies, or does not agree */
     EX_LINK_KEY_REFUSED,      /* the gateway knows our key, and does not let us in */
     EX_LINK_HANDSHAKE_FAILED, /* the other end has another key than we were told, or no CURVE */
 };

@@ -19,12 +19,16 @@ pytestmark = pytest.mark.timeout(600)
 
 MIB, GIB = 1 << 20, 1 << 30
 TENSOR = 32 * MIB
+# A cancel passes five threads and ends with the kernel's end of a process: 10 to 50 ms beside
+# 1 GiB. Behind some of the tensors it would take longer than this, behind all of them seconds.
 ACTED_WITHIN_S = 0.25
 LIMITS = "limits: {message: 128MiB, body_total: 4GiB}\n"
 # A cancelled call's worker is ended at once, which is how a test sees that the cancel came.
 SLICES, HANGING = 5, 4
 AT_ONCE = f"lease: {{cancel_grace: 0s}}\nslices: {{cpu: {SLICES}}}\n"
-# A heartbeat that waits for the tensors before it would lose the node.
+# A heartbeat that waits for the tensors before it would lose the node: 1 GiB takes some 10 s.
+# Six beats of silence, as by default: more than twice the time for which a machine at load 17
+# was seen to keep a loop from running (0.6 s in one piece).
 TIGHT = f"heartbeat: {250 * SLOW}ms, lost_after: {1500 * SLOW}ms, unsent_max: 2GiB"
 NO_SHORTCUT = "shared_memory: 0B"
 RUNNING = 'sluice_calls_in_state{state="running"}'

@@ -177,7 +177,8 @@ def test_after_a_kill_it_serves_again_within_two_seconds(models, tmp_path, _stub
             abandoned = [
                 stub.ModelInfer.future(scripted_request(run="5s"), timeout=30) for _ in range(3)
             ]
-            wait_until(lambda: pair.metric(RUNNING) > 0, 10 * SLOW, "a call runs")
+            # On both slices: the one that had not started will have one of them for 5 s again.
+            wait_until(lambda: pair.metric(RUNNING) == 2, 10 * SLOW, "two calls run")
             pair.processes[name].kill()
             pair.processes[name].stop()
             pair.start(name, log=f"{name}{i}").wait_for_log(SERVING[name], 10 * SLOW)

@@ -2,8 +2,7 @@
 
 A limit on time is a claim about our programs. When a compiler or another test has half of the
 machine meanwhile, half of the time was not ours: that, and no more, is added to the limit, and
-printed.
-What runs with a low priority takes as much less as the scheduler lets it.
+printed. What runs at a low priority does not count: it leaves the processor to whoever wants it.
 """
 
 import os
@@ -13,11 +12,18 @@ from pathlib import Path
 from .paths import SLOW
 
 TICKS = os.sysconf("SC_CLK_TCK")
-CORES = len(os.sched_getaffinity(0))
+CORES = os.cpu_count()
 
 
-def _processes():
-    """{pid: (parent, CPU seconds of it and of its ended children, weighed)}"""
+def _busy_s():
+    """Seconds that all processors worked at ordinary priority, or for another virtual machine."""
+    words = Path("/proc/stat").read_text().split(None, 9)[1:9]
+    user, _nice, system, _idle, _iowait, irq, softirq, steal = map(int, words)
+    return (user + system + irq + softirq + steal) / TICKS
+
+
+def _family():
+    """{pid: (parent, CPU seconds of it and of its children that have ended)}: what we started."""
     found = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -26,38 +32,30 @@ def _processes():
             words = (folder / "stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        weight = min(1, 1.25 ** -int(words[16]))  # of its nice value
-        found[int(folder.name)] = int(words[1]), sum(map(int, words[11:15])) / TICKS * weight
-    return found
+        found[int(folder.name)] = int(words[1]), sum(map(int, words[11:15])) / TICKS
+    return {pid: what for pid, what in found.items() if _is_ours(pid, found)}
 
 
 def _is_ours(pid, processes):
-    """This process, what it started, and what those did."""
     while pid in processes and pid != os.getpid():
         pid = processes[pid][0]
     return pid == os.getpid()
-
-
-def _stolen_s():
-    """What a hypervisor gave to others."""
-    return int(Path("/proc/stat").read_text().split(None, 9)[8]) / TICKS
 
 
 class Neighbours:
     """From its making on."""
 
     def __init__(self):
-        self._began, self._at = time.monotonic(), _processes()
-        self._stolen_s = _stolen_s()
+        self._began, self._busy_s, self._ours = time.monotonic(), _busy_s(), _family()
 
     def took_s(self):
         """How long they would have had the whole machine, in seconds."""
-        now = _processes()
-        others = [pid for pid in now if not _is_ours(pid, now)]
-        before = {pid: cpu for pid, (_, cpu) in self._at.items()}
-        used = sum(max(0, now[pid][1] - before.get(pid, 0)) for pid in others)
-        elapsed = time.monotonic() - self._began
-        return min(elapsed, (used + _stolen_s() - self._stolen_s) / CORES)
+        now = _family()
+        # Who has ended was counted into its parent's; whose parent ended before it, nowhere.
+        before = sum(cpu for pid, (up, cpu) in self._ours.items() if pid in now or up in now)
+        ours = sum(cpu for _, cpu in now.values()) - before
+        theirs = (_busy_s() - self._busy_s - ours) / CORES
+        return min(max(0, theirs), time.monotonic() - self._began)
 
     def share(self):
         """0: the machine was ours; 1: it was theirs."""
@@ -71,7 +69,7 @@ class Limit:
         self.limit_s, self._neighbours = limit_s * SLOW, Neighbours()
 
     def check(self, took_s, what):
-        theirs = self._neighbours.took_s()
+        theirs = self._neighbours.share() * took_s
         said = f"{what}: {took_s:.3f} s of {self.limit_s:.3f} s"
         if theirs > 0.05 * took_s:
             said += f", and {theirs:.3f} s were other programs'"

@@ -1,5 +1,5 @@
 /* test_ex_link.c - the executor's end of the link over real ZeroMQ sockets: what is said on the control connection
- * passes a bulk connection that stands still. */
+ * passes a bulk connection that stands still; a gateway that dies while they shake hands. */
 #include "ex_link.h"
 
 #include <pthread.h>
@@ -7,7 +7,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -172,9 +173,7 @@ static int begin(void **state SL_UNUSED)
     snprintf(r.control, sizeof r.control, "ipc://%s/c", r.dir);
     snprintf(r.bulk, sizeof r.bulk, "ipc://%s/b", r.dir);
     r.zmq = zmq_ctx_new();
-    r.control_socket = bind_router(r.control);
     r.bulk_socket = bind_router(r.bulk);
-    make_link();
     return 0;
 }
 
@@ -183,7 +182,8 @@ static int end(void **state SL_UNUSED)
     sem_post(&r.stuck.go_on); /* else a test that failed would wait for it for ever */
     ex_link_destroy(r.link, 0);
     ex_catalog_destroy(r.catalog);
-    zmq_close(r.control_socket);
+    if (r.control_socket != NULL)
+        zmq_close(r.control_socket);
     zmq_close(r.bulk_socket);
     zmq_ctx_term(r.zmq);
     return remove_tree(r.dir);
@@ -248,6 +248,8 @@ static void cancels_and_heartbeats_pass_it(void **state SL_UNUSED)
     r.stuck.bytes = test_calloc(PAYLOAD_BYTES, 1);
     r.stuck.loop = pthread_self();
     r.stuck.is_over = true;
+    r.control_socket = bind_router(r.control);
+    make_link();
     run_until(is_up, "the welcome");
     run_until(is_stuck, "ZeroMQ's thread at the payload");
     r.beats = 0;
@@ -261,9 +263,51 @@ static void cancels_and_heartbeats_pass_it(void **state SL_UNUSED)
     test_free(r.stuck.bytes);
 }
 
+/* ---- a gateway that dies while they shake hands */
+
+static int listen_for_control(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/c", r.dir);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    return fd;
+}
+
+/* The node comes, and its connection ends at once. */
+static bool comes_in_vain(int listener, int within_ms)
+{
+    for (int i = 0; i < within_ms; i++) {
+        const sl_mono_ns now = sl_clock_mono(&sl_clock_real);
+        ex_link_receive(r.link, true, now);
+        (void)ex_link_flush(r.link, now);
+        const int fd = accept(listener, NULL, NULL);
+        if (fd >= 0) {
+            close(fd);
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
+/* Only what happens again and again is a disagreement, about which it takes its time. */
+static void a_death_in_the_handshake_is_no_refusal(void **state SL_UNUSED)
+{
+    const int listener = listen_for_control();
+    make_link();
+    for (int i = 0; i < 3; i++)
+        assert_true(comes_in_vain(listener, 800));
+    assert_false(comes_in_vain(listener, 400));
+    assert_true(comes_in_vain(listener, WAIT_MS));
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_death_in_the_handshake_is_no_refusal, begin, end),
         cmocka_unit_test_setup_teardown(cancels_and_heartbeats_pass_it, begin, end),
     };
     sl_log_set_level(SL_LOG_ERROR);
