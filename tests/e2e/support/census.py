@@ -18,6 +18,13 @@ def resident_bytes(process):
     return psutil.Process(process.pid).memory_info().rss
 
 
+def resident_kinds(process):
+    """(anonymous, shared): the process's own, and memfds that it has mapped, whoever made them."""
+    with open(f"/proc/{process.pid}/status") as status:
+        kb = {line.split(":")[0]: line.split()[1] for line in status if line.startswith("Rss")}
+    return int(kb["RssAnon"]) << 10, int(kb["RssShmem"]) << 10
+
+
 def descriptors(process):
     """{kind: count}; numbers of sockets and pipes left out."""
     return Counter(re.sub(r"\d{2,}|\(deleted\)", "", name) for name in open_files(process))

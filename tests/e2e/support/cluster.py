@@ -30,11 +30,22 @@ class Cluster:
     """Use as a context manager.
 
     gateway, executor: YAML beside what the cluster needs itself, with NODE for an executor's name;
-    link: more keys of the gateway's.
+    link, node_link: more keys of their link.
     Daemons are named "gateway", "n1", "n2", ... Each is a Process whose log goes on over its lives.
     """
 
-    def __init__(self, models, folder, *, executors=1, slices=2, gateway="", executor="", link=""):
+    def __init__(
+        self,
+        models,
+        folder,
+        *,
+        executors=1,
+        slices=2,
+        gateway="",
+        executor="",
+        link="",
+        node_link="",
+    ):
         self.folder, self.slices, self._models = folder, slices, len(os.listdir(models))
         self.nodes = [f"n{i + 1}" for i in range(executors)]
         grpc_port, http_port = free_ports(2)
@@ -44,7 +55,8 @@ class Cluster:
         self.write("gateway", f"{listen}link: {{{ends}{link and ', ' + link}}}\n{gateway}")
         for name in self.nodes:
             head = f"node: {name}\nmodels: {models}\nslices: {{cpu: {slices}}}\n"
-            self.write(name, f"{head}link: {{{ends}}}\n{executor.replace('NODE', name)}")
+            link_of_node = f"link: {{{ends}{node_link and ', ' + node_link}}}"
+            self.write(name, f"{head}{link_of_node}\n{executor.replace('NODE', name)}")
         self.daemons, self._channels = {}, []
 
     def write(self, name, yaml):
