@@ -43,7 +43,7 @@ class Memory:
         """{name: (anonymous, shared)}"""
         found = {name: resident_kinds(d) for name, d in self.cluster.daemons.items()}
         workers = [resident_kinds(worker) for worker in self.cluster.workers()]
-        found["workers"] = tuple(map(sum, zip(*workers, strict=True)))
+        found["workers"] = (sum(own for own, _ in workers), sum(shared for _, shared in workers))
         return found
 
     def look(self, when):

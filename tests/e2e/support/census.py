@@ -19,10 +19,11 @@ def resident_bytes(process):
 
 
 def resident_kinds(process):
-    """(anonymous, shared): the process's own, and memfds that it has mapped, whoever made them."""
+    """(anonymous, shared): the process's own, and memfds that it has mapped, whoever made them;
+    nothing of one that has ended."""
     with open(f"/proc/{process.pid}/status") as status:
         kb = {line.split(":")[0]: line.split()[1] for line in status if line.startswith("Rss")}
-    return int(kb["RssAnon"]) << 10, int(kb["RssShmem"]) << 10
+    return int(kb.get("RssAnon", 0)) << 10, int(kb.get("RssShmem", 0)) << 10
 
 
 def descriptors(process):
