@@ -56,7 +56,9 @@ enum sl_grpc_code {
     X(DEADLINE_EXCEEDED, DEADLINE_EXCEEDED, 504)                                                   \
     X(UNIMPLEMENTED, UNIMPLEMENTED, 501)                                                           \
     X(INTERNAL, INTERNAL, 500)                                                                     \
-    X(SERVICE_NOT_FOUND, NOT_FOUND, 404)
+    X(SERVICE_NOT_FOUND, NOT_FOUND, 404)                                                           \
+    X(BLOCKED, PERMISSION_DENIED, 403)                                                             \
+    X(ALREADY_EXISTS, ALREADY_EXISTS, 409)
 
 enum sl_reason {
 #define SL_REASON_ENUM(name, grpc, http) SL_REASON_##name,

@@ -36,6 +36,8 @@ static const struct {
     {"UNIMPLEMENTED", 12, 501},
     {"INTERNAL", 13, 500},
     {"SERVICE_NOT_FOUND", 5, 404},
+    {"BLOCKED", 7, 403},
+    {"ALREADY_EXISTS", 6, 409},
 };
 
 static void table_is_the_contract(void **state SL_UNUSED)
