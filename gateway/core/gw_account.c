@@ -16,25 +16,11 @@ bool gw_account_name_is_signed_in(struct sl_span name)
     return !begins_with(name, "ip:") && !begins_with(name, "cookie:");
 }
 
-/* ---- the index: a hash's place is where it would stand, or the next that was free */
+/* ---- the index */
 
-static size_t bucket_count_for(size_t max_count)
+static bool is_named(const void *object, const void *name)
 {
-    size_t buckets = 8;
-    while (buckets < max_count + max_count / 3) /* at most three quarters are in use */
-        buckets *= 2;
-    return buckets;
-}
-
-static size_t place_of(const struct gw_accounts *t, struct sl_span name, uint32_t hash)
-{
-    size_t i = hash & t->bucket_mask;
-    for (; t->buckets[i] != NULL; i = (i + 1) & t->bucket_mask) {
-        const struct gw_account *a = t->buckets[i];
-        if (a->hash == hash && sl_span_eq_str(name, a->name))
-            break;
-    }
-    return i;
+    return sl_span_eq_str(*(const struct sl_span *)name, ((const struct gw_account *)object)->name);
 }
 
 static uint32_t hash_of(const struct gw_accounts *t, struct sl_span name)
@@ -42,24 +28,9 @@ static uint32_t hash_of(const struct gw_accounts *t, struct sl_span name)
     return (uint32_t)sl_hash_bytes(t->seed, name);
 }
 
-/* Those behind the gap that would not be found across it move into it. */
-static void unindex(struct gw_accounts *t, const struct gw_account *a)
-{
-    size_t gap = place_of(t, sl_span_str(a->name), a->hash);
-    for (size_t i = (gap + 1) & t->bucket_mask; t->buckets[i] != NULL;
-         i = (i + 1) & t->bucket_mask) {
-        size_t home = t->buckets[i]->hash & t->bucket_mask;
-        if (((i - home) & t->bucket_mask) < ((i - gap) & t->bucket_mask))
-            continue;
-        t->buckets[gap] = t->buckets[i];
-        gap = i;
-    }
-    t->buckets[gap] = NULL;
-}
-
 static struct gw_account *look_up(const struct gw_accounts *t, struct sl_span name)
 {
-    return t->buckets[place_of(t, name, hash_of(t, name))];
+    return sl_index_find(&t->by_name, hash_of(t, name), &name);
 }
 
 /* ---- who is idle, and who of them goes */
@@ -107,7 +78,7 @@ static void drop(struct gw_accounts *t, struct gw_account *a)
 {
     make_busy(t, a);
     gw_account_forget_opening(t, a);
-    unindex(t, a);
+    sl_index_remove(&t->by_name, a->hash, a);
     t->count--;
     t->anonymous_count -= !a->is_signed_in;
     sl_alloc_free(t->alloc, a->name);
@@ -145,18 +116,16 @@ sl_status gw_accounts_init(struct gw_accounts *t, const struct sl_alloc *alloc, 
     *t = (struct gw_accounts){.alloc = alloc, .seed = seed, .max_count = max_count};
     if (max_count == 0 || max_count >= UINT32_MAX / 4)
         return SL_EINVAL;
-    size_t buckets = bucket_count_for(max_count);
     t->anonymous_max = max_count - max_count / KEPT_FOR_SIGNED_IN;
-    t->bucket_mask = buckets - 1;
     sl_status s = sl_slot_create(alloc, sizeof(struct gw_account), max_count, &t->table);
     if (s != SL_OK)
         return s;
-    t->buckets = sl_alloc_zero(alloc, buckets, sizeof(struct gw_account *));
-    if (t->buckets != NULL)
+    s = sl_index_init(&t->by_name, alloc, max_count, is_named);
+    if (s == SL_OK)
         return SL_OK;
     sl_slot_destroy(t->table);
     t->table = NULL;
-    return SL_ENOMEM;
+    return s;
 }
 
 void gw_accounts_finish(struct gw_accounts *t)
@@ -168,7 +137,7 @@ void gw_accounts_finish(struct gw_accounts *t)
     while ((a = gw_accounts_next(t, &cursor)) != NULL)
         sl_alloc_free(t->alloc, a->name);
     sl_slot_destroy(t->table);
-    sl_alloc_free(t->alloc, t->buckets);
+    sl_index_finish(&t->by_name);
     *t = (struct gw_accounts){0};
 }
 
@@ -190,7 +159,7 @@ static sl_status make(struct gw_accounts *t, struct sl_span name, struct gw_acco
     struct gw_account *a = object;
     *a = (struct gw_account){
         .name = copy, .slot = id, .hash = hash_of(t, name), .is_signed_in = is_signed_in};
-    t->buckets[place_of(t, name, a->hash)] = a;
+    sl_index_add(&t->by_name, a->hash, a);
     t->count++;
     t->anonymous_count += !is_signed_in;
     *out = a;
