@@ -105,6 +105,20 @@ void gw_marks_leave(struct gw_marks *m, struct gw_mark *mark)
     DL_APPEND(m->list, mark);
 }
 
+sl_status gw_marks_note(struct gw_marks *m, uint64_t journal, uint64_t record)
+{
+    struct gw_mark *mark = find(m, journal);
+    sl_status s = SL_OK;
+    if (mark == NULL) {
+        s = add(m, journal, &mark);
+        if (s == SL_OK)
+            mark->is_used = false;
+    }
+    if (s == SL_OK)
+        (void)!gw_mark_take(mark, record);
+    return s;
+}
+
 uint64_t gw_mark_journal(const struct gw_mark *mark)
 {
     return mark->journal;

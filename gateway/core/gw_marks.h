@@ -35,6 +35,10 @@ void gw_marks_destroy(struct gw_marks *m); /* NULL is fine */
 SL_MUST_CHECK sl_status gw_marks_join(struct gw_marks *m, uint64_t journal, struct gw_mark **out);
 void gw_marks_leave(struct gw_marks *m, struct gw_mark *mark); /* NULL is fine */
 
+/* A receipt of that lease is there: for a gateway that reads its receipts when it starts. Errors: SL_EFULL,
+ * SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_marks_note(struct gw_marks *m, uint64_t journal, uint64_t record);
+
 uint64_t gw_mark_journal(const struct gw_mark *mark);
 /* A record's number is a serial times 2^16 and a place. true: it is the first time. */
 SL_MUST_CHECK bool gw_mark_take(struct gw_mark *mark, uint64_t record);

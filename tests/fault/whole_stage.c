@@ -68,6 +68,7 @@ void stage_close(struct stage *s)
     h2_pair_leave(&s->visitor);
     tls_pair_close(&s->tls);
     stage_lose_node(s);
+    whole_node_forget(&s->node);
     const char *wrong = whole_gateway_finish(&s->gateway);
     if (wrong != NULL)
         fail_msg("%s", wrong);
@@ -76,6 +77,18 @@ void stage_close(struct stage *s)
     assert_int_equal(fake_zmq_open_count(), 0);
     assert_int_equal(fail_calls_maps(), s->maps);
     assert_int_equal(fail_calls_descriptors(), s->descriptors);
+}
+
+void stage_restart_gateway(struct stage *s)
+{
+    h2_pair_leave(&s->visitor);
+    const char *wrong = whole_gateway_finish(&s->gateway);
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
+    whole_gateway_init(&s->gateway, &s->memory[STAGE_GATEWAY].alloc, s->gateway.now);
+    s->gateway.shares_memory = s->shares_memory;
+    assert_ok(whole_gateway_start(&s->gateway));
+    connect_visitor(s);
 }
 
 /* ---- memory */
@@ -194,6 +207,11 @@ void stage_wait(struct stage *s, int64_t ns)
     whole_gateway_advance(&s->gateway, ns);
     s->visitor.now = s->gateway.now;
     stage_run(s);
+}
+
+void stage_turn(struct stage *s)
+{
+    (void)turn(s);
 }
 
 void stage_run(struct stage *s)

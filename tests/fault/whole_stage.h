@@ -49,11 +49,15 @@ bool stage_disarm(struct stage *s);
 
 struct h2_call *stage_call(struct stage *s, enum gw_method method, struct sl_span message);
 struct h2_call *stage_call_zipped(struct stage *s, struct sl_span message);
+/* What can happen at once, happens: one turn of each. */
+void stage_turn(struct stage *s);
 /* All that can happen without more than a few milliseconds, happens. */
 void stage_run(struct stage *s);
 void stage_wait(struct stage *s, int64_t ns);
 
-/* The executor is gone without a word; another of that name comes. */
+/* The gateway ends, and the visitor's connection with it; the next one is there at once, without TLS. */
+void stage_restart_gateway(struct stage *s);
+/* The executor is gone without a word; another of that name comes, with its journal. */
 void stage_lose_node(struct stage *s);
 void stage_start_node(struct stage *s);
 

@@ -10,7 +10,7 @@
 #include "ex_segment.h"
 
 enum { ECHO, PAIR, FAILS, STALLS, DIES };
-enum { INLINE_MAX_BYTES = 1024, BULK_WINDOW_BYTES = 1 << 20, BACKLOG = 4 };
+enum { INLINE_MAX_BYTES = 1024, BULK_WINDOW_BYTES = 1 << 20, BACKLOG = 4, LEASES_MAX = 256 };
 enum { KEPT_MIN_BYTES = 4096, RESULTS_MAX_BYTES = 4 << 20, RESULTS_MAX_COUNT = 8 };
 
 static const struct ex_tensor_spec in[] = {{"IN", SL_DTYPE_FP32, {-1}, 1}};
@@ -278,6 +278,21 @@ static sl_status make_results(struct whole_node *n)
     return n->shares_memory ? sl_shm_pool_create(&conf, &n->results) : SL_OK;
 }
 
+static sl_status make_journal(struct whole_node *n, const struct sl_alloc *alloc)
+{
+    const struct ex_journal_conf conf = {.max = LEASES_MAX, .fresh_id = 1, .boot = 1};
+    if (n->journal_map == NULL)
+        n->journal_map = need(ex_journal_bytes(LEASES_MAX));
+    return ex_journal_create(alloc, n->journal_map, ex_journal_bytes(LEASES_MAX), &conf,
+                             &n->journal);
+}
+
+static void tell_time(struct whole_node *n, sl_mono_ns now)
+{
+    n->now = now;
+    ex_journal_tick(n->journal, now, now / SL_NS_PER_US);
+}
+
 static sl_status make_link(struct whole_node *n, const struct sl_alloc *alloc, const char *name)
 {
     const struct ex_link_conf conf = {.control = whole_control(),
@@ -291,7 +306,9 @@ static sl_status make_link(struct whole_node *n, const struct sl_alloc *alloc, c
                                                 .bulk_window_bytes = BULK_WINDOW_BYTES,
                                                 .inline_max_bytes = INLINE_MAX_BYTES,
                                                 .slice_backlog_max = BACKLOG,
-                                                .wants_shared_memory = n->shares_memory}};
+                                                .wants_shared_memory = n->shares_memory,
+                                                .journal = ex_journal_totals(n->journal).id},
+                                      .journal = n->journal};
     const struct ex_link_events events = {n, on_call, on_cancel, on_bulk, on_lost};
     return ex_link_create(alloc, &conf, &events, &n->link);
 }
@@ -303,7 +320,8 @@ static sl_status make_jobs(struct whole_node *n, const struct sl_alloc *alloc)
                                       .jobs_max = 64,
                                       .payload_max_bytes = 1 << 20,
                                       .cancel_grace_ns = SL_NS_PER_S,
-                                      .receive_patience_ns = 5 * SL_NS_PER_S};
+                                      .receive_patience_ns = 5 * SL_NS_PER_S,
+                                      .journal = n->journal};
     n->report = ex_link_report_port(n->link);
     n->workers = (struct ex_worker_port){n, post, cancel, kill_worker, segment_open, segment_close};
     return ex_jobs_create(alloc, &conf, n->catalog, &n->report, &n->workers, &n->jobs);
@@ -312,12 +330,15 @@ static sl_status make_jobs(struct whole_node *n, const struct sl_alloc *alloc)
 sl_status whole_node_start(struct whole_node *n, const struct sl_alloc *alloc, const char *name,
                            bool shares_memory, sl_mono_ns now)
 {
-    *n = (struct whole_node){.alloc = alloc, .shares_memory = shares_memory, .now = now};
+    *n = (struct whole_node){
+        .alloc = alloc, .shares_memory = shares_memory, .journal_map = n->journal_map, .now = now};
     for (uint32_t i = 0; i < WHOLE_SLICES; i++)
         n->slices[i] = (struct ex_slice){.id = i, .device = "cpu0"};
     sl_status s = fill_catalog(n, alloc);
     if (s == SL_OK)
         s = make_results(n);
+    if (s == SL_OK)
+        s = make_journal(n, alloc);
     if (s == SL_OK)
         s = make_link(n, alloc, name);
     if (s == SL_OK)
@@ -326,13 +347,14 @@ sl_status whole_node_start(struct whole_node *n, const struct sl_alloc *alloc, c
         whole_node_finish(n);
         return s;
     }
+    tell_time(n, now);
     ex_link_start(n->link, now);
     return SL_OK;
 }
 
 void whole_node_turn(struct whole_node *n, sl_mono_ns now)
 {
-    n->now = now;
+    tell_time(n, now);
     ex_link_receive(n->link, true, now);
     ex_jobs_tick(n->jobs, now);
     sl_shm_pool_trim(n->results, now);
@@ -346,6 +368,7 @@ void whole_node_finish(struct whole_node *n)
 {
     ex_jobs_destroy(n->jobs);
     ex_link_destroy(n->link, 0);
+    ex_journal_destroy(n->journal);
     ex_catalog_destroy(n->catalog);
     for (uint32_t i = 0; i < WHOLE_SLICES; i++)
         for (uint32_t k = 0; k < WHOLE_MODELS; k++)
@@ -357,5 +380,12 @@ void whole_node_finish(struct whole_node *n)
     n->results = NULL;
     n->jobs = NULL;
     n->link = NULL;
+    n->journal = NULL;
     n->catalog = NULL;
+}
+
+void whole_node_forget(struct whole_node *n)
+{
+    free(n->journal_map);
+    n->journal_map = NULL;
 }

@@ -7,7 +7,7 @@
  *   stalls  as echo, but never ends by itself
  *   dies    as echo, but its worker dies of it
  *
- *   whole_node_start > whole_node_turn ... > whole_node_finish
+ *   whole_node_start > whole_node_turn ... > whole_node_finish > whole_node_forget
  *
  * Memory   From the allocator given; what stands for workers and their memory, from malloc. An executor that
  *          shares memory has segments and results in memfds, and reads and lends as on one host.
@@ -37,6 +37,8 @@ struct whole_node {
     struct ex_catalog *catalog;
     struct ex_link *link;
     struct ex_jobs *jobs;
+    void *journal_map; /* outlives finish, as a file would */
+    struct ex_journal *journal;
     struct ex_report_port report;
     struct ex_worker_port workers;
     struct whole_job *rings[WHOLE_SLICES][WHOLE_MODELS]; /* the oldest first */
@@ -47,11 +49,14 @@ struct whole_node {
     size_t lost_count;    /* sessions that ended */
 };
 
-/* Says hello under that name. Errors: SL_ENOMEM; nothing is left then. */
+/* Says hello under that name; *n is zeroed, or was finished. Errors: SL_ENOMEM; nothing is left then. */
 SL_MUST_CHECK sl_status whole_node_start(struct whole_node *n, const struct sl_alloc *alloc,
                                          const char *name, bool shares_memory, sl_mono_ns now);
 /* Takes what has come, works, says what there is to say. */
 void whole_node_turn(struct whole_node *n, sl_mono_ns now);
+/* It is gone without a word, and its journal is there for the next start. */
 void whole_node_finish(struct whole_node *n);
+/* Its journal too. */
+void whole_node_forget(struct whole_node *n);
 
 #endif

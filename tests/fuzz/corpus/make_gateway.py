@@ -104,6 +104,19 @@ hello = (
 output = data(1, "OUT") + data(2, "FP32") + packed(3, [1, 3]) + number(4, 0) + number(5, 12)
 result = number(1, 9) + data(4, output) + number(7, 1500) + number(8, 1)
 
+ended = (
+    number(1, 5 << 16 | 1)
+    + varint(2 << 3 | 1)
+    + struct.pack("<Q", 77)
+    + number(3, 9)
+    + data(5, "m")
+    + number(6, 1)
+    + number(7, 1500)
+    + data(8, "EXECUTOR_LOST")
+    + number(9, 1700000000000000)
+    + number(10, 1700000000001500)
+)
+
 batches = {
     "hello": number(1, 7) + data(2, hello),
     "hello_twice_the_model": number(1, 7) + data(2, hello + data(6, model)),
@@ -117,6 +130,11 @@ batches = {
     + number(8, 1),
     "failure": number(1, 7) + data(4, number(1, 9) + data(2, "MODEL_ERROR") + data(3, "why")),
     "by_bulk": number(1, 7) + data(4, result + number(6, 12)),
+    "ended": number(1, 7)
+    + data(10, ended + data(4, bytes(range(16))))
+    + data(10, ended + number(7, 2**64 - 1)),
+    "ended_half_a_call_id": number(1, 7) + data(10, ended + data(4, bytes(8))),
+    "result_with_its_record": number(1, 7) + data(4, result + number(10, 3 << 16)),
     "no_session": number(7, 1),
     "bulk_header": number(1, 7) + number(2, 9) + number(3, 1 << 20) + number(4, 1 << 30),
     "bulk_first": number(1, 7),

@@ -71,6 +71,24 @@ static void try_call(const struct ex_call *call, const struct ex_model_spec *spe
     ex_task_destroy(&sl_alloc_malloc, t);
 }
 
+/* Whatever is acknowledged, one record at most was waiting. */
+static void try_acknowledged(const struct ex_gateway_batch *batch)
+{
+    const struct ex_journal_conf conf = {.max = 1, .fresh_id = 1, .boot = 1};
+    struct ex_journal *j;
+    unsigned taken = 0;
+    void *map = calloc(1, ex_journal_bytes(1));
+    require(map &&
+            ex_journal_create(&sl_alloc_malloc, map, ex_journal_bytes(1), &conf, &j) == SL_OK);
+    ex_journal_began(j, &(struct ex_journal_start){.lease = 1, .call_id = "", .model = "m"});
+    require(ex_journal_ended(j, 0, 5, SL_REASON_OK) != 0);
+    for (size_t i = 0; i < batch->acknowledged_count; i++)
+        taken += ex_journal_acknowledge(j, batch->acknowledged[i]);
+    require(taken <= 1 && ex_journal_check(j) == SL_OK);
+    ex_journal_destroy(j);
+    free(map);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sl_arena arena;
@@ -79,6 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t bytes[EX_BULK_HEADER_MAX];
     sl_arena_init(&arena, &sl_alloc_malloc, 16 << 20);
     if (ex_link_read_batch(sl_span_of(data, size), &arena, &batch) == SL_OK) {
+        if (batch.acknowledged_count > 0)
+            try_acknowledged(&batch);
         for (size_t i = 0; i < batch.call_count; i++) {
             try_call(&batch.calls[i], &specs[0], sl_span_of(data, size));
             try_call(&batch.calls[i], &specs[1], sl_span_of(data, size));

@@ -388,6 +388,7 @@ static void begin(void)
 static void finish(void)
 {
     whole_node_finish(&w.node);
+    whole_node_forget(&w.node);
     listen_to_door();
     close_door();
     close(w.listener);

@@ -64,6 +64,17 @@ static void check_results(const struct gw_node_batch *b)
     }
 }
 
+static void check_ended(const struct gw_node_batch *b)
+{
+    for (size_t i = 0; i < b->ended_count; i++) {
+        const struct gw_ended *e = &b->ended[i];
+        require(e->record != 0 && e->held_us >= 0 && e->started_at >= 0 && e->ended_at >= 0);
+        require((unsigned)e->reason < SL_REASON_COUNT);
+        touch(e->model);
+        touch(sl_span_of(e->call_id, sizeof e->call_id));
+    }
+}
+
 static void try_bulk(struct sl_span bytes)
 {
     struct gw_bulk_header h, back;
@@ -89,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < b.returned_count; i++)
             sum += b.returned[i];
         check_results(&b);
+        check_ended(&b);
         if (b.has_hello)
             try_join(&b.hello);
     }

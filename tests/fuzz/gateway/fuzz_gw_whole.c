@@ -433,6 +433,7 @@ static void finish(void)
 {
     w.memory.fail_at = 0;
     stop_node();
+    whole_node_forget(&w.node);
     fuzz_require(whole_gateway_finish(&w.gateway) == NULL);
     fuzz_require(fail_alloc_finish(&w.memory) == 0);
     fuzz_require(fake_zmq_open_count() == 0);

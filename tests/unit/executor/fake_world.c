@@ -61,6 +61,9 @@ static void on_result(void *ctx, uint64_t lease, const struct ex_outcome *outcom
     assert_true(l->was_started || !outcome->started);
     assert_true(outcome->started || outcome->held_us == 0);
     assert_true(outcome->held_us >= 0);
+    assert_int_equal(outcome->started, outcome->record != 0);
+    ex_journal_told(w->journal, outcome->record);
+    w->told_us += outcome->held_us;
     assert_true((outcome->reason == SL_REASON_OK) == (outcome->output_count == 1));
     l->result_started = outcome->started;
     l->held_us = outcome->held_us;
@@ -143,15 +146,40 @@ static void segment_close(void *ctx, struct ex_segment *s)
 
 /* ---- the world */
 
+enum { LEASES_MAX = 2 * WORLD_LEASES };
+
+static void make_journal(struct world *w)
+{
+    const struct ex_journal_conf conf = {.max = LEASES_MAX, .fresh_id = 1, .boot = 1};
+    const size_t bytes = ex_journal_bytes(LEASES_MAX);
+    w->journal_map = calloc(1, bytes);
+    assert_non_null(w->journal_map);
+    assert_ok(ex_journal_create(&sl_alloc_malloc, w->journal_map, bytes, &conf, &w->journal));
+}
+
+void world_check_journal(struct world *w)
+{
+    const struct ex_journal_entry *e;
+    sl_gpu_us sum = w->told_us;
+    assert_ok(ex_journal_check(w->journal));
+    while ((e = ex_journal_next_untold(w->journal)) != NULL) {
+        sum += e->held_us;
+        ex_journal_told(w->journal, e->record);
+    }
+    assert_int_equal(sum, ex_journal_totals(w->journal).held_us);
+}
+
 sl_status world_try_init(struct world *w, const struct sl_alloc *alloc)
 {
+    memset(w, 0, sizeof(*w));
+    make_journal(w);
     const struct ex_jobs_conf conf = {.slice_count = WORLD_SLICES,
                                       .backlog_max = 12,
                                       .jobs_max = 20,
                                       .payload_max_bytes = 1000,
                                       .cancel_grace_ns = 100,
-                                      .receive_patience_ns = 1000};
-    memset(w, 0, sizeof(*w));
+                                      .receive_patience_ns = 1000,
+                                      .journal = w->journal};
     w->report = (struct ex_report_port){w, on_started, on_result, on_returned};
     w->port = (struct ex_worker_port){w, post, cancel, kill_worker, segment_open, segment_close};
     assert_ok(ex_catalog_create(&sl_alloc_malloc, &w->catalog));
@@ -170,6 +198,8 @@ void world_init(struct world *w, const struct sl_alloc *alloc)
 void world_finish(struct world *w)
 {
     ex_jobs_destroy(w->jobs);
+    ex_journal_destroy(w->journal);
+    free(w->journal_map);
     ex_catalog_destroy(w->catalog);
     assert_int_equal(w->segments, 0);
 }

@@ -40,6 +40,9 @@ struct fake_lease {
 struct world {
     struct ex_catalog *catalog;
     struct ex_jobs *jobs;
+    void *journal_map;
+    struct ex_journal *journal;
+    sl_gpu_us told_us; /* held, as results said */
     struct ex_report_port report;
     struct ex_worker_port port;
     struct fake_worker workers[WORLD_SLICES][WORLD_MODELS];
@@ -67,6 +70,8 @@ void world_die(struct world *w, uint32_t slice, uint32_t model, const char *text
 void world_ready(struct world *w, uint32_t slice, uint32_t model);
 /* The gateway is gone and forgets its calls. */
 void world_lose_gateway(struct world *w);
+/* What results told and what is left to be told is what the journal sums up to. */
+void world_check_journal(struct world *w);
 /* ex_jobs_check, and what the gateway knows agrees with it. */
 void world_check(const struct world *w);
 

@@ -477,6 +477,73 @@ static void test_abandon(void **state)
     assert_int_equal(ex_jobs_open_count(w.jobs), 0);
 }
 
+/* ---- leases are written down */
+
+static void test_a_lease_is_in_the_journal_when_it_held_its_slice(void **state)
+{
+    (void)state;
+    world_call(&w, 1, 0, 0, false, 1000000);
+    world_call(&w, 2, 0, 0, false, 1000000);
+    ex_jobs_cancel(w.jobs, 2, w.now); /* unstarted: its worker passes it over */
+    w.now += 5000;
+    world_complete(&w, 0, 0, 5);
+    w.now += 7000;
+    world_complete(&w, 0, 0, 0);
+    assert_int_equal(ex_jobs_open_count(w.jobs), 0);
+    assert_int_equal(ex_journal_totals(w.journal).leases, 1);
+    assert_int_equal(ex_journal_totals(w.journal).held_us, 5);
+    world_check_journal(&w);
+}
+
+static void test_a_lease_whose_gateway_is_gone_is_left_to_be_told(void **state)
+{
+    (void)state;
+    world_call(&w, 1, 0, 0, false, 1000000);
+    begin(0, 0);
+    world_lose_gateway(&w);
+    w.now += 9000;
+    world_complete(&w, 0, 0, 0);
+    const struct ex_journal_entry *e = ex_journal_next_untold(w.journal);
+    assert_non_null(e);
+    assert_int_equal(e->lease, 1);
+    assert_int_equal(e->held_us, 9);
+    assert_string_equal(e->model, "m0");
+    world_check_journal(&w);
+}
+
+static void test_a_try_that_never_began_is_not_written_down(void **state)
+{
+    (void)state;
+    world_call(&w, 1, 0, 0, false, 1000000);
+    w.now += 4000;
+    world_die(&w, 0, 0, "crashed");
+    assert_int_equal(ex_journal_totals(w.journal).leases, 0);
+    world_ready(&w, 0, 0);
+    w.now += 3000;
+    world_complete(&w, 0, 0, 3);
+    expect_end(1, SL_REASON_OK, true, 3);
+    assert_int_equal(ex_journal_totals(w.journal).held_us, 3);
+    world_check_journal(&w);
+}
+
+static void test_what_cannot_be_written_down_is_given_back(void **state)
+{
+    const uint32_t max = 2 * WORLD_LEASES; /* as fake_world.c makes it */
+    (void)state;
+    for (uint32_t i = 0; i < max - 1; i++) {
+        const struct ex_journal_start start = {.lease = 1, .call_id = "", .model = "m0"};
+        ex_journal_began(w.journal, &start);
+        assert_int_not_equal(ex_journal_ended(w.journal, 0, 0, SL_REASON_OK), 0);
+    }
+    world_call(&w, 1, 0, 0, false, 1000000);
+    world_call(&w, 2, 1, 0, false, 1000000);
+    expect_returned(2, SL_REASON_NO_CAPACITY);
+    assert_non_null(strstr(w.leases[2].text, "has not acknowledged"));
+    assert_int_equal(ex_jobs_stats(w.jobs).unrecorded, 1);
+    world_complete(&w, 0, 0, 0);
+    expect_end(1, SL_REASON_OK, true, 0);
+}
+
 /* ---- random plays */
 
 static void random_worker_step(struct sl_rng *rng)
@@ -558,6 +625,8 @@ static void play(uint64_t seed)
     for (size_t i = 0; i < WORLD_LEASES; i++)
         assert_false(w.leases[i].is_open);
     world_check(&w);
+    world_check_journal(&w);
+    assert_true(ex_journal_totals(w.journal).leases > WORLD_LEASES / 4);
     world_finish(&w);
 }
 
@@ -625,6 +694,10 @@ int main(void)
         scene(test_outputs_over_the_limit),
         scene(test_a_lost_gateway_frees_its_lease_numbers),
         scene(test_abandon),
+        scene(test_a_lease_is_in_the_journal_when_it_held_its_slice),
+        scene(test_a_lease_whose_gateway_is_gone_is_left_to_be_told),
+        scene(test_a_try_that_never_began_is_not_written_down),
+        scene(test_what_cannot_be_written_down_is_given_back),
         cmocka_unit_test(test_random_plays),
         cmocka_unit_test(test_each_allocation_may_fail),
     };

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -476,6 +477,78 @@ static void test_a_killed_process_leaves_whole_records(void **state)
     assert_true(serial > ROUNDS);
 }
 
+/* ---- dead after any instruction */
+
+enum { STEPPED_LEASES = 5 };
+
+/* Traced: some leases, each acknowledged after the next one. */
+static void work_stepwise(struct ex_journal *j)
+{
+    uint64_t last = 0;
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+        _exit(1);
+    raise(SIGSTOP);
+    for (uint64_t lease = 1; lease <= STEPPED_LEASES; lease++) {
+        begin(j, 0, lease, (sl_mono_ns)lease);
+        const uint64_t record = ex_journal_ended(j, 0, held_of(lease), SL_REASON_OK);
+        if (last != 0)
+            (void)ex_journal_acknowledge(j, last);
+        last = record;
+    }
+    _exit(0);
+}
+
+/* What the next process would find. Returns how many leases it knows, the open one included. */
+static uint64_t look_after_death(const void *map, void *copy, uint64_t known)
+{
+    sl_gpu_us sum = 0;
+    memcpy(copy, map, ex_journal_bytes(MAX));
+    struct ex_journal *j = open_journal(copy);
+    const struct ex_journal_totals t = ex_journal_totals(j);
+    for (uint64_t serial = 1; serial <= t.leases - t.ended_open; serial++)
+        sum += held_of(serial);
+    assert_int_equal(t.held_us, sum); /* what was open held nothing: the clock stood still */
+    assert_true(t.leases == known || t.leases == known + 1);
+    assert_in_range(t.unacknowledged, 0, 2 + t.ended_open);
+    ex_journal_destroy(j);
+    return t.leases;
+}
+
+static void test_death_after_any_instruction_leaves_it_whole(void **state)
+{
+    const size_t bytes = ex_journal_bytes(MAX);
+    void *map = new_map(bytes), *before = new_map(bytes), *copy = new_map(bytes);
+    struct ex_journal *j = open_journal(map);
+    uint64_t known = 0, steps = 0, changes = 0;
+    int status;
+    (void)state;
+    const pid_t pid = fork();
+    assert_int_not_equal(pid, -1);
+    if (pid == 0)
+        work_stepwise(j);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSTOPPED(status)) {
+        print_message("skipped: a process may not be traced here\n");
+        skip();
+    }
+    while (!WIFEXITED(status)) {
+        if (memcmp(map, before, bytes) != 0) {
+            known = look_after_death(map, copy, known);
+            memcpy(before, map, bytes);
+            changes++;
+        }
+        assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        steps++;
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(known, STEPPED_LEASES);
+    print_message("%llu instructions, %llu states\n", (unsigned long long)steps,
+                  (unsigned long long)changes);
+    assert_true(changes > 10 * STEPPED_LEASES);
+    ex_journal_destroy(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_allocation_changes_nothing),
         cmocka_unit_test(test_any_program_of_leases_and_deaths_keeps_the_sum),
         cmocka_unit_test(test_a_killed_process_leaves_whole_records),
+        cmocka_unit_test(test_death_after_any_instruction_leaves_it_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

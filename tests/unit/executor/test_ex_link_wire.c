@@ -142,6 +142,38 @@ static void test_hello(void **state)
     ex_catalog_destroy(catalog);
 }
 
+static void test_a_lease_that_ended(void **state)
+{
+    struct ex_journal_entry e = {.record = 3 << 16,
+                                 .gateway_run = 99,
+                                 .lease = 12,
+                                 .held_us = 1500,
+                                 .started_at = 17,
+                                 .ended_at = 1517,
+                                 .slice = 2,
+                                 .cause = "CANCELLED",
+                                 .model = "m"};
+    (void)state;
+    assert_ok(ex_link_put_ended(&buf, &e));
+    e.call_id[15] = 1;
+    assert_ok(ex_link_put_ended(&buf, &e));
+    const Sluice__Node__V1__NodeBatch *b = read_up();
+    assert_int_equal(b->n_ended, 2);
+    const Sluice__Node__V1__Ended *read = b->ended[1];
+    assert_int_equal(b->ended[0]->call_id.len, 0);
+    assert_int_equal(read->call_id.len, 16);
+    assert_memory_equal(read->call_id.data, e.call_id, 16);
+    assert_int_equal(read->record, 3 << 16);
+    assert_int_equal(read->gateway_run, 99);
+    assert_int_equal(read->lease, 12);
+    assert_int_equal(read->held_us, 1500);
+    assert_int_equal(read->slice, 2);
+    assert_string_equal(read->reason, "CANCELLED");
+    assert_string_equal(read->model, "m");
+    assert_int_equal(read->started_at_us, 17);
+    assert_int_equal(read->ended_at_us, 1517);
+}
+
 static void test_a_full_batch_stays_as_it_was(void **state)
 {
     static uint8_t bytes[EX_LINK_MESSAGE_MAX];
@@ -203,6 +235,7 @@ static void test_welcome_refuse_cancel(void **state)
     Sluice__Node__V1__Welcome w = SLUICE__NODE__V1__WELCOME__INIT;
     Sluice__Node__V1__Refuse r = SLUICE__NODE__V1__REFUSE__INIT;
     Sluice__Node__V1__Cancel c = SLUICE__NODE__V1__CANCEL__INIT, *cancels[] = {&c};
+    uint64_t records[] = {5, UINT64_MAX};
     struct ex_gateway_batch out;
     (void)state;
     w.protocol = 1;
@@ -210,6 +243,7 @@ static void test_welcome_refuse_cancel(void **state)
     w.bulk_window_bytes = 3;
     w.heartbeat_every_ms = 4;
     w.lost_after_ms = 5;
+    w.run = 11;
     r.text = (char *)(uintptr_t) "no";
     r.greet_again = true;
     c.lease = 9;
@@ -219,6 +253,8 @@ static void test_welcome_refuse_cancel(void **state)
     b.cancels = cancels;
     b.n_cancels = 1;
     b.bulk_taken_bytes = 6;
+    b.acknowledged = records;
+    b.n_acknowledged = 2;
     assert_ok(ex_link_read_batch(pack(&b), &arena, &out));
     assert_true(out.has_welcome);
     assert_int_equal(out.welcome.protocol, 1);
@@ -229,6 +265,9 @@ static void test_welcome_refuse_cancel(void **state)
     assert_string_equal(out.refusal, "no");
     assert_true(out.greet_again);
     assert_int_equal(out.cancels[0], 9);
+    assert_true(out.welcome.run == 11);
+    assert_int_equal(out.acknowledged_count, 2);
+    assert_true(out.acknowledged[0] == 5 && out.acknowledged[1] == UINT64_MAX);
     assert_int_equal(out.bulk_taken_bytes, 6);
     assert_int_equal(out.session, 77);
 }
@@ -355,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         wire_test(test_a_batch_grows_piece_by_piece),
         wire_test(test_hello),
+        wire_test(test_a_lease_that_ended),
         wire_test(test_a_full_batch_stays_as_it_was),
         wire_test(test_bulk_headers_there_and_back),
         wire_test(test_an_empty_batch),

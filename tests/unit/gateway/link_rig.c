@@ -168,7 +168,8 @@ void peer_say_hello(struct peer *p, const char *name, uint64_t window_bytes)
     Sluice__Node__V1__TensorSpec out = SLUICE__NODE__V1__TENSOR_SPEC__INIT, *outs = &out;
     int64_t shape[1] = {-1};
     m.hello = &h;
-    h.protocol_min = h.protocol_max = 1;
+    h.protocol_min = h.protocol_max = p->r->journal != 0 ? 2 : 1;
+    h.journal = p->r->journal;
     h.node = TEXT(name);
     h.version = TEXT("test");
     h.bulk_window_bytes = window_bytes;
@@ -222,7 +223,8 @@ void peer_join(struct rig *r, struct peer *p, const char *name, uint64_t session
     peer_say_hello(p, name, window_bytes);
     gateway_batch *b = peer_receive(p);
     assert_non_null(b->welcome);
-    assert_true(b->welcome->protocol == 1 && b->welcome->inline_max_bytes == INLINE_MAX);
+    assert_int_equal(b->welcome->protocol, p->r->journal != 0 ? 2 : 1);
+    assert_true(b->welcome->inline_max_bytes == INLINE_MAX);
     assert_true(b->welcome->heartbeat_every_ms == 1000 && b->welcome->lost_after_ms == 3000);
     assert_int_equal(b->welcome->bulk_window_bytes, 4 * MIB);
     assert_int_equal(b->welcome->bulk_token.len, GW_LINK_TOKEN_BYTES);
@@ -355,6 +357,7 @@ void peer_send_result_from(struct peer *p, uint64_t lease, size_t n, const void 
     result.lease = lease;
     result.started = true;
     result.held_us = 10;
+    result.record = p->r->record;
     result.n_outputs = 1;
     result.outputs = &outs;
     out.name = TEXT("OUT");

@@ -35,6 +35,8 @@ struct rig {
     struct sl_key public_key, secret_key; /* the gateway's, with CURVE */
     const struct pair *as;                /* whose keys the next connections show */
     bool bulk_is_plain;
+    uint64_t journal; /* of the peers, which then speak version 2; 0: none, and version 1 */
+    uint64_t record;  /* of their next result */
     char dir[64], control[128], bulk[128];
 };
 

@@ -176,6 +176,44 @@ static void news_of_leases_are_read(void **state SL_UNUSED)
     done(&r);
 }
 
+static void leases_that_ended_are_read(void **state SL_UNUSED)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Ended e = SLUICE__NODE__V1__ENDED__INIT, *ended[2] = {&e, &e};
+    uint8_t call[16] = {1, 2, 3};
+    struct rig r;
+    m.session = 7;
+    m.n_ended = 2;
+    m.ended = ended;
+    e.record = 5 << 16;
+    e.gateway_run = UINT64_MAX;
+    e.lease = 9;
+    e.call_id = (ProtobufCBinaryData){sizeof call, call};
+    e.model = TEXT("m");
+    e.slice = 3;
+    e.held_us = UINT64_MAX;
+    e.reason = TEXT("EXECUTOR_LOST");
+    e.started_at_us = 17;
+    e.ended_at_us = 18;
+    assert_true(read(&r, &m));
+    assert_int_equal(r.batch.ended_count, 2);
+    const struct gw_ended *one = &r.batch.ended[1];
+    assert_true(one->record == 5 << 16 && one->gateway_run == UINT64_MAX && one->lease == 9);
+    assert_memory_equal(one->call_id, call, sizeof call);
+    assert_span_text(one->model, "m");
+    assert_true(one->slice == 3 && one->held_us == INT64_MAX / 1000);
+    assert_int_equal(one->reason, SL_REASON_EXECUTOR_LOST);
+    assert_true(one->started_at == 17 && one->ended_at == 18);
+    done(&r);
+    e.call_id.len = 15;
+    assert_false(read(&r, &m));
+    done(&r);
+    e.call_id.len = 0;
+    e.record = 0;
+    assert_false(read(&r, &m));
+    done(&r);
+}
+
 static void a_batch_without_a_session_is_refused(void **state SL_UNUSED)
 {
     Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
@@ -509,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hello_says_what_the_node_has),
         cmocka_unit_test(news_of_leases_are_read),
+        cmocka_unit_test(leases_that_ended_are_read),
         cmocka_unit_test(a_batch_without_a_session_is_refused),
         cmocka_unit_test(the_arena_bounds_what_a_batch_may_become),
         cmocka_unit_test(garbage_is_survived),

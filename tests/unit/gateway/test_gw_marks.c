@@ -89,6 +89,24 @@ static void test_the_one_left_longest_makes_room(void **state)
     gw_marks_destroy(m);
 }
 
+static void test_receipts_that_are_read_again_count(void **state)
+{
+    struct gw_marks *m = make(2);
+    (void)state;
+    assert_ok(gw_marks_note(m, 1, record(4, 0)));
+    assert_ok(gw_marks_note(m, 1, record(2, 0)));
+    assert_ok(gw_marks_note(m, 1, record(2, 0)));
+    assert_ok(gw_marks_note(m, 2, record(1, 0)));
+    struct gw_mark *mark = join(m, 1);
+    assert_false(gw_mark_take(mark, record(4, 0)));
+    assert_false(gw_mark_take(mark, record(2, 0)));
+    assert_true(gw_mark_take(mark, record(3, 0)));
+    assert_ok(gw_marks_note(m, 3, record(1, 0))); /* instead of journal 2, which nobody uses */
+    (void)join(m, 3);
+    assert_status(gw_marks_note(m, 4, record(1, 0)), SL_EFULL);
+    gw_marks_destroy(m);
+}
+
 static void test_a_failed_allocation_changes_nothing(void **state)
 {
     struct fail_alloc f;
@@ -137,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_what_lies_before_the_window_was_taken),
         cmocka_unit_test(test_a_journal_is_remembered_and_has_one_user),
         cmocka_unit_test(test_the_one_left_longest_makes_room),
+        cmocka_unit_test(test_receipts_that_are_read_again_count),
         cmocka_unit_test(test_a_failed_allocation_changes_nothing),
         cmocka_unit_test(test_any_order_against_an_array),
     };
