@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "gw_conf_issuers.h"
+#include "gw_conf_tiers.h"
 #include "gw_fleet.h"
+#include "gw_identity.h"
 #include "sl_conf_check.h"
 #include "sl_text.h"
 
@@ -22,6 +24,9 @@ static const char *const client_auths[] = {"none", "optional", "required", NULL}
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const placement_names[] = {"never", "together", NULL};
 static const char *const compression_names[] = {"never", "mirror", NULL};
+
+/* Who is on this machine can read its memory and stop its daemons: a quota holds him off from nothing. */
+#define DEFAULT_NETWORKS "{127.0.0.0/8: enterprise, '::1/128': enterprise}"
 
 static const struct sl_conf_key allow_table[] = {
     {"", SL_CONF_STRING, offsetof(struct gw_conf_allow, key),
@@ -53,6 +58,67 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("state", SL_CONF_STRING, state, "",
         .help = "Directory (mode 0700) of what the gateway keeps to itself: its keys, the token of "
                 "its administrator. Made when it is not there; without it nothing is kept."),
+    KEY("auth.allow_plaintext_tokens", SL_CONF_BOOL, auth.allow_plaintext_tokens, "false",
+        .reloadable = true,
+        .help = "Whether tokens are taken from connections without TLS that do not come from this "
+                "machine: whoever is on the way can read them."),
+    KEY("auth.tier", SL_CONF_STRING, auth.tier, "free", .max = GW_TIER_NAME_MAX, .reloadable = true,
+        .help = "The tier of who signs in with a token that names none."),
+    KEY("auth.admin_tier", SL_CONF_STRING, auth.admin_tier, "enterprise", .max = GW_TIER_NAME_MAX,
+        .reloadable = true,
+        .help = "The tier of the token in state/admin.token, which is made when it is not there. "
+                "Remove the file and send SIGHUP, and the next one is made."),
+    KEY("auth.keys_wait", SL_CONF_DURATION, auth.keys_wait_ns, "10s", .min = 1 * MS, .max = 60 * S,
+        .reloadable = true,
+        .help = "How long a call waits while the keys of its token's issuer are fetched."),
+    KEY("auth.tokens_max", SL_CONF_INT, auth.tokens_max, "100000", .min = 1, .max = 10000000,
+        .help = "API tokens that may be known, revoked ones included."),
+    KEY("auth.cache", SL_CONF_INT, auth.cache_max, "4096", .min = 1, .max = 1000000,
+        .help = "Signed tokens whose verification is remembered."),
+    KEY("auth.cache_for", SL_CONF_DURATION, auth.cache_for_ns, "60s", .min = 1 * MS,
+        .max = 3600 * S,
+        .help = "For how long, and never beyond the token's own end: an issuer that takes a key "
+                "back is heard after this time."),
+    KEY("anonymous.allow", SL_CONF_BOOL, auth.anonymous.allow, "true", .reloadable = true,
+        .help = "Whether callers without a token are served: by address (IPv4 /32, IPv6 /64 within "
+                "its /56 and /48), or by a signed cookie within its address."),
+    KEY("anonymous.tier", SL_CONF_STRING, auth.anonymous.tier, "anonymous", .max = GW_TIER_NAME_MAX,
+        .reloadable = true, .help = "Their tier, where networks says nothing else."),
+    KEY("anonymous.sign_in_url", SL_CONF_STRING, auth.anonymous.sign_in_url, "",
+        .max = GW_AUTH_URL_MAX, .reloadable = true,
+        .help = "Where callers who are refused are sent to sign in."),
+    KEY("anonymous.cookie_cap", SL_CONF_INT, auth.anonymous.cookie_cap, "10", .min = 1,
+        .max = GW_COOKIES_PER_ADDRESS_MAX, .reloadable = true,
+        .help = "How many cookies' time all cookies of one address have together."),
+    KEY("anonymous.cookie_rotate", SL_CONF_DURATION, auth.anonymous.cookie_rotate_ns, "30d",
+        .min = 3600 * S, .max = 365 * 86400 * S, .reloadable = true,
+        .help = "After which cookies are signed with a new key."),
+    KEY("anonymous.cookie_lifetime", SL_CONF_DURATION, auth.anonymous.cookie_lifetime_ns, "90d",
+        .min = 60 * S, .max = 1000 * 86400 * S, .reloadable = true,
+        .help = "How long a cookie is good."),
+    KEY("networks", SL_CONF_MAP, auth.networks, DEFAULT_NETWORKS, .max = GW_NETWORKS_MAX,
+        .items = gw_conf_network_table, .item_bytes = sizeof(struct gw_conf_tier_of),
+        .reloadable = true,
+        .help =
+            "Ranges of addresses whose callers without a token have a tier of their own; the "
+            "narrowest range counts. The default holds callers on this machine to be its owner."),
+    KEY("trusted_proxies", SL_CONF_LIST, auth.trusted_proxies, NULL, .max = GW_NETWORKS_MAX,
+        .items = gw_conf_range_table, .item_bytes = sizeof(const char *), .reloadable = true,
+        .help =
+            "Ranges of addresses whose x-forwarded-for is believed: the visitor is its rightmost "
+            "address that is not in them."),
+    KEY("proxy_protocol", SL_CONF_LIST, auth.proxy_protocol, NULL, .max = GW_NETWORKS_MAX,
+        .items = gw_conf_range_table, .item_bytes = sizeof(const char *), .reloadable = true,
+        .help = "Ranges of addresses from which every connection begins with a PROXY v2 header "
+                "(before TLS); one without is closed."),
+    KEY("apps.max", SL_CONF_INT, auth.apps.max, "10000", .min = 1, .max = 1000000,
+        .help = "Apps that may be registered."),
+    KEY("apps.visitor_tier", SL_CONF_STRING, auth.apps.visitor_tier, "anonymous",
+        .max = GW_TIER_NAME_MAX, .reloadable = true,
+        .help = "The most that an app's visitor has whom the app alone knows."),
+    KEY("apps.tiers", SL_CONF_MAP, auth.apps.tiers, NULL, .max = GW_AUTH_APP_TIERS_MAX,
+        .items = gw_conf_app_tier_table, .item_bytes = sizeof(struct gw_conf_tier_of),
+        .reloadable = true, .help = "Apps whose visitors have another tier than that."),
     KEY("net_threads", SL_CONF_INT, net_threads, "0", .min = 0, .max = 64,
         .help = "Threads that serve connections; 0 serves them on the thread that decides, which "
                 "is best on few cores."),
@@ -349,6 +415,13 @@ static void check_tokens(struct sl_conf_check *c, const struct gw_conf *conf)
                 "is less than auth.issued.lifetime");
 }
 
+static void check_auth(struct sl_conf_check *c, const struct gw_conf *conf)
+{
+    struct gw_tiers tiers;
+    gw_conf_make_tiers(&tiers);
+    gw_conf_check_auth(c, &conf->auth, &tiers);
+}
+
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
                        struct sl_conf **out_owner)
 {
@@ -363,6 +436,7 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     check_tls(&c, &out->tls);
     check_link(&c, out);
     check_tokens(&c, out);
+    check_auth(&c, out);
     check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,
                 "is less than two heartbeats");
     check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,

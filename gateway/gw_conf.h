@@ -2,6 +2,7 @@
 #ifndef GW_CONF_H
 #define GW_CONF_H
 
+#include "gw_conf_auth.h"
 #include "gw_issuer_conf.h"
 #include "gw_tls_server.h"
 #include "sl_conf.h"
@@ -25,6 +26,7 @@ struct gw_conf {
     const char *listen_http;
     struct gw_tls_conf tls; /* certificate "": no TLS */
     const char *state;      /* directory; "": none */
+    struct gw_conf_auth auth;
     int64_t net_threads;
     struct {
         int64_t connections, handshakes, streams, calls, queue, nodes, models;

@@ -95,6 +95,29 @@ static bool register_leases(struct gw_metrics *m)
            m->flow.repeated_leases;
 }
 
+static bool register_callers(struct gw_metrics *m)
+{
+    static const char *const kinds[] = {
+        [GW_PRINCIPAL_ADDRESS] = "kind=\"address\"",
+        [GW_PRINCIPAL_COOKIE] = "kind=\"cookie\"",
+        [GW_PRINCIPAL_USER] = "kind=\"user\"",
+        [GW_PRINCIPAL_VISITOR] = "kind=\"visitor\"",
+    };
+    bool ok = true;
+    for (size_t k = 0; k < SL_ARRAY_LEN(kinds); k++) {
+        m->auth.known[k] = sl_metric_counter(m->registry, "sluice_callers_known_total", kinds[k],
+                                             "Calls whose caller was known, by what.");
+        ok = ok && m->auth.known[k] != NULL;
+    }
+    m->auth.refused = sl_metric_counter(m->registry, "sluice_callers_refused_total", "",
+                                        "Calls refused for who called; the log says why.");
+    m->auth.later = sl_metric_counter(m->registry, "sluice_callers_waited_total", "",
+                                      "Times that a call waited for the keys of an issuer.");
+    m->auth.cached = sl_metric_counter(m->registry, "sluice_tokens_remembered_total", "",
+                                       "Signed tokens that were not verified anew.");
+    return ok && m->auth.refused != NULL && m->auth.later != NULL && m->auth.cached != NULL;
+}
+
 static bool register_rest(struct gw_metrics *m)
 {
     struct sl_metric_registry *r = m->registry;
@@ -141,8 +164,8 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     sl_status s = sl_metric_registry_create(&sl_alloc_malloc, &m->registry);
     if (s != SL_OK)
         return s;
-    if (register_calls(m) && register_states(m) && register_times(m) && register_refusals(m) &&
-        register_leases(m) && register_rest(m) &&
+    if (register_calls(m) && register_callers(m) && register_states(m) && register_times(m) &&
+        register_refusals(m) && register_leases(m) && register_rest(m) &&
         gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);

@@ -2,6 +2,7 @@
 #ifndef GW_METRICS_H
 #define GW_METRICS_H
 
+#include "gw_auth.h"
 #include "gw_flow.h"
 #include "gw_hold.h"
 #include "gw_link.h"
@@ -9,6 +10,7 @@
 
 struct gw_metrics {
     struct sl_metric_registry *registry;
+    struct gw_auth_metrics auth;
     struct gw_flow_metrics flow;
     struct gw_link_metrics link;
     struct gw_net_metrics net;

@@ -10,6 +10,7 @@
 
 #include "gw_certs.h"
 #include "gw_front.h"
+#include "gw_gatekeeper.h"
 #include "gw_hold.h"
 #include "gw_http.h"
 #include "gw_idle.h"
@@ -50,6 +51,7 @@ struct gw_server {
     uv_signal_t signals[3];
     bool has_loop;
     struct sl_shm_pool *bodies; /* large requests; NULL: on the heap */
+    struct gw_gatekeeper gatekeeper;
     struct gw_link *link;
     struct gw_flow *flow;
     struct gw_http *http;
@@ -173,6 +175,7 @@ static void take_mail(void *ctx, struct gw_exchange *x, unsigned events)
 static void round_trip(struct gw_server *s)
 {
     s->now = sl_clock_mono(s->clock);
+    s->gatekeeper.now = sl_clock_wall(s->clock);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_take(s->fronts[i].front, take_mail, s);
     gw_link_read(s->link, s->now);
@@ -289,6 +292,7 @@ static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
     sl_conf_take_reloadable(gw_conf_table, &s->conf, fresh);
     s->conf.tls = tls;
     sl_log_set_level((enum sl_log_level)s->conf.log_level);
+    gw_gatekeeper_reload(&s->gatekeeper, fresh);
     fill_flow_conf(s, &flow);
     gw_flow_set_limits(s->flow, &flow);
     fill_front_conf(s, &front);
@@ -394,6 +398,11 @@ static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct 
     return st == SL_OK;
 }
 
+static bool open_gate(struct gw_server *s, struct sl_error *err)
+{
+    return gw_gatekeeper_open(&s->gatekeeper, &s->conf, &s->metrics.auth, err) == SL_OK;
+}
+
 static bool create_bodies(struct gw_server *s, struct sl_error *err)
 {
     const struct sl_shm_pool_conf c = {.alloc = &sl_alloc_malloc,
@@ -454,6 +463,7 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
         .max_connection_body_bytes = conf->limits.body_connection_bytes,
         .max_result_bytes = conf->limits.result_total_bytes,
         .body_wait_ns = conf->limits.body_wait_ns,
+        .identity_wait_ns = conf->auth.keys_wait_ns,
         .asks = {.max_duration_us = conf->calls.max_duration_ns / SL_NS_PER_US,
                  .max_wait_default_ns = conf->calls.max_wait_ns,
                  .max_wait_limit_ns = conf->calls.max_wait_limit_ns},
@@ -474,6 +484,7 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
     struct gw_flow_conf c;
     fill_flow_conf(s, &c);
     struct gw_ports ports = {.net = {.ctx = s, .post = post, .connections = connections},
+                             .auth = gw_gatekeeper_port(&s->gatekeeper),
                              .link = gw_link_port(s->link),
                              .wire = gw_wire_port};
     if (gw_flow_create(&sl_alloc_malloc, &c, &s->metrics.flow, &ports, &s->flow) != SL_OK) {
@@ -518,6 +529,7 @@ static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c)
         .is_without_calls = s->conf.keepalive.without_calls,
     };
     c->tls = s->certs.server;
+    c->proxies = s->gatekeeper.proxies;
     c->mirrors_encoding = s->conf.compression_responses == GW_COMPRESS_MIRROR;
     c->seed = random_seed();
     c->clock = s->clock;
@@ -656,9 +668,10 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;
     }
-    if (!open_certs(s, err) || !create_loop(s, err) || !create_bodies(s, err) ||
-        !create_link(s, err) || !create_flow(s, err) || !create_fronts(s, &grpc_port, err) ||
-        !create_http(s, &http_port, err) || !watch_link(s, err) || !watch_signals(s, err))
+    if (!open_certs(s, err) || !open_gate(s, err) || !create_loop(s, err) ||
+        !create_bodies(s, err) || !create_link(s, err) || !create_flow(s, err) ||
+        !create_fronts(s, &grpc_port, err) || !create_http(s, &http_port, err) ||
+        !watch_link(s, err) || !watch_signals(s, err))
         return false;
     announce(s, grpc_port, http_port);
     return true;
@@ -718,6 +731,7 @@ void gw_server_destroy(struct gw_server *s)
     }
     gw_link_destroy(s->link);
     sl_shm_pool_destroy(s->bodies);
+    gw_gatekeeper_close(&s->gatekeeper);
     gw_certs_close(&s->certs);
     sl_conf_destroy(s->reread);
     gw_metrics_finish(&s->metrics);

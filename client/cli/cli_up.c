@@ -152,6 +152,7 @@ static sl_status write_gateway_conf(struct up *u, struct sl_error *why)
 {
     const struct up_key keys[] = {{"listen.grpc", u->grpc},
                                   {"listen.http", u->http},
+                                  {"state", u->paths.state},
                                   {"tls.certificate", ""}, /* its probe and this machine: plain */
                                   {"link.control", u->paths.control},
                                   {"link.bulk", u->paths.bulk},

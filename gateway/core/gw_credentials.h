@@ -12,14 +12,14 @@
 #include "sl_span.h"
 
 /* The other end of a connection, as the net side knows it. */
-struct gw_peer {
+struct gw_origin {
     struct gw_address address; /* as a PROXY header says, where one is believed */
     bool is_tls;
     bool is_local; /* the connection itself comes from this machine, whatever its header says */
 };
 
 struct gw_credentials {
-    struct gw_peer peer;
+    struct gw_origin origin;
     struct sl_span authorization;
     struct sl_span x_ip_token;
     struct sl_span cookie;    /* the value of ours, of all that came */

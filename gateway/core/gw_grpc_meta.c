@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gw_cookie.h"
+#include "gw_forwarded.h"
 #include "sl_base64.h"
 #include "sl_text.h"
 
@@ -101,6 +103,44 @@ static void on_accept_encoding(struct gw_grpc_meta *m, struct sl_span value)
     m->req->accepts |= gw_encoding_list(value);
 }
 
+static void refuse_no_memory(struct gw_grpc_meta *m)
+{
+    refuse(m, SL_REASON_NO_CAPACITY, "There is no memory for the request's headers.");
+}
+
+/* A client may cut a cookie header between any two cookies (RFC 9113, 8.2.3). */
+static void on_cookie(struct gw_grpc_meta *m, struct sl_span value)
+{
+    struct sl_span ours = gw_cookie_find(value);
+    if (ours.data == NULL || m->req->cookie.data != NULL)
+        return;
+    char *copy = sl_arena_str(m->arena, ours);
+    if (copy == NULL)
+        refuse_no_memory(m);
+    else
+        m->req->cookie = sl_span_of(copy, ours.len);
+}
+
+/* Every proxy may add a line of its own; they mean what one line with commas means (RFC 9110, 5.3). */
+static void on_forwarded(struct gw_grpc_meta *m, struct sl_span value)
+{
+    struct sl_span before = m->req->forwarded;
+    size_t len = before.len + (before.data != NULL) + value.len;
+    char *joined;
+    if (len > GW_FORWARDED_MAX) {
+        refuse_header(m, "x-forwarded-for", "The header %.*s has more than 1024 bytes.");
+    } else if ((joined = sl_arena_get(m->arena, len + 1)) == NULL) {
+        refuse_no_memory(m);
+    } else {
+        int n = before.data == NULL ? 0
+                                    : snprintf(joined, len + 1, "%.*s,", (int)before.len,
+                                               (const char *)before.data);
+        memcpy(joined + n, value.data, value.len);
+        joined[len] = '\0';
+        m->req->forwarded = sl_span_of(joined, len);
+    }
+}
+
 /* A header is handled by a function, or kept as it is at an offset of struct gw_request. */
 struct known {
     const char *name;
@@ -128,6 +168,8 @@ static const struct known known[] = {
     HANDLED("grpc-accept-encoding", on_accept_encoding),
     KEPT("authorization", authorization),
     KEPT("x-ip-token", x_ip_token),
+    HANDLED("cookie", on_cookie),
+    HANDLED("x-forwarded-for", on_forwarded),
     KEPT("sluice-call-id", call_id),
     KEPT("idempotency-key", idempotency_key),
     KEPT("sluice-duration", duration),
@@ -156,7 +198,7 @@ static void keep(struct gw_grpc_meta *m, const struct known *k, struct sl_span v
     }
     char *copy = sl_arena_str(m->arena, value);
     if (copy == NULL)
-        refuse(m, SL_REASON_NO_CAPACITY, "There is no memory for the request's headers.");
+        refuse_no_memory(m);
     else
         *field = sl_span_of(copy, value.len);
 }
@@ -217,7 +259,8 @@ bool gw_grpc_meta_header(struct gw_grpc_meta *m, struct sl_span name, struct sl_
             check_binary(m, name, value);
         return true;
     }
-    if (!is_printable(value)) {
+    /* What other services put into their cookies is not ours to judge. */
+    if (k->on_value != on_cookie && !is_printable(value)) {
         refuse_header(m, k->name, "The header %.*s holds a byte that is not printable ASCII.");
     } else if (k->on_value != NULL) {
         k->on_value(m, value);

@@ -4,6 +4,8 @@
  *          gw_grpc_meta_end. The headers that we know are kept in struct gw_request (at most one of
  *          each, printable); others are only counted. The count is HTTP/2's: name + value + 32 for
  *          each, cookie crumbs included.
+ *          Of cookies, in whatever crumbs they come, ours alone is kept; lines of x-forwarded-for are
+ *          joined, up to GW_FORWARDED_MAX bytes.
  *          Values of names that end in -bin are base64, padded or not, maybe joined by commas.
  * Reply    struct gw_grpc_fields, filled by one of three functions: head and trailers of a reply
  *          with a message, or trailers-only.

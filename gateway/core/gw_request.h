@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gw_credentials.h"
 #include "gw_encoding.h"
 #include "gw_method.h"
 #include "sl_reason.h"
@@ -24,6 +25,8 @@ struct gw_request {
     unsigned accepts;          /* encodings that a reply may have: bits 1 << gw_encoding */
     struct sl_span authorization;
     struct sl_span x_ip_token;
+    struct sl_span cookie;    /* ours of all that came */
+    struct sl_span forwarded; /* x-forwarded-for, its lines joined by commas */
     struct sl_span call_id;
     struct sl_span idempotency_key;
     struct sl_span duration;
@@ -33,6 +36,7 @@ struct gw_request {
     struct sl_span watch;
     struct sl_span traceparent;
     struct sl_span user_agent;
+    struct gw_origin from;
     struct sl_span peer; /* "127.0.0.1:53211" */
 };
 

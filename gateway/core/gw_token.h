@@ -39,6 +39,7 @@ struct gw_token_row {
     char app[GW_APP_NAME_MAX + 1]; /* the registered app that calls with it; "": a person */
     bool is_admin;
     bool is_revoked;
+    bool is_from_file; /* the administrator's, of the state directory: not in a store */
     sl_wall_us created_at;
     sl_wall_us expires_at; /* 0: never */
 };

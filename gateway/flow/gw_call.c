@@ -24,14 +24,22 @@ static void move(struct gw_flow *f, struct gw_call *c, enum gw_call_state to)
 static bool arm(struct gw_flow *f, struct gw_call *c)
 {
     sl_mono_ns at = c->exchange->req.deadline_at;
-    bool waits = c->waits_for_room || c->waits_for_model || c->state == GW_CALL_QUEUED ||
-                 c->state == GW_CALL_DISPATCHED;
+    bool waits = c->waits_for_identity || c->waits_for_room || c->waits_for_model ||
+                 c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED;
     if (waits && c->wait_until < at)
         at = c->wait_until;
     return gw_timers_set(&f->timers, &c->timer, at) == SL_OK;
 }
 
 /* ---- the end, whatever led there */
+
+static void stop_waiting_for_identity(struct gw_flow *f, struct gw_call *c)
+{
+    if (!c->waits_for_identity)
+        return;
+    c->waits_for_identity = false;
+    DL_DELETE2(f->identity_waiting, c, room_prev, room_next);
+}
 
 static void stop_waiting_for_room(struct gw_flow *f, struct gw_call *c)
 {
@@ -128,6 +136,7 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     struct gw_exchange *x = c->exchange;
     gw_timers_clear(&f->timers, &c->timer);
     gw_queue_remove(&f->queue, &c->queue_item);
+    stop_waiting_for_identity(f, c);
     stop_waiting_for_room(f, c);
     stop_waiting_for_model(f, c);
     recall(f, c);
@@ -197,23 +206,6 @@ static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *
     return true;
 }
 
-/* One class of visitor: nobody has a token here, so one that is sent is an error, never passed
- * over. */
-static bool check_principal(const struct gw_request *req, struct sl_error *err)
-{
-    if (req->x_ip_token.data != NULL) {
-        sl_error_set(err, SL_REASON_NOT_TRUSTED,
-                     "x-ip-token is only for trusted apps, and there are none");
-        return false;
-    }
-    if (req->authorization.data != NULL) {
-        sl_error_set(err, SL_REASON_UNAUTHENTICATED,
-                     "this gateway knows no tokens: leave the authorization header out");
-        return false;
-    }
-    return true;
-}
-
 static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     const struct gw_request *req = &c->exchange->req;
@@ -234,7 +226,7 @@ static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err
         sl_error_set(err, SL_REASON_DRAINING, "the gateway is stopping and takes no new calls");
         return false;
     }
-    return is_named && check_principal(&c->exchange->req, err) && take_asks(f, c, err);
+    return is_named;
 }
 
 /* There is no place for the call, so it ends before it is one; it is counted all the same. */
@@ -251,12 +243,68 @@ static void refuse_uncalled(struct gw_flow *f, struct gw_exchange *x, sl_status 
     gw_exchange_refuse(f, x, &err);
 }
 
+static enum gw_identity_answer ask_identity(struct gw_flow *f, struct gw_call *c,
+                                            struct sl_error *err)
+{
+    const struct gw_request *req = &c->exchange->req;
+    const struct gw_credentials credentials = {
+        .origin = req->from,
+        .authorization = req->authorization,
+        .x_ip_token = req->x_ip_token,
+        .cookie = req->cookie,
+        .forwarded = req->forwarded,
+    };
+    return f->ports.auth.identify(f->ports.auth.ctx, &credentials, &c->who, err);
+}
+
+static void wait_for_identity(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    if (c->wait_until == 0) /* it was never put off before */
+        c->wait_until = sl_sat_add(now, f->conf.identity_wait_ns);
+    c->waits_for_identity = true;
+    DL_APPEND2(f->identity_waiting, c, room_prev, room_next);
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+static void peek_and_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+
+/* Who it is from is known; what came of it meanwhile is taken up. */
+static void welcome(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    struct sl_error err;
+    if (!take_asks(f, c, &err))
+        gw_call_fail(f, c, &err);
+    else if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+    else if (c->message != NULL)
+        peek_and_enter(f, c, now);
+    else if (c->has_length)
+        gw_call_on_length(f, c, now);
+}
+
+void gw_call_identify(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    struct sl_error err;
+    stop_waiting_for_identity(f, c);
+    switch (ask_identity(f, c, &err)) {
+    case GW_IDENTITY_KNOWN:
+        welcome(f, c, now);
+        break;
+    case GW_IDENTITY_REFUSED:
+        gw_call_fail(f, c, &err);
+        break;
+    case GW_IDENTITY_LATER:
+        wait_for_identity(f, c, now);
+        break;
+    }
+}
+
 void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
 {
     sl_slot_id id;
     void *object;
     struct sl_error err;
-    (void)now;
     sl_status s = sl_slot_take(f->calls, &id, &object);
     if (s != SL_OK) {
         refuse_uncalled(f, x, s);
@@ -269,10 +317,10 @@ void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
     move(f, c, GW_CALL_RECEIVING);
     f->opened++;
     gw_peek_init(&c->peek, &x->arena);
-    if (!may_enter(f, c, &err))
+    if (may_enter(f, c, &err))
+        gw_call_identify(f, c, now);
+    else
         gw_call_fail(f, c, &err);
-    else if (!arm(f, c))
-        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
 }
 
 /* ---- length: a message that is larger than the first window wants room before it comes */
@@ -341,6 +389,9 @@ void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct sl_error err;
     if (c->state != GW_CALL_RECEIVING)
+        return;
+    c->has_length = c->waits_for_identity; /* then it is looked at later */
+    if (c->has_length)
         return;
     if (!fits_so_far(f, c, now, &err)) {
         gw_call_fail(f, c, &err);
@@ -486,6 +537,18 @@ void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now)
     }
 }
 
+/* All of its message is here, and who it is from is known. */
+static void peek_and_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    struct sl_error err = {0};
+    if (c->reserved_bytes == 0 && reserve(f, c, c->message->len) != SL_OK)
+        fail(f, c, SL_REASON_NO_CAPACITY, "the gateway has no room for another message now");
+    else if (!peek_all(c, &err))
+        gw_call_fail(f, c, &err);
+    else
+        enter(f, c, now);
+}
+
 void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct gw_body *body = c->exchange->body;
@@ -495,13 +558,8 @@ void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         return;
     }
     c->message = body;
-    struct sl_error err = {0};
-    if (c->reserved_bytes == 0 && reserve(f, c, body->len) != SL_OK)
-        fail(f, c, SL_REASON_NO_CAPACITY, "the gateway has no room for another message now");
-    else if (!peek_all(c, &err))
-        gw_call_fail(f, c, &err);
-    else
-        enter(f, c, now);
+    if (!c->waits_for_identity)
+        peek_and_enter(f, c, now);
 }
 
 /* ---- dispatched, started, over */
@@ -708,7 +766,12 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
 {
     struct sl_error err;
     char waited[32];
-    if (c->waits_for_room) {
+    if (c->waits_for_identity) {
+        sl_text_format_duration(f->conf.identity_wait_ns, waited);
+        sl_error_set(&err, SL_REASON_NO_CAPACITY,
+                     "the keys of this token's issuer were not there within %s; try again later",
+                     waited);
+    } else if (c->waits_for_room) {
         sl_text_format_duration(f->conf.body_wait_ns, waited);
         sl_error_set(&err, SL_REASON_NO_CAPACITY,
                      "no room for a message of %" PRIu64

@@ -21,6 +21,7 @@ struct gw_call {
     enum gw_call_state state;
     struct gw_exchange *exchange;
     char call_id[SL_UUID_TEXT_LEN + 1];
+    struct gw_principal who; /* once it does not wait for that */
     struct gw_asks asks;
     struct gw_peek peek;
     struct gw_plan plan;
@@ -36,7 +37,10 @@ struct gw_call {
     uint64_t arrival;
     struct gw_queue_item queue_item;
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
-    struct gw_call *room_prev, *room_next; /* gw_flow.room_waiting or model_waiting */
+    struct gw_call *room_prev,
+        *room_next; /* gw_flow.identity_waiting, room_waiting or model_waiting */
+    bool waits_for_identity;
+    bool has_length; /* LENGTH came while it waited for that */
     bool waits_for_room;
     bool is_unclaimed; /* its connection is lost, and it goes on as it asked to */
     bool waits_for_model;
@@ -57,6 +61,8 @@ struct gw_flow {
     struct gw_queue queue;
     struct gw_timers timers;
     struct gw_call
+        *identity_waiting; /* RECEIVING calls whose issuers' keys are being fetched, oldest first */
+    struct gw_call
         *room_waiting; /* RECEIVING calls whose message found no room yet, oldest first */
     struct gw_call
         *model_waiting;    /* RECEIVING calls for a model that may still come, oldest first */
@@ -76,6 +82,8 @@ struct gw_flow {
 
 /* ---- gw_call.c, in the order in which a call meets them */
 void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
+/* There is news about whom it may be from. */
+void gw_call_identify(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slice *slice,

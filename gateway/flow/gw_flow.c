@@ -127,6 +127,16 @@ void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned even
     }
 }
 
+/* Those that are put off again stand at the end again. */
+void gw_flow_on_identities(struct gw_flow *f, sl_mono_ns now)
+{
+    struct gw_call *last = f->identity_waiting != NULL ? f->identity_waiting->room_prev : NULL;
+    for (struct gw_call *c = NULL; c != last;) {
+        c = f->identity_waiting;
+        gw_call_identify(f, c, now);
+    }
+}
+
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err)
 {
     x->reply.error = *err;
@@ -404,6 +414,7 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
     f->conf.max_connection_body_bytes = conf->max_connection_body_bytes;
     f->conf.max_result_bytes = conf->max_result_bytes;
     f->conf.body_wait_ns = conf->body_wait_ns;
+    f->conf.identity_wait_ns = conf->identity_wait_ns;
     f->conf.asks = conf->asks;
     gw_room_resize(&f->room, conf->max_body_bytes, conf->max_connection_body_bytes);
     f->has_new_room = true;

@@ -34,6 +34,7 @@ struct gw_flow_conf {
     struct sl_shm_pool *bodies; /* for large typed contents; borrowed; NULL: none */
     uint64_t seed;              /* of call ids; unpredictable in a real server */
     sl_mono_ns started_at;
+    int64_t identity_wait_ns; /* how long a call waits for the keys of its token's issuer */
     int64_t models_wait_ns; /* after the start: a call for an unknown model waits for it so long */
 };
 
@@ -73,6 +74,8 @@ void gw_flow_destroy(struct gw_flow *f);
 
 /* ---- visitors: GW_EV_* of one exchange */
 void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned events, sl_mono_ns now);
+/* The keys came, or did not, for which identities were to be asked for again. */
+void gw_flow_on_identities(struct gw_flow *f, sl_mono_ns now);
 
 /* ---- nodes */
 

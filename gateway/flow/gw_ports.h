@@ -6,10 +6,12 @@
 #ifndef GW_PORTS_H
 #define GW_PORTS_H
 
+#include "gw_credentials.h"
 #include "gw_exchange.h"
 #include "gw_fleet.h"
 #include "gw_infer_check.h"
 #include "gw_infer_reply.h"
+#include "gw_principal.h"
 #include "gw_store_port.h" /* what lasts: a header of its own */
 
 /* ---- visitors */
@@ -20,6 +22,21 @@ struct gw_net_port {
     void (*post)(void *ctx, struct gw_exchange *x, unsigned events);
     /* Open connections now, for the status page. */
     uint64_t (*connections)(void *ctx);
+};
+
+/* ---- who they are */
+
+enum gw_identity_answer {
+    GW_IDENTITY_KNOWN,
+    GW_IDENTITY_REFUSED,
+    GW_IDENTITY_LATER, /* keys are being fetched; ask again at gw_flow_on_identities */
+};
+
+struct gw_auth_port {
+    void *ctx;
+    /* KNOWN fills *out, REFUSED *err with what the caller is told. */
+    enum gw_identity_answer (*identify)(void *ctx, const struct gw_credentials *c,
+                                        struct gw_principal *out, struct sl_error *err);
 };
 
 /* ---- nodes */
@@ -119,6 +136,7 @@ struct gw_wire_port {
 
 struct gw_ports {
     struct gw_net_port net;
+    struct gw_auth_port auth;
     struct gw_link_port link;
     struct gw_wire_port wire;
 };

@@ -61,12 +61,56 @@ static void take_plain(void *ctx, struct sl_span bytes)
     (void)!gw_h2_input(c->h2, bytes, c->input_at);
 }
 
+static void name_peer(struct gw_conn *c, uint16_t port)
+{
+    struct gw_h2_peer *p = &c->peer;
+    char host[GW_ADDRESS_TEXT_MAX + 1];
+    gw_address_format(&p->from.address, host);
+    snprintf(p->text, sizeof p->text, p->from.address.family == 6 ? "[%s]:%u" : "%s:%u", host,
+             port);
+}
+
+/* From now on it is the visitor's connection. A proxy that speaks for itself (a health check) stays. */
+static void take_proxied(struct gw_conn *c)
+{
+    struct gw_origin *from = &c->peer.from;
+    c->awaits_proxy = false;
+    c->host->counts.proxy_headers++;
+    if (c->proxy.source.family == 0)
+        return;
+    from->address = c->proxy.source;
+    from->is_local = from->is_local && gw_address_is_loopback(&from->address);
+    name_peer(c, c->proxy.source_port);
+}
+
+/* false: nothing is left for whoever comes next. */
+static bool pass_proxy_header(struct gw_conn *c, struct sl_span *bytes)
+{
+    switch (gw_proxy_v2_take(&c->proxy, bytes)) {
+    case GW_PROXY_V2_MORE:
+        break;
+    case GW_PROXY_V2_DONE:
+        take_proxied(c);
+        break;
+    case GW_PROXY_V2_BAD:
+        c->host->counts.proxy_faults++;
+        sl_log(SL_LOG_INFO,
+               "connection refused: no good PROXY v2 header, which proxy_protocol wants",
+               SL_S("peer", c->peer.text), SL_S("why", c->proxy.fault));
+        gw_conn_close(c);
+        break;
+    }
+    return !c->awaits_proxy && bytes->len > 0;
+}
+
 static void take_input(struct gw_conn *c, struct sl_span bytes)
 {
+    if (c->awaits_proxy && !pass_proxy_header(c, &bytes))
+        return;
     if (c->tls == NULL)
         take_plain(c, bytes);
     else if (gw_tls_input(c->tls, bytes, take_plain, c) != SL_OK)
-        sl_log(SL_LOG_DEBUG, "TLS connection ends", SL_S("peer", c->peer),
+        sl_log(SL_LOG_DEBUG, "TLS connection ends", SL_S("peer", c->peer.text),
                SL_S("why", gw_tls_problem(c->tls)));
 }
 
@@ -115,7 +159,7 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 static void linger(struct gw_conn *c)
 {
     if (gw_h2_fault(c->h2)[0] != '\0')
-        sl_log(SL_LOG_DEBUG, "connection ended for the peer's fault", SL_S("peer", c->peer),
+        sl_log(SL_LOG_DEBUG, "connection ended for the peer's fault", SL_S("peer", c->peer.text),
                SL_S("fault", gw_h2_fault(c->h2)));
     c->state = LINGERING;
     c->lingers_since = now_of(c);
@@ -277,21 +321,27 @@ bool gw_conn_write_dirty(struct gw_conn_host *host)
 
 /* ---- the beginning ---- */
 
-static void name_peer(struct gw_conn *c)
+static struct gw_address address_of(const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET)
+        return gw_address_of((const uint8_t *)&((const struct sockaddr_in *)a)->sin_addr, 4);
+    return gw_address_of((const uint8_t *)&((const struct sockaddr_in6 *)a)->sin6_addr,
+                         a->ss_family == AF_INET6 ? 16 : 0);
+}
+
+static void find_peer(struct gw_conn *c)
 {
     struct sockaddr_storage a = {0};
     int len = sizeof a;
-    char host[INET6_ADDRSTRLEN] = "?";
-    uint16_t port = 0;
+    struct gw_origin *from = &c->peer.from;
     uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&a, &len);
-    if (a.ss_family == AF_INET6) {
-        uv_ip6_name((struct sockaddr_in6 *)&a, host, sizeof host);
-        port = ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
-    } else if (a.ss_family == AF_INET) {
-        uv_ip4_name((struct sockaddr_in *)&a, host, sizeof host);
-        port = ntohs(((struct sockaddr_in *)&a)->sin_port);
-    }
-    snprintf(c->peer, sizeof c->peer, a.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port);
+    from->address = address_of(&a);
+    from->is_local = gw_address_is_loopback(&from->address);
+    from->is_tls = c->host->tls != NULL;
+    /* The port lies at the same place in both kinds. */
+    name_peer(c, ntohs(((const struct sockaddr_in *)&a)->sin_port));
+    c->awaits_proxy =
+        c->host->proxies != NULL && gw_networks_find(c->host->proxies, &from->address) != NULL;
 }
 
 static void on_close_unborn(uv_handle_t *handle)
@@ -308,10 +358,10 @@ static sl_status open_conn(struct gw_conn *c, struct gw_listener *l)
     sl_status s = gw_listener_accept(l, &c->tcp);
     if (s != SL_OK)
         return s;
-    name_peer(c);
+    find_peer(c);
     c->opened_at = c->input_at = now_of(c);
     c->ends_at = gw_conn_end_time(c);
-    s = gw_h2_create(&host->h2_conf, &host->h2_port, sl_span_str(c->peer), c, c->opened_at, &c->h2);
+    s = gw_h2_create(&host->h2_conf, &host->h2_port, &c->peer, c, c->opened_at, &c->h2);
     if (s == SL_OK && host->tls != NULL)
         s = gw_tls_create(host->tls, host->h2_port.pool->alloc, &host->counts, &c->tls);
     if (s != SL_OK)

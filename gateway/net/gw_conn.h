@@ -4,6 +4,8 @@
  * Writing  Once per loop turn (gw_conn_write by the front): directly, as far as the socket takes it; the rest
  *          is left to libuv, and nothing new is made until that has gone.
  * TLS      Between the two where host.tls says so. Its handshake falls under the same timer as the preface.
+ * Proxies  Who connects from host.proxies begins with a PROXY v2 header, before TLS too, or is closed: what
+ *          stands there is whom the connection is for. The header falls under the handshake's timer.
  * Pauses   Reading stops while more than outbound_max_bytes are unsent (counts.read_pauses).
  * Close    Asynchronous. A connection that ends by our word lingers: write side shut, input thrown away, until
  *          the peer closes or LINGER passes, so that a GOAWAY is not lost to a reset. gw_h2 is destroyed in
@@ -26,6 +28,7 @@
 #include "gw_h2.h"
 #include "gw_listener.h"
 #include "gw_net_metrics.h"
+#include "gw_network.h"
 #include "gw_tls_server.h"
 #include "sl_time.h"
 
@@ -44,7 +47,8 @@ struct gw_conn_times {
 /* What the connections of one front share. */
 struct gw_conn_host {
     uv_loop_t *loop;
-    struct gw_tls_server *tls; /* NULL: plain TCP */
+    struct gw_tls_server *tls;         /* NULL: plain TCP */
+    const struct gw_networks *proxies; /* that begin with a PROXY header; NULL: none */
     struct gw_h2_conf h2_conf;
     struct gw_h2_port h2_port;
     struct gw_net_counts counts;

@@ -3,9 +3,8 @@
 #define GW_CONN_INT_H
 
 #include "gw_conn.h"
+#include "gw_proxy_v2.h"
 #include "gw_tls.h"
-
-enum { GW_CONN_PEER_BYTES = 64 };
 
 enum gw_conn_state { OPEN, LINGERING, CLOSING };
 
@@ -21,9 +20,10 @@ struct gw_conn {
     enum gw_conn_state state;
     bool is_dirty;
     bool is_reading;
-    bool is_writing; /* libuv has write_bytes of ours */
-    bool is_ready;   /* past the handshake: no longer one of host.unready_count */
-    bool is_pinged;  /* a PING of ours is out since pinged_at, and nothing has come since */
+    bool is_writing;   /* libuv has write_bytes of ours */
+    bool is_ready;     /* past the handshake: no longer one of host.unready_count */
+    bool awaits_proxy; /* its PROXY header is not whole yet */
+    bool is_pinged;    /* a PING of ours is out since pinged_at, and nothing has come since */
     enum { GW_CONN_YOUNG, GW_CONN_ANNOUNCED, GW_CONN_OLD } age;
     size_t write_bytes;
     size_t write_left_bytes;   /* of them, when the timers looked last */
@@ -33,7 +33,8 @@ struct gw_conn {
     sl_mono_ns pinged_at;
     sl_mono_ns ends_at; /* by its age */
     sl_mono_ns lingers_since;
-    char peer[GW_CONN_PEER_BYTES];
+    struct gw_proxy_v2 proxy;
+    struct gw_h2_peer peer;
 };
 
 /* At once, without a word. Again is fine. */

@@ -13,7 +13,7 @@ enum { PRESSURE = 10 };
 static void time_out(struct gw_conn *c, const char *kind, int64_t *count)
 {
     ++*count;
-    sl_log(SL_LOG_DEBUG, "connection timed out", SL_S("peer", c->peer), SL_S("timer", kind));
+    sl_log(SL_LOG_DEBUG, "connection timed out", SL_S("peer", c->peer.text), SL_S("timer", kind));
     gw_conn_close(c);
 }
 

@@ -281,6 +281,7 @@ static void limit_host(struct gw_front *f)
         .mirrors_encoding = c->mirrors_encoding,
     };
     f->host.times = c->times;
+    f->host.proxies = &c->proxies;
 }
 
 static void take_limits(struct gw_front *f)

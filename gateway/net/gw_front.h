@@ -55,6 +55,7 @@ struct gw_front_conf {
     struct gw_h2_ping_rule pings; /* of clients */
     struct gw_tls_server *tls;    /* borrowed, shared by all fronts; NULL: plain TCP */
     bool mirrors_encoding;        /* a compressed request gets a compressed reply */
+    struct gw_networks proxies;   /* peers whose connections begin with a PROXY header */
     uint64_t seed; /* of call ids; unpredictable in a real server, another for each front */
     struct sl_shm_pool *bodies; /* for large messages; borrowed, shared by all fronts; NULL: none */
     const struct sl_clock *clock;         /* borrowed */

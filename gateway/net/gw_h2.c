@@ -107,7 +107,8 @@ static void make_frames(struct gw_h2 *h)
 }
 
 sl_status gw_h2_create(const struct gw_h2_conf *conf, const struct gw_h2_port *port,
-                       struct sl_span peer, void *user, sl_mono_ns now, struct gw_h2 **out)
+                       const struct gw_h2_peer *peer, void *user, sl_mono_ns now,
+                       struct gw_h2 **out)
 {
     const struct sl_alloc *alloc = port->pool->alloc;
     struct gw_h2 *h = sl_alloc_zero(alloc, 1, sizeof *h);

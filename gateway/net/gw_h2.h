@@ -48,6 +48,12 @@ enum { GW_H2_COPIED_MAX = 2048 };
 /* max_message_bytes may not pass it: a tensor of 1 GiB and what surrounds it. */
 #define GW_H2_MESSAGE_MAX (UINT64_C(1025) << 20)
 
+/* Who is at the other end. A PROXY header may correct it before the first bytes of HTTP/2 come. */
+struct gw_h2_peer {
+    struct gw_origin from;
+    char text[64]; /* "1.2.3.4:5" */
+};
+
 struct gw_h2_conf {
     uint32_t max_streams;
     uint64_t max_message_bytes;
@@ -67,10 +73,10 @@ struct gw_h2_port {
     struct gw_net_counts *counts;
 };
 
-/* user: what gw_h2_user returns, for who finds a connection by a stream. conf, port and peer ("1.2.3.4:5")
- * are borrowed until destroy. Errors: SL_ENOMEM. */
+/* user: what gw_h2_user returns, for who finds a connection by a stream. conf, port and peer are borrowed until
+ * destroy. Errors: SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_h2_create(const struct gw_h2_conf *conf, const struct gw_h2_port *port,
-                                     struct sl_span peer, void *user, sl_mono_ns now,
+                                     const struct gw_h2_peer *peer, void *user, sl_mono_ns now,
                                      struct gw_h2 **out);
 void gw_h2_destroy(struct gw_h2 *h); /* NULL is fine */
 void *gw_h2_user(const struct gw_h2 *h);

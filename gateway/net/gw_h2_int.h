@@ -30,7 +30,7 @@ struct gw_h2 {
     nghttp2_session *session;
     struct gw_h2_conf conf;
     const struct gw_h2_port *port;
-    struct sl_span peer;
+    const struct gw_h2_peer *peer;
     uint64_t number; /* gw_exchange.net_connection */
     void *user;
     sl_mono_ns now; /* of the call that is under way */

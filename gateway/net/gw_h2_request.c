@@ -78,8 +78,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 
 static bool keep_peer(struct gw_h2 *h, struct gw_stream *s)
 {
-    char *copy = sl_arena_str(&s->x.arena, h->peer);
-    s->x.req.peer = sl_span_of(copy, copy != NULL ? h->peer.len : 0);
+    struct sl_span text = sl_span_str(h->peer->text);
+    char *copy = sl_arena_str(&s->x.arena, text);
+    s->x.req.peer = sl_span_of(copy, copy != NULL ? text.len : 0);
+    s->x.req.from = h->peer->from;
     return copy != NULL;
 }
 

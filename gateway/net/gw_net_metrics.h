@@ -59,6 +59,10 @@
       GW_NET_TLS_ERRORS_HELP)                                                                      \
     X(tls_unfinished, counter, "sluice_tls_errors_total", "kind=\"unfinished\"",                   \
       GW_NET_TLS_ERRORS_HELP)                                                                      \
+    X(proxy_headers, counter, "sluice_proxy_headers_total", "kind=\"good\"",                       \
+      "PROXY headers at the beginning of connections.")                                            \
+    X(proxy_faults, counter, "sluice_proxy_headers_total", "kind=\"refused\"",                     \
+      "PROXY headers at the beginning of connections.")                                            \
     X(read_pauses, counter, "sluice_read_pauses_total", "reason=\"outbound\"",                     \
       "Times that a connection was not read on because its peer did not take its replies.")        \
     X(received_bytes, counter, "sluice_received_bytes_total", "", "Bytes read from visitors.")     \

@@ -391,7 +391,7 @@ FRAMES = {
         200,
         UNAUTHENTICATED,
         "UNAUTHENTICATED",
-        ["authorization"],
+        ["the token is not valid"],
     ),
     "a visitor of an app": (
         headers(x_ip_token="x"),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gw_wire.h"
+#include "open_door.h"
 
 enum { EVENTS_MAX = 1 << 20, STEPS_PER_CALL_MAX = 400 };
 
@@ -84,8 +85,10 @@ static sl_status create_flow(struct sim *s)
         .seed = s->plan.seed,
     };
     struct gw_flow_metrics none = {0};
-    struct gw_ports ports = {
-        .net = sim_visitors_port(s), .link = sim_nodes_port(s), .wire = gw_wire_port};
+    struct gw_ports ports = {.net = sim_visitors_port(s),
+                             .auth = open_door,
+                             .link = sim_nodes_port(s),
+                             .wire = gw_wire_port};
     return gw_flow_create(&sl_alloc_malloc, &conf, &none, &ports, &s->flow);
 }
 

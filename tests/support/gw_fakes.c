@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "gw_wire.h"
+#include "open_door.h"
 
 void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
 {
@@ -16,6 +17,7 @@ void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
         .max_message_bytes = 1 << 20,
         .max_body_bytes = 1 << 20,
         .body_wait_ns = 5 * SL_NS_PER_S,
+        .identity_wait_ns = 10 * SL_NS_PER_S,
         .asks = {.max_duration_us = 300 * SL_US_PER_S,
                  .max_wait_default_ns = 60 * SL_NS_PER_S,
                  .max_wait_limit_ns = 600 * SL_NS_PER_S},
@@ -94,10 +96,21 @@ static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t re
     w->acks[w->ack_count++] = record;
 }
 
+static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *c,
+                                        struct gw_principal *out, struct sl_error *err)
+{
+    struct fake_world *w = ctx;
+    w->identity_count++;
+    if (w->identity == GW_IDENTITY_REFUSED)
+        *err = w->identity_error;
+    return w->identity == GW_IDENTITY_KNOWN ? open_door.identify(NULL, c, out, err) : w->identity;
+}
+
 sl_status fake_world_start(struct fake_world *w)
 {
     const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
     const struct gw_ports ports = {.net = {w, post, connections},
+                                   .auth = {w, identify},
                                    .link = w->link != NULL ? *w->link : nodes,
                                    .wire = gw_wire_port};
     return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);

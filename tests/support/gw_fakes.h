@@ -46,9 +46,12 @@ struct fake_world {
     struct gw_flow *flow;
     sl_mono_ns now;
     struct fake_exchange *open;
-    const struct gw_link_port *link; /* NULL: the fake nodes below */
-    sl_status dispatch_answer;       /* of the nodes; SL_OK: taken */
-    const char *answering_node;      /* that node alone answers so; NULL: all of them */
+    const struct gw_link_port *link;  /* NULL: the fake nodes below */
+    enum gw_identity_answer identity; /* of who calls: KNOWN as open_door.h has it */
+    struct sl_error identity_error;   /* when REFUSED */
+    unsigned identity_count;          /* how often it was asked for */
+    sl_status dispatch_answer;        /* of the nodes; SL_OK: taken */
+    const char *answering_node;       /* that node alone answers so; NULL: all of them */
     struct fake_sent sent[FAKE_SENT_MAX];
     size_t sent_count; /* taken ones */
     size_t refused_count;

@@ -6,6 +6,8 @@
 #include "sl_base.h"
 #include "sl_test.h"
 
+static const struct gw_h2_peer peer = {.text = "1.2.3.4:5"};
+
 enum { UPLOAD_MAX = 64 << 20, VECTORS_MAX = 64 };
 
 /* ---- flow ---- */
@@ -429,8 +431,7 @@ bool h2_pair_open(struct h2_pair *p, const struct sl_alloc *alloc, uint32_t init
     };
     gw_stream_pool_init(&p->pool, alloc != NULL ? alloc : &sl_alloc_malloc, 64, NULL);
     p->port = (struct gw_h2_port){post, p, &p->pool, &p->counts};
-    return gw_h2_create(&p->conf, &p->port, sl_span_str("1.2.3.4:5"), p, p->now, &p->server) ==
-           SL_OK;
+    return gw_h2_create(&p->conf, &p->port, &peer, p, p->now, &p->server) == SL_OK;
 }
 
 /* What flow still holds is answered, so that nothing may be left over. */

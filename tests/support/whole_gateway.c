@@ -2,7 +2,10 @@
 #include "whole_gateway.h"
 
 #include "gw_wire.h"
+#include "open_door.h"
 #include "whole_node.h"
+
+static const struct gw_h2_peer peer = {.text = "192.0.2.1:5"};
 
 /* As in gw_front: flow has had its last word, the exchange comes home. */
 enum { TO_NET_HOME = 1 << 8 };
@@ -102,8 +105,10 @@ static void on_mail_to_net(void *ctx, struct gw_exchange *x, unsigned events)
 static sl_status create_flow(struct whole_gateway *w)
 {
     static const struct gw_flow_metrics nobody_counts;
-    const struct gw_ports ports = {
-        .net = {w, post_to_net, connections}, .link = gw_link_port(w->link), .wire = gw_wire_port};
+    const struct gw_ports ports = {.net = {w, post_to_net, connections},
+                                   .auth = open_door,
+                                   .link = gw_link_port(w->link),
+                                   .wire = gw_wire_port};
     sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
     if (s == SL_OK)
         gw_link_attach(w->link, w->flow);
@@ -145,8 +150,8 @@ struct gw_h2 *whole_gateway_connect(struct whole_gateway *w)
     size_t i = 0;
     while (i < WHOLE_CONNS && w->conns[i] != NULL)
         i++;
-    if (i == WHOLE_CONNS || gw_h2_create(&w->h2_conf, &w->port, sl_span_str("192.0.2.1:5"), NULL,
-                                         w->now, &w->conns[i]) != SL_OK)
+    if (i == WHOLE_CONNS ||
+        gw_h2_create(&w->h2_conf, &w->port, &peer, NULL, w->now, &w->conns[i]) != SL_OK)
         return NULL;
     return w->conns[i];
 }

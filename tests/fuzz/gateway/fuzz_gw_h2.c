@@ -9,6 +9,8 @@
 
 #include "gw_h2.h"
 
+static const struct gw_h2_peer peer = {.text = "fuzz"};
+
 enum { MAILS_MAX = 1 << 16, VECTORS_MAX = 64, REPLIED = 1 };
 enum { OPT_PREFACE = 1, OPT_REFUSES = 2, OPT_SLOW = 4, OPT_HALF = 8 };
 
@@ -139,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.options = data[0];
     gw_stream_pool_init(&w.pool, &sl_alloc_malloc, 4, NULL);
     w.port = (struct gw_h2_port){post, NULL, &w.pool, &w.counts};
-    if (gw_h2_create(&conf, &w.port, sl_span_str("fuzz"), NULL, 0, &w.h2) != SL_OK)
+    if (gw_h2_create(&conf, &w.port, &peer, NULL, 0, &w.h2) != SL_OK)
         return 0;
     run_client(&conf, data + 2, size - 2, 1u + data[1] * 16u);
     (void)!gw_h2_tick(w.h2, 10 * SL_NS_PER_S);

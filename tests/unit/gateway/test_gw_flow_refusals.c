@@ -35,12 +35,6 @@ static void assert_refused_at_open(struct gw_request *headers, enum sl_reason re
 
 static void headers_that_cannot_be_served_are_refused_at_once(void **state SL_UNUSED)
 {
-    assert_refused_at_open(&(struct gw_request){.authorization = sl_span_str("Bearer x")},
-                           SL_REASON_UNAUTHENTICATED,
-                           "this gateway knows no tokens: leave the authorization header out");
-    assert_refused_at_open(&(struct gw_request){.x_ip_token = sl_span_str("x")},
-                           SL_REASON_NOT_TRUSTED,
-                           "x-ip-token is only for trusted apps, and there are none");
     assert_refused_at_open(&(struct gw_request){.call_id = sl_span_str("ABC")}, SL_REASON_BAD_INPUT,
                            "sluice-call-id 'ABC' is not a UUID in lower case (8-4-4-4-12)");
     assert_refused_at_open(&(struct gw_request){.duration = sl_span_str("soon")},

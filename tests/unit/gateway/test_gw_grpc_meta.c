@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "fail_alloc.h"
+#include "gw_forwarded.h"
 #include "gw_grpc_meta.h"
 #include "sl_base.h"
 #include "sl_test.h"
@@ -225,6 +226,45 @@ static void too_many_bytes_hide_what_was_cut(void **state SL_UNUSED)
     finish(&r);
 }
 
+static void cookies_come_in_crumbs(void **state SL_UNUSED)
+{
+    struct request r;
+    read_request(&r, (const struct header[]){{"cookie", "theme=\xc3\xa4"},
+                                             {"cookie", "a=b; sluice-visitor=1.2; c=d"},
+                                             {"cookie", "sluice-visitor=3"},
+                                             {NULL, NULL}});
+    assert_true(r.is_accepted);
+    assert_span_text(r.req.cookie, "1.2");
+    finish(&r);
+    read_request(&r, (const struct header[]){{"cookie", "a=b"}, {NULL, NULL}});
+    assert_null(r.req.cookie.data);
+    finish(&r);
+}
+
+static void lines_of_proxies_are_joined(void **state SL_UNUSED)
+{
+    struct request r;
+    char most[GW_FORWARDED_MAX + 2];
+    read_request(&r, (const struct header[]){{"x-forwarded-for", "1.2.3.4"},
+                                             {"x-forwarded-for", ""},
+                                             {"x-forwarded-for", "5.6.7.8, ::1"},
+                                             {NULL, NULL}});
+    assert_true(r.is_accepted);
+    assert_span_text(r.req.forwarded, "1.2.3.4,,5.6.7.8, ::1");
+    finish(&r);
+    memset(most, '1', sizeof most);
+    most[GW_FORWARDED_MAX] = '\0';
+    read_request(&r, (const struct header[]){{"x-forwarded-for", most}, {NULL, NULL}});
+    assert_true(r.is_accepted);
+    finish(&r);
+    read_request(&r, (const struct header[]){
+                         {"x-forwarded-for", ""}, {"x-forwarded-for", most}, {NULL, NULL}});
+    assert_false(r.is_accepted);
+    assert_string_equal(r.refusal.error.text,
+                        "The header x-forwarded-for has more than 1024 bytes.");
+    finish(&r);
+}
+
 static void encodings_are_kept(void **state SL_UNUSED)
 {
     struct request r;
@@ -404,6 +444,8 @@ int main(void)
         cmocka_unit_test(an_empty_header_is_not_absent),
         cmocka_unit_test(decoded_bytes_are_counted),
         cmocka_unit_test(too_many_bytes_hide_what_was_cut),
+        cmocka_unit_test(cookies_come_in_crumbs),
+        cmocka_unit_test(lines_of_proxies_are_joined),
         cmocka_unit_test(encodings_are_kept),
         cmocka_unit_test(a_refusal_names_its_header),
         cmocka_unit_test(without_memory_the_request_is_refused),

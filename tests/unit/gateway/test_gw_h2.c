@@ -7,6 +7,8 @@
 #include "sl_rng.h"
 #include "sl_test.h"
 
+static const struct gw_h2_peer peer = {.text = "1.2.3.4:5"};
+
 enum { BIG = 3 << 20 };
 
 static struct h2_pair pair;
@@ -543,8 +545,7 @@ static void a_body_that_stands_still_is_refused(void **state SL_UNUSED)
 static void remake_server(void)
 {
     gw_h2_destroy(pair.server);
-    assert_ok(gw_h2_create(&pair.conf, &pair.port, sl_span_str("1.2.3.4:5"), &pair, pair.now,
-                           &pair.server));
+    assert_ok(gw_h2_create(&pair.conf, &pair.port, &peer, &pair, pair.now, &pair.server));
 }
 
 /* Never still, but so few bytes that it would take a day. */

@@ -7,6 +7,8 @@
 #include "sl_base.h"
 #include "sl_test.h"
 
+static const struct gw_h2_peer peer = {.text = "x"};
+
 static struct h2_pair pair;
 
 static void open_pair(enum flow_mode mode)
@@ -248,8 +250,7 @@ static void open_with_ping_rule(bool is_without_calls)
     open_pair(FLOW_HOLD);
     gw_h2_destroy(pair.server);
     pair.conf.pings = (struct gw_h2_ping_rule){10 * SL_NS_PER_S, is_without_calls};
-    assert_ok(
-        gw_h2_create(&pair.conf, &pair.port, sl_span_str("x"), &pair, pair.now, &pair.server));
+    assert_ok(gw_h2_create(&pair.conf, &pair.port, &peer, &pair, pair.now, &pair.server));
     handshake();
 }
 
@@ -438,8 +439,7 @@ static void ungranted_bytes_are_bounded(void **state SL_UNUSED)
     open_pair(FLOW_ECHO);
     gw_h2_destroy(pair.server);
     pair.conf.held_bytes_max = 10 * sizeof message;
-    assert_ok(
-        gw_h2_create(&pair.conf, &pair.port, sl_span_str("x"), &pair, pair.now, &pair.server));
+    assert_ok(gw_h2_create(&pair.conf, &pair.port, &peer, &pair, pair.now, &pair.server));
     for (int i = 0; i < CALLS; i++)
         h2_call_partly(&pair, message, sizeof message, 1000);
     h2_pair_run(&pair);
@@ -493,8 +493,7 @@ static void a_reply_that_drips_is_reset(void **state SL_UNUSED)
     open_pair(FLOW_ECHO);
     gw_h2_destroy(pair.server);
     pair.conf.pace.least_bytes = 1024;
-    assert_ok(
-        gw_h2_create(&pair.conf, &pair.port, sl_span_str("x"), &pair, pair.now, &pair.server));
+    assert_ok(gw_h2_create(&pair.conf, &pair.port, &peer, &pair, pair.now, &pair.server));
     handshake();
     frame(NGHTTP2_SETTINGS, 0, 0, "\0\4\0\0\0\x64", 6); /* windows of 100 bytes */
     headers(1, 0);

@@ -7,6 +7,8 @@
 #include "sl_rng.h"
 #include "sl_test.h"
 
+static const struct gw_h2_peer peer = {.text = "1.2.3.4:5"};
+
 enum { BIG = 3 << 20, LIMIT = 32 << 20 };
 
 static struct h2_pair pair;
@@ -205,7 +207,7 @@ static void never_means_never(void **state SL_UNUSED)
     assert_true(h2_pair_open(p, NULL, 0));
     gw_h2_destroy(p->server);
     p->conf.mirrors_encoding = false;
-    assert_ok(gw_h2_create(&p->conf, &p->port, sl_span_str("1.2.3.4:5"), NULL, p->now, &p->server));
+    assert_ok(gw_h2_create(&p->conf, &p->port, &peer, NULL, p->now, &p->server));
     size_t n = pack("gzip", plain, 2000);
     struct h2_call *c = call("gzip", "gzip", true, packed, n);
     h2_pair_run(p);

@@ -1,0 +1,74 @@
+/* gw_gatekeeper.c - from configuration to identities. */
+#include "gw_gatekeeper.h"
+
+#include "gw_conf_tiers.h"
+#include "gw_secret_file.h"
+#include "sl_log.h"
+
+static void make_auth_conf(const struct gw_conf *conf, struct gw_auth_conf *out)
+{
+    struct gw_tiers tiers;
+    gw_conf_make_tiers(&tiers);
+    gw_conf_make_auth(&conf->auth, &tiers, conf->state, out);
+}
+
+/* Without a directory there is no administrator: nothing would tell him his token. */
+static sl_status load_admin(struct gw_gatekeeper *g, const struct gw_conf *conf,
+                            struct sl_error *err)
+{
+    bool made = false;
+    if (conf->state[0] == '\0')
+        return SL_OK;
+    sl_status s = gw_auth_load_admin(g->auth, conf->auth.admin_tier, &made, err);
+    if (s == SL_OK && made)
+        sl_log(SL_LOG_INFO, "a token of the administrator was made", SL_S("state", conf->state),
+               SL_S("file", "admin.token"));
+    return s;
+}
+
+sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf,
+                             const struct gw_auth_metrics *metrics, struct sl_error *err)
+{
+    struct gw_auth_conf c;
+    *g = (struct gw_gatekeeper){.auth = NULL};
+    sl_status s = conf->state[0] != '\0' ? gw_secret_dir(conf->state, err) : SL_OK;
+    if (s != SL_OK)
+        return s;
+    make_auth_conf(conf, &c);
+    gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
+    s = gw_auth_create(&sl_alloc_malloc, &c, metrics, &g->auth, err);
+    if (s == SL_OK)
+        s = load_admin(g, conf, err);
+    if (s != SL_OK)
+        gw_gatekeeper_close(g);
+    return s;
+}
+
+void gw_gatekeeper_close(struct gw_gatekeeper *g)
+{
+    gw_auth_destroy(g->auth);
+    g->auth = NULL;
+}
+
+void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf)
+{
+    struct gw_auth_conf c;
+    struct sl_error err;
+    make_auth_conf(conf, &c);
+    gw_auth_set_conf(g->auth, &c);
+    gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
+    if (load_admin(g, conf, &err) != SL_OK)
+        sl_log(SL_LOG_ERROR, "the administrator's token stays as it was", SL_S("why", err.text));
+}
+
+static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *c,
+                                        struct gw_principal *out, struct sl_error *err)
+{
+    struct gw_gatekeeper *g = ctx;
+    return gw_auth_identify(g->auth, c, g->now, out, err);
+}
+
+struct gw_auth_port gw_gatekeeper_port(struct gw_gatekeeper *g)
+{
+    return (struct gw_auth_port){.ctx = g, .identify = identify};
+}

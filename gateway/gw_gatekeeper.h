@@ -1,0 +1,29 @@
+/* gw_gatekeeper.h - who may call, put together: from the configuration to gw_auth and the flow's port; the state
+ * directory and the administrator's token; read again on SIGHUP.
+ *
+ * Threads  One: the flow's.
+ * Log      Where the administrator's token is, never what it is.
+ */
+#ifndef GW_GATEKEEPER_H
+#define GW_GATEKEEPER_H
+
+#include "gw_auth.h"
+#include "gw_conf.h"
+
+struct gw_gatekeeper {
+    struct gw_auth *auth;
+    struct gw_networks proxies; /* whose connections begin with a PROXY header */
+    sl_wall_us now;             /* of this turn; its owner sets it */
+};
+
+/* Errors: SL_EIO, SL_EINVAL, SL_ENOMEM, with a sentence; nothing is to be closed then. */
+SL_MUST_CHECK sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf,
+                                           const struct gw_auth_metrics *metrics,
+                                           struct sl_error *err);
+void gw_gatekeeper_close(struct gw_gatekeeper *g);
+/* Takes over what conf says now, and looks at the administrator's token; logs what came of it. */
+void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf);
+/* g is borrowed. */
+struct gw_auth_port gw_gatekeeper_port(struct gw_gatekeeper *g);
+
+#endif
