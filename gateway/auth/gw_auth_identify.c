@@ -5,6 +5,7 @@
 #include "gw_auth_int.h"
 #include "gw_forwarded.h"
 #include "gw_identity.h"
+#include "sl_log.h"
 
 /* ---- tokens of ours, by their hashes */
 
@@ -260,6 +261,18 @@ static enum gw_identity_answer identify(const struct gw_asking *ask, struct gw_p
     return identify_token(ask, out);
 }
 
+static void note_known(const struct gw_asking *ask, const struct gw_principal *who)
+{
+    char from[GW_ADDRESS_TEXT_MAX + 1];
+    sl_metric_add(ask->a->metrics.known[who->kind], 1);
+    if (!sl_log_is_on(SL_LOG_DEBUG))
+        return;
+    gw_address_format(&ask->from, from);
+    sl_log(SL_LOG_DEBUG, "caller known", SL_S("from", from),
+           SL_S("account", gw_principal_name(who)),
+           SL_S("tier", ask->a->conf.tiers.tiers[who->tier].name), SL_S("app", who->app));
+}
+
 enum gw_identity_answer gw_auth_identify(struct gw_auth *a, const struct gw_credentials *c,
                                          sl_wall_us now, struct gw_principal *out,
                                          struct sl_error *err)
@@ -273,7 +286,7 @@ enum gw_identity_answer gw_auth_identify(struct gw_auth *a, const struct gw_cred
     };
     enum gw_identity_answer answer = identify(&ask, out);
     if (answer == GW_IDENTITY_KNOWN)
-        sl_metric_add(a->metrics.known[out->kind], 1);
+        note_known(&ask, out);
     else if (answer == GW_IDENTITY_LATER)
         sl_metric_add(a->metrics.later, 1);
     return answer;

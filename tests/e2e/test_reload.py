@@ -37,7 +37,8 @@ def keys(program):
     ).stdout
     rows = [row.groups() for row in ROW.finditer(page)]
     assert len(rows) > 15
-    return [row for row in rows if not LEFT_OUT.match(row[0]) and not row[1].startswith("a list")]
+    scalars = [row for row in rows if not row[1].startswith(("a list", "a section of"))]
+    return [row for row in scalars if not LEFT_OUT.match(row[0])]
 
 
 def candidates(kind, default):
@@ -50,10 +51,10 @@ def candidates(kind, default):
     if kind.startswith("a whole number"):
         return [str(int(value) + 1), str(int(value) - 1)]
     if kind.startswith("a duration"):
-        return ["1001ms", "900s", "3ms", "7us"]
+        return ["1001ms", "900s", "3ms", "7us", "20d"]
     if kind.startswith("a size"):
         return ["4MiB", "12KiB", "128MiB", "3GiB"]
-    return ["another", "127.0.0.1:1", "/bin/true"]
+    return ["another", "127.0.0.1:1", "/bin/true", "team"]
 
 
 def is_good(program, config):

@@ -1,5 +1,6 @@
 """HTTP/2 requests that no gRPC library would send: any headers, any bytes, one connection each."""
 
+import contextlib
 import socket
 import struct
 
@@ -76,12 +77,21 @@ def _connection():
     return h2.connection.H2Connection(config)
 
 
-def send(address, pairs, chunks=(), *, end=True):
-    """One request, its DATA as the chunks given (or pieces of them); returns the Answer."""
+def send(address, pairs, chunks=(), *, end=True, before=(), tls=None):
+    """One request, its DATA as the chunks given (or pieces of them); returns the Answer.
+
+    before: what is sent first, piece by piece; tls: the context to speak it with after that.
+    """
     chunks = [chunk[i : i + FRAME_MAX] for chunk in chunks for i in range(0, len(chunk), FRAME_MAX)]
     host, port = address.rsplit(":", 1)
     answer = Answer()
-    with socket.create_connection((host, int(port)), timeout=20 * SLOW) as peer:
+    with contextlib.ExitStack() as open_ones:
+        peer = open_ones.enter_context(socket.create_connection((host, int(port)), 20 * SLOW))
+        for piece in before:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.sendall(piece)
+        if tls is not None:
+            peer = open_ones.enter_context(tls.wrap_socket(peer, server_hostname="localhost"))
         connection = _connection()
         connection.initiate_connection()
         connection.send_headers(1, pairs, end_stream=end and not chunks)
