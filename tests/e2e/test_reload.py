@@ -37,8 +37,9 @@ def keys(program):
     ).stdout
     rows = [row.groups() for row in ROW.finditer(page)]
     assert len(rows) > 15
-    scalars = [row for row in rows if not row[1].startswith(("a list", "a section of"))]
-    return [row for row in scalars if not LEFT_OUT.match(row[0])]
+    lists = ("a list", "a section of")  # with their items, whose names are NAME or end in []
+    scalars = [row for row in rows if not row[1].startswith(lists) and "NAME" not in row[0]]
+    return [row for row in scalars if "[]" not in row[0] and not LEFT_OUT.match(row[0])]
 
 
 def candidates(kind, default):
