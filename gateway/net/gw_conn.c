@@ -10,7 +10,8 @@
 
 enum {
     VECTORS_MAX = 64,
-    TURN_BYTES_MAX = 4 << 20, /* one connection's share of a turn */
+    WRITE_TURN_BYTES = 4 << 20,  /* of all connections: nodes and other callers wait for its end */
+    READ_TURN_BYTES = 512 << 10, /* of one connection */
 };
 
 static sl_mono_ns now_of(const struct gw_conn *c)
@@ -123,6 +124,16 @@ static void note_ready(struct gw_conn *c)
     c->host->on_room(c->host->ctx);
 }
 
+/* libuv would read on as long as there is something; the turn's end goes on with it. */
+static void pause_for_others(struct gw_conn *c, size_t bytes)
+{
+    c->turn_read_bytes += bytes;
+    if (c->turn_read_bytes < READ_TURN_BYTES || c->state != OPEN || !c->is_reading)
+        return;
+    c->is_reading = false;
+    uv_read_stop((uv_stream_t *)&c->tcp);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct gw_conn *c = stream->data;
@@ -135,6 +146,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     take_input(c, sl_span_of(buf->base, (size_t)n));
     note_ready(c);
     gw_conn_mark(c);
+    pause_for_others(c, (size_t)n);
 }
 
 static void set_reading(struct gw_conn *c, bool wanted)
@@ -277,20 +289,21 @@ static size_t write_some(struct gw_conn *c)
     return 0;
 }
 
-/* true: its share of the turn is used up and there is more. */
-static bool write_conn(struct gw_conn *c)
+/* Takes what it writes from *left_bytes. true: that is used up, and perhaps there is more. */
+static bool write_conn(struct gw_conn *c, size_t *left_bytes)
 {
-    size_t total = 0, n = 0;
-    while (c->state == OPEN && !c->is_writing && total < TURN_BYTES_MAX && (n = write_some(c)) > 0)
-        total += n;
+    size_t n = 0;
+    c->turn_read_bytes = 0;
+    while (c->state == OPEN && !c->is_writing && *left_bytes > 0 && (n = write_some(c)) > 0)
+        *left_bytes -= n < *left_bytes ? n : *left_bytes;
     if (c->state != OPEN)
         return false;
-    if (!c->is_writing && n == 0 && is_over(c)) {
+    if (!c->is_writing && *left_bytes > 0 && is_over(c)) {
         linger(c);
         return false;
     }
     set_reading(c, gw_h2_wants_input(c->h2));
-    return total >= TURN_BYTES_MAX;
+    return *left_bytes == 0 && !c->is_writing;
 }
 
 void gw_conn_mark(struct gw_conn *c)
@@ -305,13 +318,14 @@ void gw_conn_mark(struct gw_conn *c)
 bool gw_conn_write_dirty(struct gw_conn_host *host)
 {
     struct gw_conn *todo = host->dirty;
+    size_t left_bytes = WRITE_TURN_BYTES;
     bool is_more = false;
     host->dirty = NULL;
     while (todo != NULL) {
         struct gw_conn *c = todo;
         todo = c->dirty_next;
         c->is_dirty = false;
-        if (write_conn(c)) {
+        if (write_conn(c, &left_bytes)) { /* whoever had nothing of it is the first next time */
             gw_conn_mark(c);
             is_more = true;
         }

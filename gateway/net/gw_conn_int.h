@@ -25,6 +25,7 @@ struct gw_conn {
     bool awaits_proxy; /* its PROXY header is not whole yet */
     bool is_pinged;    /* a PING of ours is out since pinged_at, and nothing has come since */
     enum { GW_CONN_YOUNG, GW_CONN_ANNOUNCED, GW_CONN_OLD } age;
+    size_t turn_read_bytes; /* since it was last looked at in the end of a turn */
     size_t write_bytes;
     size_t write_left_bytes;   /* of them, when the timers looked last */
     struct gw_pace write_pace; /* how the socket takes them */
