@@ -88,8 +88,8 @@ void ex_journal_file_close(struct ex_journal_file *f)
 {
     if (f->map)
         munmap(f->map, f->bytes);
-    if (f->map || f->fd > 0)
-        (void)(f->fd >= 0 && close(f->fd));
+    if (f->fd >= 0)
+        close(f->fd);
     *f = (struct ex_journal_file){.fd = -1};
 }
 

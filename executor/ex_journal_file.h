@@ -22,7 +22,7 @@ struct ex_journal_file {
  * too; a directory of one new level is made. dir "": memory only. Errors: SL_EIO, with a sentence. */
 SL_MUST_CHECK sl_status ex_journal_file_open(const char *dir, uint32_t max,
                                              struct ex_journal_file *out, struct sl_error *err);
-/* Zeroed or closed is fine. */
+/* Closed, or never opened (fd -1, map NULL), is fine. */
 void ex_journal_file_close(struct ex_journal_file *f);
 
 /* The journal in the file: a new one's id is random. Errors: SL_EPROTO, SL_ENOMEM, with a sentence. */
