@@ -118,6 +118,18 @@ def test_a_header_comes_before_tls(few_models, certs, tmp_path, _stubs):
         assert (answer.code, answer.text) == (UNAUTHENTICATED, "the token is not valid")
 
 
+def test_who_is_a_proxy_can_change(few_models, tmp_path, _stubs):
+    with Pair(few_models, tmp_path, "log: {level: debug}\n") as pair:
+        assert call(pair)[1][1] == "ip:127.0.0.1"
+        pair.write_config("log: {level: debug}\nproxy_protocol: [127.0.0.0/8]\n")
+        pair.gateway.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: call(pair, proxied("203.0.113.7"))[1] is not None, 10 * SLOW, "the new rule"
+        )
+        with pytest.raises((OSError, KeyError)):
+            assert call(pair)[0].code
+
+
 @pytest.mark.parametrize(
     ("peer", "lines", "account"),
     [
