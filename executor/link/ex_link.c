@@ -30,8 +30,8 @@ enum {
     CONTROL_HIGH_WATER = 4096,
     BULK_HIGH_WATER = 256,
     RECEIVE_MAX = 256,         /* messages of a turn */
-    RECEIVE_BULK_MAX = 1,      /* of up to 1 MiB, which is copied while others wait */
-    COPY_TURN_BYTES = 1 << 20, /* of what the gateway shares */
+    RECEIVE_BULK_MAX = 2,      /* of up to 1 MiB each, which are copied while others wait */
+    COPY_TURN_BYTES = 2 << 20, /* of what the gateway shares */
     INLINE_MAX = EX_LINK_MESSAGE_MAX / 2,
     ENDED_COUNT = 256,
     EARLY_CUTS_MAX = 3, /* so many in a row: it is no accident */

@@ -11,7 +11,7 @@
 enum { EVENTS_OF_A_TURN = 64 };
 
 /* What a turn copies of large results, all workers together: the gateway and other calls wait for its end. */
-enum { KEEP_TURN_BYTES = 1 << 20 };
+enum { KEEP_TURN_BYTES = 2 << 20 };
 
 /* ---- the table */
 

@@ -10,8 +10,8 @@
 
 enum {
     VECTORS_MAX = 64,
-    WRITE_TURN_BYTES = 4 << 20,  /* of all connections: nodes and other callers wait for its end */
-    READ_TURN_BYTES = 512 << 10, /* of one connection */
+    WRITE_TURN_BYTES = 8 << 20, /* of all connections: nodes and other callers wait for its end */
+    READ_TURN_BYTES = 2 << 20,  /* of one connection */
 };
 
 static sl_mono_ns now_of(const struct gw_conn *c)
