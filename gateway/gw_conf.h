@@ -3,6 +3,7 @@
 #define GW_CONF_H
 
 #include "gw_conf_auth.h"
+#include "gw_conf_tiers.h"
 #include "gw_issuer_conf.h"
 #include "gw_tls_server.h"
 #include "sl_conf.h"
@@ -27,6 +28,12 @@ struct gw_conf {
     struct gw_tls_conf tls; /* certificate "": no TLS */
     const char *state;      /* directory; "": none */
     struct gw_conf_auth auth;
+    struct gw_conf_rates rates;
+    int64_t accounts_max;
+    struct {
+        int64_t keep_ns, entries_max;
+        uint64_t one_bytes, visitor_bytes, total_bytes;
+    } results; /* of calls that ended, for those who ask again */
     int64_t net_threads;
     struct {
         int64_t connections, handshakes, streams, calls, queue, nodes, models;

@@ -5,11 +5,16 @@
 #include "gw_secret_file.h"
 #include "sl_log.h"
 
-static void make_auth_conf(const struct gw_conf *conf, struct gw_auth_conf *out)
+/* A tier that is known keeps its index, for calls and tokens that have it. */
+static void make_auth_conf(struct gw_gatekeeper *g, const struct gw_conf *conf,
+                           struct gw_auth_conf *out)
 {
-    struct gw_tiers tiers;
-    gw_conf_make_tiers(&tiers);
-    gw_conf_make_auth(&conf->auth, &tiers, conf->state, out);
+    struct gw_tiers fresh;
+    gw_conf_make_tiers(&conf->rates, &fresh);
+    if (gw_tiers_renew(&g->tiers, &fresh) != SL_OK)
+        sl_log(SL_LOG_ERROR, "tiers not changed: with those of before there are too many names",
+               SL_U("limit", GW_TIERS_MAX));
+    gw_conf_make_auth(&conf->auth, &g->tiers, conf->state, out);
 }
 
 /* Without a directory there is no administrator: nothing would tell him his token. */
@@ -34,7 +39,7 @@ sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf
     sl_status s = conf->state[0] != '\0' ? gw_secret_dir(conf->state, err) : SL_OK;
     if (s != SL_OK)
         return s;
-    make_auth_conf(conf, &c);
+    make_auth_conf(g, conf, &c);
     gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
     s = gw_auth_create(&sl_alloc_malloc, &c, metrics, &g->auth, err);
     if (s == SL_OK)
@@ -54,7 +59,7 @@ void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf)
 {
     struct gw_auth_conf c;
     struct sl_error err;
-    make_auth_conf(conf, &c);
+    make_auth_conf(g, conf, &c);
     gw_auth_set_conf(g->auth, &c);
     gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
     if (load_admin(g, conf, &err) != SL_OK)

@@ -1,8 +1,8 @@
 /* gw_tier.h - tiers of visitors and sizes of slices: the numbers of the configuration's `tiers:` and
- * `sizes:` tables. Data only.
+ * `sizes:` tables. Pure.
  *
- * A tier is named by its index in the table; a table is never changed while it is used, a reload makes a
- * new one in which a tier that is known by name keeps its index.
+ * A tier is named by its index in the table. A reload changes the table in place between two turns: what is
+ * known by name keeps its index, what has gone from the configuration stays with its last numbers.
  */
 #ifndef GW_TIER_H
 #define GW_TIER_H
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sl_status.h"
 #include "sl_time.h"
 
 enum { GW_TIERS_MAX = 32, GW_SIZES_MAX = 8, GW_TIER_NAME_MAX = 31 };
@@ -39,5 +40,8 @@ struct gw_tiers {
     struct gw_size sizes[GW_SIZES_MAX];
     size_t size_count;
 };
+
+/* Takes over the numbers of fresh. Errors: SL_EFULL (too many names in all); nothing has changed then. */
+SL_MUST_CHECK sl_status gw_tiers_renew(struct gw_tiers *t, const struct gw_tiers *fresh);
 
 #endif
