@@ -216,6 +216,11 @@ static uint32_t used_thousandths(const struct gw_quota *own)
     return (uint32_t)((double)used / (double)limit * GW_FACTOR_ONE);
 }
 
+static bool passes_by_itself(enum gw_hold_refusal_kind kind)
+{
+    return kind != GW_HOLD_TOO_LONG && kind != GW_HOLD_BLOCKED;
+}
+
 static sl_status refuse_for_room(struct gw_hold_refusal *r, const struct gw_quota *own)
 {
     r->kind = GW_HOLD_NO_ROOM;
@@ -258,7 +263,7 @@ sl_status gw_ledger_hold(struct gw_ledger *l, const struct gw_hold_ask *ask, sl_
     for (size_t i = 0; i < ask->who->purse_count; i++)
         gw_ledger_purse(l, ask->who, ask->tiers, i, now, &quotas[i]);
     if (!may_hold(ask, quotas, refusal))
-        return SL_EAGAIN;
+        return passes_by_itself(refusal->kind) ? SL_EAGAIN : SL_ENEVER;
     sl_gpu_us amount = ask->is_background ? 0 : refusal->asked_us;
     sl_status s = open_hold(l, ask, amount, quotas, out);
     if (s == SL_EFULL || s == SL_ENOMEM)

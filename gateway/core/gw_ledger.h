@@ -82,22 +82,20 @@ struct gw_hold_ask {
     const struct gw_tiers *tiers;
     sl_gpu_us duration_us; /* of the slice, above 0 */
     uint32_t factor_thousandths;
-    bool
-        is_background; /* pays nothing and opens nothing: over quota in a tier that runs when idle */
+    bool is_background; /* over quota in a tier that runs when idle: pays and opens nothing */
 };
 
 struct gw_hold {
     gw_hold_id id;
     sl_gpu_us held_us;
-    uint32_t
-        used_thousandths; /* of the visitor's own limit, spent or held before this call; at most 1000 */
+    uint32_t used_thousandths; /* of his own limit, spent or held before this call; at most 1000 */
 };
 
 enum gw_hold_refusal_kind {
     GW_HOLD_QUOTA,     /* not now: less is left than asked */
     GW_HOLD_TOO_LONG,  /* never: more than the tier gives in a day */
     GW_HOLD_IN_FLIGHT, /* not now: as many calls as the tier allows at once */
-    GW_HOLD_BLOCKED,   /* by an operator */
+    GW_HOLD_BLOCKED,   /* not until an operator says otherwise */
     GW_HOLD_NO_ROOM,   /* not now: no account can go, or there is no memory */
 };
 
@@ -106,13 +104,12 @@ struct gw_hold_refusal {
     struct gw_quota quota; /* of the purse that refused */
     sl_gpu_us asked_us;
     sl_gpu_us duration_us; /* of the slice, as asked */
-    sl_gpu_us
-        longest_us; /* TOO_LONG: the longest duration of the slice that could be held in a day */
+    sl_gpu_us longest_us;  /* TOO_LONG: the longest duration that could be held in a day */
     uint32_t factor_thousandths;
 };
 
-/* Errors: SL_EAGAIN (refused, as *refusal says; gw_quota_text.h has the sentence), SL_EINVAL (a principal without
- * purses or with one twice, a tier that is not in the table, no duration). */
+/* Errors: SL_EAGAIN and SL_ENEVER (refused, now or for good, as *refusal says; gw_quota_text.h has the sentence),
+ * SL_EINVAL (a principal without purses or with one twice, a tier that is not in the table, no duration). */
 SL_MUST_CHECK sl_status gw_ledger_hold(struct gw_ledger *l, const struct gw_hold_ask *ask,
                                        sl_wall_us now, struct gw_hold *out,
                                        struct gw_hold_refusal *refusal);
@@ -131,9 +128,8 @@ struct gw_usage {
 };
 
 struct gw_settlement {
-    sl_gpu_us held_us, charged_us; /* charged: by every purse */
-    sl_wall_us
-        windows_opened_at[GW_PURSES_MAX]; /* of each purse, the one that was charged; 0: none */
+    sl_gpu_us held_us, charged_us;               /* charged: by every purse */
+    sl_wall_us windows_opened_at[GW_PURSES_MAX]; /* of each, the one that was charged; 0: none */
 };
 
 /* Closes the hold: charges what gw_charge says, gives back the rest. Errors: SL_ESTALE (closed before, or never

@@ -81,7 +81,9 @@ static struct gw_hold_refusal refused(const struct gw_principal *p, sl_gpu_us du
 {
     gw_hold_id id;
     struct gw_hold_refusal why;
-    assert_status(try_hold(p, duration, now, &id, &why), SL_EAGAIN);
+    sl_status s = try_hold(p, duration, now, &id, &why);
+    bool is_for_good = why.kind == GW_HOLD_TOO_LONG || why.kind == GW_HOLD_BLOCKED;
+    assert_status(s, is_for_good ? SL_ENEVER : SL_EAGAIN);
     return why;
 }
 
@@ -145,7 +147,7 @@ static void factors_count_in_holds_and_in_the_longest_duration(void **state SL_U
         .who = &p, .tiers = &tiers, .duration_us = 61 * S, .factor_thousandths = 2000};
     struct gw_hold h;
     struct gw_hold_refusal why;
-    assert_status(gw_ledger_hold(ledger, &ask, T0, &h, &why), SL_EAGAIN);
+    assert_status(gw_ledger_hold(ledger, &ask, T0, &h, &why), SL_ENEVER);
     assert_int_equal(why.kind, GW_HOLD_TOO_LONG);
     assert_int_equal(why.asked_us, 122 * S);
     assert_int_equal(why.longest_us, 60 * S);

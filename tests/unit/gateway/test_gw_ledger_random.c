@@ -127,7 +127,8 @@ static void do_hold(struct world *w)
         w->held++;
         return;
     }
-    assert_status(s, SL_EAGAIN);
+    bool is_for_good = kind == GW_HOLD_TOO_LONG || kind == GW_HOLD_BLOCKED;
+    assert_status(s, is_for_good ? SL_ENEVER : SL_EAGAIN);
     assert_int_equal(why.kind, kind);
     w->refused[kind]++;
 }
