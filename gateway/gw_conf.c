@@ -214,20 +214,25 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "The longest wait a call may ask for by sluice-max-wait."),
     KEY("tiers", SL_CONF_MAP, rates.tiers, gw_conf_built_in_tiers, .max = GW_TIERS_MAX,
         .items = gw_conf_tier_table, .item_bytes = sizeof(struct gw_conf_tier), .reloadable = true,
-        .help = "What visitors get, by tier. A tier that is not named here stays as it is built in, and so "
+        .help = "What visitors get, by tier. A tier that is not named here stays as it is built "
+                "in, and so "
                 "does what is not said of a built-in one; a new one says daily at least."),
     KEY("sizes", SL_CONF_MAP, rates.sizes, gw_conf_built_in_sizes, .max = GW_SIZES_MAX,
         .items = gw_conf_size_table, .item_bytes = sizeof(struct gw_conf_size), .reloadable = true,
-        .help = "What a call may ask for by sluice-size; laid over the built-in ones in the same way."),
+        .help =
+            "What a call may ask for by sluice-size; laid over the built-in ones in the same way."),
     KEY("accounts.max", SL_CONF_INT, accounts_max, "100000", .min = 100, .max = 10000000,
-        .help = "Visitors whose spending is remembered: about 200 bytes for each. Beyond that those who "
+        .help = "Visitors whose spending is remembered: about 200 bytes for each. Beyond that "
+                "those who "
                 "never spent are forgotten first; a fifth is kept for who signed in."),
     KEY("results.keep", SL_CONF_DURATION, results.keep_ns, "10m", .min = 1 * S, .max = 86400 * S,
         .reloadable = true,
-        .help = "How long the outcome of a call with an idempotency key, or of one that outlived its "
-                "connection, can be asked for again."),
+        .help =
+            "How long the outcome of a call with an idempotency key, or of one that outlived its "
+            "connection, can be asked for again."),
     KEY("results.one", SL_CONF_BYTES, results.one_bytes, "1MiB", .min = 0, .max = 1024 * MIB,
-        .reloadable = true, .help = "The largest result that is kept for that; others are RESULT_GONE."),
+        .reloadable = true,
+        .help = "The largest result that is kept for that; others are RESULT_GONE."),
     KEY("results.visitor", SL_CONF_BYTES, results.visitor_bytes, "16MiB", .min = 0,
         .max = 65536 * MIB, .reloadable = true,
         .help = "All kept results of one visitor; the oldest go first."),
@@ -235,8 +240,9 @@ const struct sl_conf_key gw_conf_table[] = {
         .max = 1024 * 1024 * MIB, .reloadable = true,
         .help = "All kept results together; the oldest go first."),
     KEY("results.calls", SL_CONF_INT, results.entries_max, "100000", .min = 100, .max = 10000000,
-        .help = "Calls that can be asked for again, running ones included: about 400 bytes for each "
-                "beside its result."),
+        .help =
+            "Calls that can be asked for again, running ones included: about 400 bytes for each "
+            "beside its result."),
     KEY("link.control", SL_CONF_STRING, link.control, "tcp://127.0.0.1:5571", .max = 250,
         .help = "Where executors connect, control messages: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,

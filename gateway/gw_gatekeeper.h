@@ -12,7 +12,7 @@
 
 struct gw_gatekeeper {
     struct gw_auth *auth;
-    struct gw_tiers tiers; /* of the configuration, and those that it had before */
+    struct gw_tiers tiers;      /* of the configuration, and those that it had before */
     struct gw_networks proxies; /* whose connections begin with a PROXY header */
     sl_wall_us now;             /* of this turn; its owner sets it */
 };
