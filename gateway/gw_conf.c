@@ -23,6 +23,8 @@
 static const char *const client_auths[] = {"none", "optional", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const placement_names[] = {"never", "together", NULL};
+static const char *const sync_names[] = {"normal", "full", NULL};
+static const char *const when_broken_names[] = {"refuse", "serve", NULL};
 static const char *const compression_names[] = {"never", "mirror", NULL};
 
 /* Who is on this machine can read its memory and stop its daemons: a quota holds him off from nothing. */
@@ -327,6 +329,24 @@ const struct sl_conf_key gw_conf_table[] = {
                 "tokens are over."),
     KEY("auth.issued.lifetime", SL_CONF_DURATION, issued.lifetime_ns, "5m", .min = 1 * S,
         .max = 86400 * S, .reloadable = true, .help = "How long they are good."),
+    KEY("store.path", SL_CONF_STRING, store.path, "",
+        .help = "File in which receipts, accounts, tokens and apps are kept; without it they end with "
+                "the process."),
+    KEY("store.sync", SL_CONF_CHOICE, store.sync, "normal", .choices = sync_names,
+        .help = "What a stored receipt survives: normal, the death of every process; full, a loss of "
+                "power too, for the price of a sync of the disk for each group of receipts."),
+    KEY("store.keep", SL_CONF_DURATION, store.keep_ns, "90d", .min = 0, .max = INT64_C(315360000) * S,
+        .help = "How long receipts and who used what are kept; what apps used in each week is kept "
+                "for ever. 0s: all is."),
+    KEY("store.when_broken", SL_CONF_CHOICE, store.when_broken, "refuse",
+        .choices = when_broken_names,
+        .help = "While the file cannot be written: refuse new calls, or serve them and hope that "
+                "their receipts can be stored before store.queue_max is full."),
+    KEY("store.queue_max", SL_CONF_BYTES, store.queue_max_bytes, "16MiB", .min = 1 * MIB,
+        .max = 4096 * MIB, .help = "Memory of receipts that wait to be stored."),
+    KEY("store.lag_max", SL_CONF_INT, store.lag_max, "100000", .min = 1000, .max = 100000000,
+        .help = "How many receipts the tables of the file may be behind its log before new calls "
+                "are refused until they have caught up."),
     KEY("compression.responses", SL_CONF_CHOICE, compression_responses, "mirror",
         .choices = compression_names, .reloadable = true,
         .help = "Which replies are compressed: none, or those to requests with a grpc-encoding (up "

@@ -10,6 +10,10 @@
 #include "sl_link_conf.h"
 #include "sl_log.h"
 
+/* What a stored receipt survives, and what is done while none can be stored. */
+enum gw_store_sync { GW_STORE_SYNC_NORMAL, GW_STORE_SYNC_FULL };
+enum gw_store_when_broken { GW_STORE_REFUSE, GW_STORE_SERVE };
+
 /* Which replies are compressed. */
 enum gw_compression { GW_COMPRESS_NEVER, GW_COMPRESS_MIRROR };
 
@@ -72,6 +76,14 @@ struct gw_conf {
         const char *issuer;
         int64_t rotate_ns, lifetime_ns;
     } issued;
+    struct {
+        const char *path; /* "": nothing is kept */
+        int sync;         /* enum gw_store_sync */
+        int when_broken;  /* enum gw_store_when_broken */
+        int64_t keep_ns;  /* 0: for ever */
+        int64_t lag_max;
+        uint64_t queue_max_bytes;
+    } store;
     int compression_responses; /* enum gw_compression */
     int64_t drain_notice_ns, drain_timeout_ns;
     int log_level;  /* enum sl_log_level */

@@ -1,5 +1,7 @@
 #include "gw_metrics.h"
 
+#include "gw_keep.h"
+
 static const double wait_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                      0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
 
@@ -166,6 +168,7 @@ sl_status gw_metrics_init(struct gw_metrics *m)
         return s;
     if (register_calls(m) && register_callers(m) && register_states(m) && register_times(m) &&
         register_refusals(m) && register_leases(m) && register_rest(m) &&
+        gw_keep_register(m->registry, &m->store) == SL_OK &&
         gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);

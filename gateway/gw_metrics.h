@@ -7,6 +7,7 @@
 #include "gw_hold.h"
 #include "gw_link.h"
 #include "gw_net_metrics.h"
+#include "gw_store.h"
 
 struct gw_metrics {
     struct sl_metric_registry *registry;
@@ -15,6 +16,7 @@ struct gw_metrics {
     struct gw_link_metrics link;
     struct gw_net_metrics net;
     struct gw_hold_metrics hold;
+    struct gw_store_metrics store;
     struct sl_metric *certificate_expires;
 };
 

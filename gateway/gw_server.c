@@ -14,6 +14,7 @@
 #include "gw_hold.h"
 #include "gw_http.h"
 #include "gw_idle.h"
+#include "gw_keep.h"
 #include "gw_link.h"
 #include "gw_metrics.h"
 #include "gw_trust.h"
@@ -64,6 +65,7 @@ struct gw_server {
     sl_mono_ns trim_at;
     struct gw_idle idle;
     struct gw_hold hold;
+    struct gw_keep keep;
     sl_mono_ns now; /* of this turn */
 };
 
@@ -178,10 +180,12 @@ static void round_trip(struct gw_server *s)
     s->gatekeeper.now = sl_clock_wall(s->clock);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_take(s->fronts[i].front, take_mail, s);
+    gw_keep_take(&s->keep);
     gw_link_read(s->link, s->now);
     gw_link_tick(s->link, s->now);
     gw_hold_turn(&s->hold, s->flow, s->now);
     gw_flow_turn(s->flow, s->now);
+    gw_keep_flush(&s->keep);
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_flush(s->fronts[i].front);
@@ -401,6 +405,14 @@ static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct 
 static bool open_gate(struct gw_server *s, struct sl_error *err)
 {
     return gw_gatekeeper_open(&s->gatekeeper, &s->conf, &s->metrics.auth, err) == SL_OK;
+}
+
+/* What it tells of the past is for accounts, tokens and apps. */
+static bool open_keep(struct gw_server *s, struct sl_error *err)
+{
+    const struct gw_store_loader nobody = {.ctx = NULL};
+    return gw_keep_open(&s->keep, &s->conf, s->clock, &s->metrics.store, &s->loop, &nobody, err) ==
+           SL_OK;
 }
 
 static bool create_bodies(struct gw_server *s, struct sl_error *err)
@@ -668,7 +680,7 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;
     }
-    if (!open_certs(s, err) || !open_gate(s, err) || !create_loop(s, err) ||
+    if (!open_certs(s, err) || !open_gate(s, err) || !create_loop(s, err) || !open_keep(s, err) ||
         !create_bodies(s, err) || !create_link(s, err) || !create_flow(s, err) ||
         !create_fronts(s, &grpc_port, err) || !create_http(s, &http_port, err) ||
         !watch_link(s, err) || !watch_signals(s, err))
@@ -723,6 +735,7 @@ void gw_server_destroy(struct gw_server *s)
     gw_http_destroy(s->http);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_destroy(s->fronts[i].front);
+    gw_keep_close(&s->keep);
     gw_flow_destroy(s->flow);
     if (s->has_loop) {
         uv_walk(&s->loop, close_handle, NULL);

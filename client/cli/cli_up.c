@@ -156,6 +156,7 @@ static sl_status write_gateway_conf(struct up *u, struct sl_error *why)
                                   {"tls.certificate", ""}, /* its probe and this machine: plain */
                                   {"link.control", u->paths.control},
                                   {"link.bulk", u->paths.bulk},
+                                  {"store.path", u->paths.store},
                                   {u->log_level != NULL ? "log.level" : NULL, u->log_level},
                                   {0}};
     return up_conf_write(u->paths.gateway_conf, u->user_conf, "gateway", keys, why);

@@ -196,6 +196,7 @@ sl_status up_paths_init(const char *state, const char *models, struct up_paths *
         s = choose_sockets(out, why);
     if (s == SL_OK)
         s = choose_models(models, out, why);
+    snprintf(out->store, sizeof(out->store), "%s/sluice.db", out->state);
     snprintf(out->gateway_conf, sizeof(out->gateway_conf), "%s/gateway.yaml", out->state);
     snprintf(out->executor_conf, sizeof(out->executor_conf), "%s/executor.yaml", out->state);
     return s;

@@ -14,6 +14,7 @@
 struct up_paths {
     char state[PATH_MAX / 2];
     char models[PATH_MAX];
+    char store[PATH_MAX];
     char gateway_conf[PATH_MAX];
     char executor_conf[PATH_MAX];
     char control[128]; /* ipc://... */

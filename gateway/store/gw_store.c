@@ -24,7 +24,7 @@ struct gw_store {
     struct gw_store_reader reader;
     pthread_mutex_t swap_lock; /* gw_store_reader's */
     pthread_t thread;
-    bool has_thread, has_reader;
+    bool has_thread;
     /* the store's thread; the root's before it starts and after it has ended */
     struct gw_store_db db;
     struct gw_store_batches waiting; /* taken and not stored */
@@ -185,10 +185,19 @@ static void end(struct gw_store *s)
     publish(s);
 }
 
+/* false: this is the end. */
+static bool take(struct gw_store *s)
+{
+    if (!s->is_broken)
+        return gw_store_queue_take(&s->queue, wait_for(s), &s->waiting);
+    gw_store_queue_pause(&s->queue, wait_for(s));
+    return gw_store_queue_take(&s->queue, 0, &s->waiting);
+}
+
 static void *run(void *ctx)
 {
     struct gw_store *s = ctx;
-    while (gw_store_queue_take(&s->queue, wait_for(s), &s->waiting)) {
+    while (take(s)) {
         try_to_work(s, s->waiting.head == NULL);
         publish(s);
     }
@@ -245,7 +254,7 @@ static void take_stored(struct gw_store *s, const struct gw_store_listener *l)
     struct gw_store_batch *b;
     while ((b = gw_store_batches_pop(&done)) != NULL) {
         struct gw_store_entry *e;
-        for (size_t at = 0; (e = gw_store_batch_next(b, &at)) != NULL;)
+        for (size_t at = 0; l->on_stored != NULL && (e = gw_store_batch_next(b, &at)) != NULL;)
             l->on_stored(l->ctx, e->ticket, b->outcome);
         gw_store_queue_recycle(&s->queue, b);
     }
@@ -257,7 +266,8 @@ void gw_store_take(struct gw_store *s, const struct gw_store_listener *l)
     take_stored(s, l);
     for (; a != NULL; a = next) {
         next = a->next;
-        l->on_answer(l->ctx, a->ticket, &a->answer);
+        if (l->on_answer != NULL)
+            l->on_answer(l->ctx, a->ticket, &a->answer);
         gw_store_reader_free(&s->reader, a);
     }
 }

@@ -68,6 +68,7 @@ struct gw_store_port gw_store_port(struct gw_store *s);
 /* Hands over what was appended: at the end of a turn. */
 void gw_store_flush(struct gw_store *s);
 
+/* Each function may be NULL. */
 struct gw_store_listener {
     void *ctx;
     void (*on_stored)(void *ctx, uint64_t ticket, sl_status outcome); /* SL_OK or SL_EIO */

@@ -350,6 +350,15 @@ static int64_t count_entries(const struct gw_store_batch *first)
     return count;
 }
 
+/* A mark that cannot be written stays behind: it then says too little. */
+static void set_mark(struct gw_store_db *db)
+{
+    bool fails = gw_store_mark_set(&db->mark, db->id, db->last_n) != SL_OK;
+    if (fails && !db->is_unmarked)
+        sl_log(SL_LOG_WARN, "the store's mark cannot be written", SL_S("path", db->conf.path));
+    db->is_unmarked = fails;
+}
+
 sl_status gw_store_db_commit(struct gw_store_db *db, struct gw_store_batch *first)
 {
     int rc = append_group(db, first);
@@ -359,9 +368,7 @@ sl_status gw_store_db_commit(struct gw_store_db *db, struct gw_store_batch *firs
         return SL_EIO;
     }
     db->last_n += count_entries(first);
-    /* A mark that cannot be written stays behind: it then says too little. */
-    if (gw_store_mark_set(&db->mark, db->id, db->last_n) != SL_OK)
-        sl_log(SL_LOG_WARN, "the store's mark cannot be written", SL_S("path", db->conf.path));
+    set_mark(db);
     return SL_OK;
 }
 

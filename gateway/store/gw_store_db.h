@@ -69,6 +69,7 @@ struct gw_store_db {
     int64_t built_n;            /* the tables are built up to it */
     int64_t lost_count;         /* entries that had been stored and were not there at the opening */
     int wal_pages, moved_pages; /* in the WAL, and those of them that are in the file as well */
+    bool is_unmarked;           /* the mark could not be written, and this was said */
     enum gw_store_fault fault;
     char why[GW_STORE_WHY_MAX];
 };

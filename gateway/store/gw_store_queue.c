@@ -124,12 +124,25 @@ sl_status gw_store_queue_put(struct gw_store_queue *q, enum gw_record_kind kind,
     return SL_OK;
 }
 
+/* A turn's few entries go into the batch that waits already. Under the lock. */
+static void merge_into_inbox(struct gw_store_queue *q)
+{
+    struct gw_store_batch *from = q->filling.head, *to = q->inbox.tail;
+    if (to == NULL || from->next != NULL || from->used_bytes > sizeof to->bytes - to->used_bytes)
+        return;
+    memcpy(to->bytes + to->used_bytes, from->bytes, from->used_bytes);
+    to->used_bytes += from->used_bytes;
+    to->entry_count += from->entry_count;
+    push(&q->unused, gw_store_batches_pop(&q->filling));
+}
+
 void gw_store_queue_flush(struct gw_store_queue *q)
 {
     if (q->filling.head == NULL)
         return;
     pthread_mutex_lock(&q->lock);
     bool wakes = q->inbox.head == NULL;
+    merge_into_inbox(q);
     gw_store_batches_append(&q->inbox, &q->filling);
     pthread_mutex_unlock(&q->lock);
     if (wakes)
@@ -182,6 +195,17 @@ bool gw_store_queue_take(struct gw_store_queue *q, int64_t wait_ns, struct gw_st
     bool goes_on = !q->is_ending;
     pthread_mutex_unlock(&q->lock);
     return goes_on;
+}
+
+void gw_store_queue_pause(struct gw_store_queue *q, int64_t wait_ns)
+{
+    struct timespec until = time_in(wait_ns > 0 ? wait_ns : 0);
+    int rc = 0;
+    pthread_mutex_lock(&q->lock);
+    while (rc == 0 && !q->is_ending)
+        rc = wait_ns < 0 ? pthread_cond_wait(&q->is_there, &q->lock)
+                         : pthread_cond_timedwait(&q->is_there, &q->lock, &until);
+    pthread_mutex_unlock(&q->lock);
 }
 
 bool gw_store_queue_answer(struct gw_store_queue *q, struct gw_store_batches *done,

@@ -6,7 +6,8 @@
  *
  *   flow: put, flush --[inbox]--> store: take ... answer --[outbox]--> flow: collect, recycle
  *
- * Bound    batches_max batches of GW_STORE_BATCH_BYTES, wherever they are.
+ * Bound    batches_max batches of GW_STORE_BATCH_BYTES, wherever they are. What waits in the inbox is
+ *          gathered in as few of them as it needs.
  * Threads  put, flush, collect, recycle, end: the flow's. take, answer: the store's.
  */
 #ifndef GW_STORE_QUEUE_H
@@ -67,6 +68,8 @@ void gw_store_queue_end(struct gw_store_queue *q);
 /* All that was flushed; waits up to wait_ns while there is nothing (below 0: for ever). false: the end has
  * been called; there may be batches nevertheless. */
 bool gw_store_queue_take(struct gw_store_queue *q, int64_t wait_ns, struct gw_store_batches *out);
+/* Waits for that time, or the end, whatever comes meanwhile: it gathers in the inbox. */
+void gw_store_queue_pause(struct gw_store_queue *q, int64_t wait_ns);
 /* Gives the batches back to the flow. true: it has had nothing to collect before, so wake it. */
 SL_MUST_CHECK bool gw_store_queue_answer(struct gw_store_queue *q, struct gw_store_batches *done,
                                          sl_status outcome);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,7 +83,7 @@ static struct image *image_of(const char *path)
     if (state.image_count == FILES_MAX)
         abort();
     struct image *image = &state.images[state.image_count++];
-    strncpy(image->path, path, sizeof image->path - 1);
+    snprintf(image->path, sizeof image->path, "%s", path);
     read_whole(path, image); /* what was there before us is on the disk */
     return image;
 }
@@ -95,6 +96,21 @@ static void remember(struct fault_file *f, bool is_synced)
     struct image *image = image_of(f->path);
     if (is_synced)
         read_whole(f->path, image);
+    pthread_mutex_unlock(&state.lock);
+}
+
+/* Removals are in the file system's own journal, which every sync of any file brings to the disk. */
+static void forget_image(const char *path)
+{
+    pthread_mutex_lock(&state.lock);
+    for (size_t i = 0; i < state.image_count; i++) {
+        if (strcmp(state.images[i].path, path) != 0)
+            continue;
+        free(state.images[i].bytes);
+        state.images[i] = state.images[--state.image_count];
+        state.images[state.image_count] = (struct image){.path = ""};
+        break;
+    }
     pthread_mutex_unlock(&state.lock);
 }
 
@@ -272,7 +288,7 @@ static int vfs_open(sqlite3_vfs *v SL_UNUSED, sqlite3_filename name, sqlite3_fil
     file->base.pMethods = &methods;
     file->is_kept = name != NULL && state.plan.remembers;
     if (name != NULL)
-        strncpy(file->path, name, sizeof file->path - 1);
+        snprintf(file->path, sizeof file->path, "%s", name);
     remember(file, false);
     return SQLITE_OK;
 }
@@ -281,6 +297,7 @@ static int vfs_delete(sqlite3_vfs *v SL_UNUSED, const char *name, int syncs)
 {
     if (fails(FAULT_DELETE))
         return SQLITE_IOERR_DELETE;
+    forget_image(name);
     return state.system->xDelete(state.system, name, syncs);
 }
 
