@@ -1,8 +1,9 @@
 #include "gw_store_db.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "gw_store_mend.h"
 #include "gw_store_schema.h"
@@ -187,6 +188,13 @@ static int read_numbers(struct gw_store_db *db, int64_t *out_last_n)
     return rc;
 }
 
+void gw_store_make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
 static sl_status fail_open(struct gw_store_db *db, int rc, struct sl_error *err)
 {
     gw_store_db_fail(db, rc, "cannot open the store");
@@ -220,6 +228,7 @@ void gw_store_db_disconnect(struct gw_store_db *db)
 sl_status gw_store_db_connect(struct gw_store_db *db, struct sl_error *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    gw_store_make_private(db->conf.path);
     int rc = sqlite3_open_v2(db->conf.path, &db->handle, flags, db->conf.vfs);
     if (rc == SQLITE_OK)
         rc = set_up(db);

@@ -89,6 +89,11 @@ SL_MUST_CHECK sl_status gw_store_db_checkpoint(struct gw_store_db *db);
 
 /* ---- for the other files of this folder */
 
+/* Makes the file, for its owner's eyes alone, before SQLite does for everybody's. A file that is there is left
+ * as it is; what goes wrong is SQLite's to say. No connection of this process may have it open: its locks
+ * would go with our descriptor. */
+void gw_store_make_private(const char *path);
+
 /* Closes and opens SQLite's side, nothing else. Errors: SL_EIO. */
 void gw_store_db_disconnect(struct gw_store_db *db);
 SL_MUST_CHECK sl_status gw_store_db_connect(struct gw_store_db *db, struct sl_error *err);

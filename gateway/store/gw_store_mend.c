@@ -154,6 +154,7 @@ static sl_status copy_store(struct gw_store_db *db)
     name_beside(db->conf.path, "-copy", name);
     if (!remove_copy(db->conf.path))
         return fail(db, "removing an earlier copy", strerror(errno));
+    gw_store_make_private(name);
     if (sqlite3_open_v2(db->conf.path, &from, flags, db->conf.vfs) != SQLITE_OK)
         fail(db, "opening", sqlite3_errmsg(from));
     else if (sqlite3_open_v2(name, &to, flags | SQLITE_OPEN_CREATE, db->conf.vfs) != SQLITE_OK)

@@ -4,9 +4,11 @@
  * What holds in all of them: an entry that was answered for is there, once, in its order; one that was not is
  * there with its whole group or not at all; and what is missing is told.
  */
-#include <fcntl.h>
+#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -268,10 +270,17 @@ static void every_deed_of_mending_fails(void **state)
 
 /* ---- after a failed sync */
 
+/* Nobody but the owner may read any of the files. */
 static ino_t file_of(struct store_rig *r)
 {
+    static const char *const suffixes[] = {"-mark", "-wal", ""};
     struct stat st;
-    assert_int_equal(stat(r->path, &st), 0);
+    for (size_t i = 0; i < SL_ARRAY_LEN(suffixes); i++) {
+        char name[STORE_RIG_PATH_MAX + 16];
+        snprintf(name, sizeof name, "%s%s", r->path, suffixes[i]);
+        assert_int_equal(stat(name, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
     return st.st_ino;
 }
 
@@ -474,6 +483,45 @@ static void a_full_file_system(void **state)
     free(wal.bytes);
 }
 
+/* A file system of a megabyte, where this process may mount one: seen by it alone. */
+static bool mount_small(struct store_rig *r)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", r->folder, "tmpfs", 0, "size=1m") == 0;
+}
+
+static void a_disk_of_a_megabyte(void **state)
+{
+    struct store_rig *r = *state;
+    int group = 1;
+    if (!mount_small(r)) {
+        print_message("skipped: no file system can be mounted here: %s\n", strerror(errno));
+        skip();
+    }
+    struct saved ballast = {.bytes = calloc(1, 400 << 10), .count = 400 << 10};
+    put(r, "-kept", &ballast, ballast.count);
+    free(ballast.bytes);
+    assert_ok(store_rig_open(r, NULL, false));
+    store_groups(r, &group, 99);
+    assert_true(group < 99);
+    assert_int_equal(r->db.fault, GW_STORE_RETRY);
+    assert_non_null(strstr(r->db.why, "full"));
+    assert_ok(gw_store_recover(&r->db));
+    store_groups(r, &group, 99); /* still full */
+    assert_int_equal(r->db.fault, GW_STORE_RETRY);
+    store_rig_remove(r, "-kept");
+    int before = group;
+    for (int tries = 0; tries < 3 && group < 99 && r->db.fault != GW_STORE_FINE; tries++) {
+        assert_ok(gw_store_recover(&r->db));
+        store_groups(r, &group, before + 3);
+    }
+    assert_int_equal(group, before + 4);
+    uint64_t answered = first_of(group) - 1;
+    gw_store_db_close(&r->db);
+    assert_sound(r, answered, true);
+    assert_int_equal(umount2(r->folder, MNT_DETACH), 0);
+}
+
 static void a_file_that_another_program_has_locked(void **state)
 {
     struct store_rig *r = *state;
@@ -553,6 +601,7 @@ int main(void)
         WITH_RIG(a_wal_cut_at_every_byte),
         WITH_RIG(power_is_lost),
         WITH_RIG(a_full_file_system),
+        WITH_RIG(a_disk_of_a_megabyte),
         WITH_RIG(a_file_that_another_program_has_locked),
         WITH_RIG(a_file_for_reading_alone),
         WITH_RIG(a_damaged_file),
