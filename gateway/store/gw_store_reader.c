@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { BUSY_MS = 1000 };
+enum { BUSY_MS = 1000, PIECE_STEPS = 50000 };
 
 static void append(struct gw_store_asked **list, struct gw_store_asked *a)
 {
@@ -35,8 +35,16 @@ static void give(struct gw_store_reader *r, struct gw_store_asked *a)
     r->wake(r->wake_ctx);
 }
 
+/* Not 0: no further. */
+static int on_piece(void *ctx)
+{
+    struct gw_store_reader *r = ctx;
+    return ++r->piece_count > GW_STORE_PIECES_MAX || atomic_load(&r->gives_up);
+}
+
 static void answer(struct gw_store_reader *r, sqlite3 *db, int rc, struct gw_store_asked *a)
 {
+    r->piece_count = 0;
     if (rc == SQLITE_OK) {
         gw_store_answer(db, &a->question, &a->arena, &a->answer);
     } else {
@@ -54,6 +62,7 @@ static void answer_all(struct gw_store_reader *r, struct gw_store_asked *all)
     pthread_mutex_lock(r->swap_lock);
     int rc = sqlite3_open_v2(r->path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, r->vfs);
     sqlite3_busy_timeout(db, BUSY_MS);
+    sqlite3_progress_handler(db, PIECE_STEPS, on_piece, r);
     for (; all != NULL; all = next) {
         next = all->next;
         answer(r, db, rc, all);
@@ -96,6 +105,7 @@ static void free_all(struct gw_store_reader *r, struct gw_store_asked *all)
 
 void gw_store_reader_finish(struct gw_store_reader *r)
 {
+    atomic_store(&r->gives_up, true);
     pthread_mutex_lock(&r->lock);
     r->is_ending = true;
     pthread_mutex_unlock(&r->lock);

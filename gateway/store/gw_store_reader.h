@@ -3,17 +3,19 @@
  * It opens the file anew for each burst of questions: they are few, and nothing is held open meanwhile.
  *
  * Bound    GW_STORE_QUESTIONS_MAX questions and answers together; an answer has at most
- *          GW_STORE_ANSWER_MAX_BYTES.
+ *          GW_STORE_ANSWER_MAX_BYTES, and is given up after GW_STORE_PIECES_MAX pieces of SQLite's work, some
+ *          10 s, or when the end comes.
  * Threads  ask, collect, free: one thread. The reader's own: the rest.
  */
 #ifndef GW_STORE_READER_H
 #define GW_STORE_READER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "gw_store_query.h"
 
-enum { GW_STORE_QUESTIONS_MAX = 64 };
+enum { GW_STORE_QUESTIONS_MAX = 64, GW_STORE_PIECES_MAX = 10000 };
 
 struct gw_store_asked {
     struct gw_store_asked *next;
@@ -32,6 +34,8 @@ struct gw_store_reader {
     void *wake_ctx;
     pthread_t thread;
     bool has_thread;
+    int piece_count;      /* the reader's: of the question that is being answered */
+    atomic_bool gives_up; /* this is the end */
     size_t open_count;    /* the asker's */
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t is_asked;

@@ -19,6 +19,7 @@ static const char *const steps[] = {
     "INSERT INTO meta VALUES('id', random()), ('built_n', 0);"
     "CREATE TABLE accounts(account TEXT PRIMARY KEY, window_opened_at INTEGER NOT NULL,"
     " spent_us INTEGER NOT NULL, granted_us INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX accounts_by_window ON accounts(window_opened_at);"
     "CREATE TABLE receipts(n INTEGER PRIMARY KEY, ended_at INTEGER NOT NULL,"
     " account TEXT NOT NULL, app TEXT NOT NULL, call INTEGER NOT NULL,"
     " lease_journal INTEGER NOT NULL, lease_record INTEGER NOT NULL);"
