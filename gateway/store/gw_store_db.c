@@ -155,6 +155,24 @@ static int set_up(struct gw_store_db *db)
     return rc;
 }
 
+/* Where memory cannot be shared, as on most network file systems, SQLite goes on without a WAL and says
+ * nothing. */
+static sl_status check_wal(struct gw_store_db *db, struct sl_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    bool is_wal =
+        sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW && sl_span_eq_str(gw_store_column_text(s, 0), "wal");
+    sqlite3_finalize(s);
+    if (is_wal)
+        return SL_OK;
+    snprintf(db->why, sizeof db->why,
+             "the file system of %s cannot hold SQLite's WAL; store.path must lie on a local disk",
+             db->conf.path);
+    sl_error_set(err, SL_REASON_INTERNAL, "%s", db->why);
+    return SL_EIO;
+}
+
 static int prepare_all(struct gw_store_db *db)
 {
     int rc = SQLITE_OK;
@@ -234,7 +252,9 @@ sl_status gw_store_db_connect(struct gw_store_db *db, struct sl_error *err)
         rc = set_up(db);
     if (rc != SQLITE_OK)
         return fail_open(db, rc, err);
-    sl_status s = gw_store_schema_prepare(db->handle, db->conf.path, err);
+    sl_status s = check_wal(db, err);
+    if (s == SL_OK)
+        s = gw_store_schema_prepare(db->handle, db->conf.path, err);
     if (s != SL_OK) {
         gw_store_db_disconnect(db);
         return s;

@@ -267,6 +267,9 @@ static const sqlite3_io_methods methods = {
     .xShmUnmap = file_shm_unmap,
 };
 
+/* As methods; version 1 has no shared memory. */
+static sqlite3_io_methods methods_without_shm;
+
 /* ---- the file system */
 
 static int vfs_open(sqlite3_vfs *v SL_UNUSED, sqlite3_filename name, sqlite3_file *f, int flags,
@@ -285,7 +288,7 @@ static int vfs_open(sqlite3_vfs *v SL_UNUSED, sqlite3_filename name, sqlite3_fil
         free(file->real);
         return rc;
     }
-    file->base.pMethods = &methods;
+    file->base.pMethods = state.plan.has_no_shm ? &methods_without_shm : &methods;
     file->is_kept = name != NULL && state.plan.remembers;
     if (name != NULL)
         snprintf(file->path, sizeof file->path, "%s", name);
@@ -306,6 +309,8 @@ static void register_once(void)
 {
     if (state.is_registered)
         return;
+    methods_without_shm = methods;
+    methods_without_shm.iVersion = 1;
     state.system = sqlite3_vfs_find(NULL);
     state.vfs = *state.system;
     state.vfs.zName = FAULT_VFS_NAME;

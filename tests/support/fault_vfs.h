@@ -36,6 +36,7 @@ struct fault_vfs_plan {
     bool tears;         /* a write that fails has written half of its bytes */
     bool is_full;       /* a write that fails says SQLITE_FULL, not SQLITE_IOERR_WRITE */
     bool is_read_only;  /* files can be opened for reading alone */
+    bool has_no_shm;    /* memory cannot be shared: no WAL */
     bool remembers;     /* what was not synced, for fault_vfs_cut_power */
 };
 

@@ -557,6 +557,15 @@ static void a_file_for_reading_alone(void **state)
     fault_vfs_stop();
 }
 
+static void a_file_system_without_shared_memory(void **state)
+{
+    struct store_rig *r = *state;
+    fault_vfs_start(&(struct fault_vfs_plan){.has_no_shm = true});
+    assert_status(store_rig_open(r, FAULT_VFS_NAME, false), SL_EIO);
+    assert_non_null(strstr(r->err.text, "local disk"));
+    assert_non_null(strstr(r->err.text, r->path));
+}
+
 /* Pages in the middle are overwritten while the store is open: nothing is written after that was seen. */
 static void a_damaged_file(void **state)
 {
@@ -604,6 +613,7 @@ int main(void)
         WITH_RIG(a_disk_of_a_megabyte),
         WITH_RIG(a_file_that_another_program_has_locked),
         WITH_RIG(a_file_for_reading_alone),
+        WITH_RIG(a_file_system_without_shared_memory),
         WITH_RIG(a_damaged_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
