@@ -330,12 +330,15 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("auth.issued.lifetime", SL_CONF_DURATION, issued.lifetime_ns, "5m", .min = 1 * S,
         .max = 86400 * S, .reloadable = true, .help = "How long they are good."),
     KEY("store.path", SL_CONF_STRING, store.path, "",
-        .help = "File in which receipts, accounts, tokens and apps are kept; without it they end with "
-                "the process."),
+        .help =
+            "File in which receipts, accounts, tokens and apps are kept; without it they end with "
+            "the process."),
     KEY("store.sync", SL_CONF_CHOICE, store.sync, "normal", .choices = sync_names,
-        .help = "What a stored receipt survives: normal, the death of every process; full, a loss of "
-                "power too, for the price of a sync of the disk for each group of receipts."),
-    KEY("store.keep", SL_CONF_DURATION, store.keep_ns, "90d", .min = 0, .max = INT64_C(315360000) * S,
+        .help =
+            "What a stored receipt survives: normal, the death of every process; full, a loss of "
+            "power too, for the price of a sync of the disk for each group of receipts."),
+    KEY("store.keep", SL_CONF_DURATION, store.keep_ns, "90d", .min = 0,
+        .max = INT64_C(315360000) * S,
         .help = "How long receipts and who used what are kept; what apps used in each week is kept "
                 "for ever. 0s: all is."),
     KEY("store.when_broken", SL_CONF_CHOICE, store.when_broken, "refuse",
