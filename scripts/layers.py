@@ -65,7 +65,6 @@ LIBRARIES = {
     "openssl/": ["gateway/net/gw_tls*", "gateway/net/gw_verify*", "gateway/auth/*", "client/src/*"],
     "zlib.h": ["gateway/net/gw_zip*"],
     "microhttpd.h": ["gateway/http/*"],
-    "cjose/": ["gateway/auth/gw_jwk*", "gateway/auth/gw_sign*"],
     "curl/": ["gateway/auth/gw_jwks_fetch*"],
     "zmq.h": ["gateway/link/*", "executor/link/*"],
     "sqlite3.h": ["gateway/store/*"],

@@ -299,7 +299,10 @@ static bool verify_parsed(struct gw_issuers *s, const struct gw_jwt *t, sl_wall_
     const struct gw_jwk *key = find_key(s, i, t, f);
     if (key == NULL)
         return false;
-    if (!gw_jwk_verify(key, t))
+    enum gw_signature signature = gw_jwk_verify(key, t);
+    if (signature == GW_SIGNATURE_NO_MEMORY)
+        return gw_finding_unavailable(f, "no memory to check the token's signature");
+    if (signature != GW_SIGNATURE_GOOD)
         return gw_finding_refuse(f, "the token's signature is not by its issuer's key");
     return gw_jwt_claims_check(t->claims, &i->conf, now, out, f);
 }

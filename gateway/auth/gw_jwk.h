@@ -5,12 +5,13 @@
  *          `alg`) is not taken. Private parts are left out when there are any.
  * Match    A key verifies only algorithms of its own type, so an RSA key is never a secret of HS256.
  * Threads  One at a time.
- * Source   cjose; Ed25519 by gw_eddsa.
+ * Source   OpenSSL's EVP, by way of gw_jwk_evp and gw_signature.
  */
 #ifndef GW_JWK_H
 #define GW_JWK_H
 
 #include "gw_jwt.h"
+#include "gw_signature.h"
 
 struct gw_jwk;
 
@@ -23,6 +24,6 @@ bool gw_jwk_is_secret(const struct gw_jwk *k);  /* whoever has it can sign */
 bool gw_jwk_fits(const struct gw_jwk *k, enum gw_alg alg);
 
 /* Is the token's signature by this key? gw_jwk_fits for its algorithm is part of it. */
-bool gw_jwk_verify(const struct gw_jwk *k, const struct gw_jwt *t);
+enum gw_signature gw_jwk_verify(const struct gw_jwk *k, const struct gw_jwt *t);
 
 #endif

@@ -27,7 +27,7 @@ static bool split(struct sl_span text, struct sl_span parts[3])
 static json_t *read_object(struct sl_span part, const char *what, struct gw_finding *f)
 {
     char bytes[SL_BASE64URL_BYTES(GW_JWT_BYTES_MAX) + 1];
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* without memory it is left as it is */
     size_t len;
     if (sl_base64url_decode(part, bytes, sizeof bytes, &len) != SL_OK) {
         gw_finding_refuse(f, "the token's %s is no base64url", what);
@@ -36,9 +36,7 @@ static json_t *read_object(struct sl_span part, const char *what, struct gw_find
     json_t *o = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(o))
         return o;
-    if (o == NULL && json_error_code(&error) == json_error_out_of_memory)
-        gw_finding_unavailable(f, "no memory for the token's %s", what);
-    else if (o == NULL && json_error_code(&error) == json_error_duplicate_key)
+    if (o == NULL && json_error_code(&error) == json_error_duplicate_key)
         gw_finding_refuse(f, "the token's %s has a key twice", what);
     else
         gw_finding_refuse(f, "the token's %s is no JSON object", what);

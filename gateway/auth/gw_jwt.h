@@ -8,7 +8,7 @@
  *          extension is understood; `kid` is printable ASCII of at most GW_JWT_KID_MAX bytes. Keys that a header
  *          brings along or points to (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
  * Threads  Any, one per token.
- * Memory   gw_jwt owns its JSON; the text is borrowed until gw_jwt_finish.
+ * Memory   gw_jwt owns its JSON, from malloc; the text is borrowed until gw_jwt_finish.
  * Source   jansson.
  */
 #ifndef GW_JWT_H

@@ -166,24 +166,31 @@ static char *claims_text(const struct gw_sign *s, const struct gw_sign_visitor *
     return text;
 }
 
+/* Appends text in base64url; false: there is no room. */
+static bool append_part(char out[GW_SIGN_TOKEN_MAX], size_t *len, struct sl_span bytes)
+{
+    if (*len + SL_BASE64URL_LEN(bytes.len) + 2 > GW_SIGN_TOKEN_MAX)
+        return false;
+    *len += sl_base64url_encode(bytes, out + *len);
+    return true;
+}
+
 static sl_status sign(const struct gw_sign_key *k, const char *claims, char out[GW_SIGN_TOKEN_MAX])
 {
-    const char *compact = NULL;
-    json_t *header =
-        json_pack("{s:s, s:s, s:s}", "alg", "ES256", "typ", GW_SIGN_TYPE, "kid", k->kid);
-    cjose_jws_t *jws = header == NULL
-                           ? NULL
-                           : cjose_jws_sign(k->pair, (cjose_header_t *)header,
-                                            (const uint8_t *)claims, strlen(claims), NULL);
-    bool ok = jws != NULL && cjose_jws_export(jws, &compact, NULL);
-    sl_status s = !ok ? SL_ENOMEM : strlen(compact) < GW_SIGN_TOKEN_MAX ? SL_OK : SL_EINVAL;
-    if (s == SL_OK)
-        memcpy(out, compact, strlen(compact) + 1);
-    else
-        ERR_clear_error();
-    cjose_jws_release(jws);
-    json_decref(header);
-    return s;
+    char header[128];
+    uint8_t signature[GW_ES256_BYTES];
+    size_t len = 0;
+    int n = snprintf(header, sizeof header,
+                     "{\"alg\":\"ES256\",\"typ\":\"" GW_SIGN_TYPE "\",\"kid\":\"%s\"}", k->kid);
+    if (!append_part(out, &len, sl_span_of(header, (size_t)n)))
+        return SL_EINVAL;
+    out[len++] = '.';
+    if (!append_part(out, &len, sl_span_str(claims)))
+        return SL_EINVAL;
+    if (!gw_signature_make_es256(k->pair, sl_span_of(out, len), signature))
+        return SL_ENOMEM;
+    out[len++] = '.';
+    return append_part(out, &len, sl_span_of(signature, sizeof signature)) ? SL_OK : SL_EINVAL;
 }
 
 sl_status gw_sign_issue(struct gw_sign *s, const struct gw_sign_visitor *visitor, sl_wall_us now,
@@ -239,7 +246,7 @@ static bool verify_parsed(const struct gw_sign *s, const struct gw_jwt *t, sl_wa
     const struct gw_sign_key *key = gw_sign_ring_find(&s->ring, t->kid);
     if (key == NULL)
         return gw_finding_refuse(f, "the token's kid is none of the gateway's keys");
-    if (!gw_jwk_verify(key->public_key, t))
+    if (gw_jwk_verify(key->public_key, t) != GW_SIGNATURE_GOOD)
         return gw_finding_refuse(f, "the token's signature is not by the gateway's key");
     return read_claims(s, t->claims, now, out, f);
 }

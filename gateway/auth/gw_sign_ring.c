@@ -5,28 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_jwk_evp.h"
 #include "gw_sign_file.h"
 #include "sl_base64url.h"
+
+enum { NUMBER_LEN = SL_BASE64URL_LEN(GW_P256_BYTES) };
 
 /* ---- one key ---- */
 
 static void finish_key(struct gw_sign_key *k)
 {
-    if (k->pair != NULL)
-        cjose_jwk_release(k->pair);
+    EVP_PKEY_free(k->pair);
     gw_jwk_destroy(k->public_key);
     *k = (struct gw_sign_key){0};
+}
+
+static void encode(const uint8_t bytes[GW_P256_BYTES], char out[NUMBER_LEN + 1])
+{
+    sl_base64url_encode(sl_span_of(bytes, GW_P256_BYTES), out);
 }
 
 /* {"kty","crv","x","y","kid"} and, with_secret, "d". NULL: no memory. */
 static json_t *key_as_json(const struct gw_sign_key *k, bool with_secret)
 {
-    char *text = cjose_jwk_to_json(k->pair, with_secret, NULL);
-    if (text == NULL)
+    struct gw_p256 p;
+    char x[NUMBER_LEN + 1], y[NUMBER_LEN + 1], d[NUMBER_LEN + 1];
+    if (!gw_jwk_evp_read_p256(k->pair, &p))
         return NULL;
-    json_t *json = json_loads(text, 0, NULL);
-    explicit_bzero(text, strlen(text));
-    cjose_get_dealloc()(text);
+    encode(p.x, x);
+    encode(p.y, y);
+    encode(p.d, d);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*}", "kty", "EC", "crv", "P-256", "x", x,
+                             "y", y, "kid", k->kid, "d", with_secret ? d : NULL);
+    explicit_bzero(&p, sizeof p);
+    explicit_bzero(d, sizeof d);
     return json;
 }
 
@@ -49,11 +61,9 @@ static sl_status make_key(struct gw_sign_key *k, sl_wall_us now)
         return SL_EIO;
     }
     sl_base64url_encode(sl_span_of(random, sizeof random), k->kid);
-    k->pair = cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, NULL);
-    if (k->pair != NULL && cjose_jwk_set_kid(k->pair, k->kid, GW_SIGN_KID_LEN, NULL) &&
-        make_public_key(k))
+    k->pair = gw_jwk_evp_make_p256();
+    if (k->pair != NULL && make_public_key(k))
         return SL_OK;
-    ERR_clear_error();
     finish_key(k);
     return SL_ENOMEM;
 }
@@ -104,20 +114,35 @@ const struct gw_sign_key *gw_sign_ring_find(const struct gw_sign_ring *r, const 
 
 /* ---- reading ---- */
 
+static bool read_number(const json_t *json, const char *name, uint8_t out[GW_P256_BYTES])
+{
+    const char *text = json_string_value(json_object_get(json, name));
+    size_t len = 0;
+    return text != NULL &&
+           sl_base64url_decode(sl_span_str(text), out, GW_P256_BYTES, &len) == SL_OK &&
+           len == GW_P256_BYTES;
+}
+
+static bool read_pair(struct gw_sign_key *k, const json_t *json)
+{
+    struct gw_p256 p;
+    bool ok =
+        read_number(json, "x", p.x) && read_number(json, "y", p.y) && read_number(json, "d", p.d);
+    k->pair = ok ? gw_jwk_evp_p256(&p, true) : NULL;
+    explicit_bzero(&p, sizeof p);
+    return k->pair != NULL;
+}
+
 static bool read_key(struct gw_sign_key *k, const json_t *json)
 {
     const char *kid = json_string_value(json_object_get(json, "kid"));
     const json_t *made_at = json_object_get(json, "made_at_us");
-    if (kid == NULL || strlen(kid) != GW_SIGN_KID_LEN || !json_is_integer(made_at) ||
-        json_object_get(json, "d") == NULL)
+    if (kid == NULL || strlen(kid) != GW_SIGN_KID_LEN || !json_is_integer(made_at))
         return false;
     *k = (struct gw_sign_key){.made_at = json_integer_value(made_at)};
     memcpy(k->kid, kid, GW_SIGN_KID_LEN + 1);
-    k->pair = cjose_jwk_import_json((cjose_header_t *)(uintptr_t)json, NULL);
-    if (k->pair != NULL && cjose_jwk_get_kty(k->pair, NULL) == CJOSE_JWK_KTY_EC &&
-        make_public_key(k))
+    if (read_pair(k, json) && make_public_key(k))
         return true;
-    ERR_clear_error();
     finish_key(k);
     return false;
 }

@@ -7,12 +7,12 @@
  * Errors   A file that is there and cannot be used is never written over: it is an error with a sentence, since
  *          a new key would silently end the visitors' tokens. Nothing of a key is in a sentence.
  * Threads  One.
- * Source   cjose makes and writes keys.
+ * Source   OpenSSL, jansson.
  */
 #ifndef GW_SIGN_RING_H
 #define GW_SIGN_RING_H
 
-#include <cjose/cjose.h>
+#include <openssl/evp.h>
 
 #include "gw_jwk.h"
 #include "sl_reason.h"
@@ -23,7 +23,7 @@ enum { GW_SIGN_KEYS_MAX = 8, GW_SIGN_KID_LEN = 16, GW_SIGN_FILE_BYTES_MAX = 1638
 struct gw_sign_key {
     char kid[GW_SIGN_KID_LEN + 1];
     sl_wall_us made_at;
-    cjose_jwk_t *pair;
+    EVP_PKEY *pair;
     struct gw_jwk *public_key;
 };
 

@@ -13,7 +13,7 @@
 #include "sl_alloc.h"
 #include "sl_log.h"
 
-enum { METRICS_BYTES_MAX = 8 << 20 };
+enum { METRICS_BYTES_MAX = 8 << 20, JWKS_BYTES_MAX = 64 << 10 };
 
 struct gw_http {
     struct gw_http_port port;
@@ -77,6 +77,19 @@ static struct answer get_metrics(struct gw_http *h)
     return (struct answer){200, METRICS_TYPE, page.data, page.len, false};
 }
 
+static struct answer get_jwks(struct gw_http *h)
+{
+    struct sl_buf set;
+    if (h->port.copy_jwks == NULL)
+        return answer_error(404, "NOT_FOUND", "This gateway issues no tokens.", "");
+    sl_buf_init(&set, &sl_alloc_malloc, JWKS_BYTES_MAX);
+    if (h->port.copy_jwks(h->port.ctx, &set) != SL_OK) {
+        sl_buf_finish(&set);
+        return answer_error(500, "INTERNAL", "The key set cannot be made.", "");
+    }
+    return (struct answer){200, JSON_TYPE, set.data, set.len, false};
+}
+
 static const struct {
     const char *path;
     struct answer (*get)(struct gw_http *h);
@@ -84,6 +97,7 @@ static const struct {
     {"/v2/health/live", get_live},
     {"/v2/health/ready", get_ready},
     {"/metrics", get_metrics},
+    {"/.well-known/jwks.json", get_jwks},
 };
 
 static bool is_get(const char *method)

@@ -3,6 +3,7 @@
  *   GET /v2/health/live    200 {"live":true}
  *   GET /v2/health/ready   200 {"ready":true} or 503 {"ready":false}
  *   GET /metrics           200, Prometheus text
+ *   GET /.well-known/jwks.json   200, the public keys of the tokens that the gateway issues
  *
  * Errors of requests: {"error": text, "reason": name}, with 404 NOT_FOUND, 405 METHOD_NOT_ALLOWED and
  * 500 INTERNAL. HEAD is as GET, without the body.
@@ -20,6 +21,7 @@
 #include <stdint.h>
 
 #include "sl_base.h"
+#include "sl_buf.h"
 #include "sl_metric.h"
 #include "sl_reason.h"
 #include "sl_status.h"
@@ -40,6 +42,8 @@ void gw_http_conf_defaults(struct gw_http_conf *c);
 /* Called on the HTTP thread. */
 struct gw_http_port {
     bool (*is_ready)(void *ctx);
+    /* Appends a JWK set. NULL: there is none, and its path is 404. */
+    sl_status (*copy_jwks)(void *ctx, struct sl_buf *out);
     void *ctx;
     const struct sl_metric_registry *metrics; /* borrowed */
 };

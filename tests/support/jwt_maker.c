@@ -2,7 +2,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -125,6 +124,13 @@ void jwt_key_destroy(struct jwt_key *k)
 const char *jwt_key_jwk(const struct jwt_key *k)
 {
     return k->jwk;
+}
+
+EVP_PKEY *jwt_key_take_pair(struct jwt_key *k)
+{
+    EVP_PKEY *pair = k->pair;
+    k->pair = NULL;
+    return pair;
 }
 
 /* ---- signatures ---- */

@@ -3,6 +3,7 @@
 #ifndef JWT_MAKER_H
 #define JWT_MAKER_H
 
+#include <openssl/evp.h>
 #include <stddef.h>
 
 #include "gw_jwt.h"
@@ -19,6 +20,9 @@ void jwt_key_destroy(struct jwt_key *k);
 
 /* The public key as JSON (of HS256: the secret). Lives as long as the key. */
 const char *jwt_key_jwk(const struct jwt_key *k);
+
+/* The pair itself, for OpenSSL's own functions; the caller ends it with EVP_PKEY_free. Not of HS256. */
+EVP_PKEY *jwt_key_take_pair(struct jwt_key *k);
 
 /* A token of these two texts, whatever they are. alg: how to sign, which the header need not say. */
 void jwt_sign(const struct jwt_key *k, enum gw_alg alg, const char *header, const char *claims,

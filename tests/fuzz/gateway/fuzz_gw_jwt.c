@@ -95,7 +95,7 @@ static void check_keys(struct sl_span text)
     for (enum gw_alg alg = 0; alg < GW_ALG_COUNT; alg++) {
         struct gw_jwt t = {.alg = alg, .text = sl_span_str("e30.e30."), .signature_len = 0};
         const struct gw_jwk *key = gw_jwks_find(set, &t);
-        check(key == NULL || !gw_jwk_verify(key, &t));
+        check(key == NULL || gw_jwk_verify(key, &t) == GW_SIGNATURE_BAD);
     }
     gw_jwks_destroy(set);
 }

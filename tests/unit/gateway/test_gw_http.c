@@ -16,11 +16,17 @@ enum { REPLY_MAX = 64 * 1024 };
 static struct gw_http *http;
 static struct sl_metric_registry *registry;
 static bool ready;
+static const char *jwks = "{\"keys\":[]}";
 static char reply[REPLY_MAX];
 
 static bool is_ready(void *ctx SL_UNUSED)
 {
     return ready;
+}
+
+static sl_status copy_jwks(void *ctx SL_UNUSED, struct sl_buf *out)
+{
+    return jwks == NULL ? SL_ENOMEM : sl_buf_append(out, jwks, strlen(jwks));
 }
 
 static int set_up(void **state SL_UNUSED)
@@ -33,7 +39,7 @@ static int set_up(void **state SL_UNUSED)
     conf.timeout_s = 1;
     assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &registry));
     sl_metric_add(sl_metric_counter(registry, "test_total", "", "A test."), 7);
-    struct gw_http_port port = {is_ready, NULL, registry};
+    struct gw_http_port port = {is_ready, copy_jwks, NULL, registry};
     assert_ok(gw_http_create(&conf, &port, &error, &http));
     assert_true(gw_http_bound_port(http) > 0);
     return 0;
@@ -103,6 +109,18 @@ static void metrics(void **state SL_UNUSED)
     ask("GET /metrics" CLOSE);
     expect("HTTP/1.1 200", "test_total 7\n");
     assert_non_null(strstr(reply, "text/plain; version=0.0.4"));
+}
+
+static void keys_of_issued_tokens(void **state SL_UNUSED)
+{
+    ask("GET /.well-known/jwks.json" CLOSE);
+    expect("HTTP/1.1 200", "\r\n\r\n{\"keys\":[]}");
+    assert_non_null(strstr(reply, "application/json"));
+    const char *was = jwks;
+    jwks = NULL;
+    ask("GET /.well-known/jwks.json" CLOSE);
+    expect("HTTP/1.1 500", "\"INTERNAL\"}");
+    jwks = was;
 }
 
 static void what_is_not_there(void **state SL_UNUSED)
@@ -192,7 +210,7 @@ static void errors_of_create(void **state SL_UNUSED)
     struct gw_http_conf conf;
     struct sl_error error;
     struct gw_http *h;
-    struct gw_http_port port = {is_ready, NULL, registry};
+    struct gw_http_port port = {.is_ready = is_ready, .metrics = registry};
     gw_http_conf_defaults(&conf);
     conf.address = "localhost";
     assert_status(gw_http_create(&conf, &port, &error, &h), SL_EINVAL);
@@ -207,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(health),
         cmocka_unit_test(metrics),
+        cmocka_unit_test(keys_of_issued_tokens),
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(other_methods),
         cmocka_unit_test(bodies_are_not_waited_for),
