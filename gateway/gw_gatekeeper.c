@@ -31,8 +31,22 @@ static sl_status load_admin(struct gw_gatekeeper *g, const struct gw_conf *conf,
     return s;
 }
 
+/* The gateway's own tokens first: they are told by a kind of their own. */
+static sl_status add_verifiers(struct gw_gatekeeper *g, struct sl_error *err)
+{
+    const struct gw_verifier own = gw_sign_verifier(g->verifiers.sign);
+    const struct gw_verifier issuers = gw_issuers_verifier(g->verifiers.issuers);
+    sl_status s = gw_auth_add_verifier(g->auth, &own);
+    if (s == SL_OK)
+        s = gw_auth_add_verifier(g->auth, &issuers);
+    if (s != SL_OK)
+        sl_error_set(err, SL_REASON_INTERNAL, "too many verifiers of tokens");
+    return s;
+}
+
 sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf,
-                             const struct gw_auth_metrics *metrics, struct sl_error *err)
+                             const struct gw_auth_metrics *metrics, void (*wake)(void *ctx),
+                             void *wake_ctx, sl_mono_ns mono, sl_wall_us now, struct sl_error *err)
 {
     struct gw_auth_conf c;
     *g = (struct gw_gatekeeper){.auth = NULL};
@@ -44,6 +58,10 @@ sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf
     s = gw_auth_create(&sl_alloc_malloc, &c, metrics, &g->auth, err);
     if (s == SL_OK)
         s = load_admin(g, conf, err);
+    if (s == SL_OK)
+        s = gw_verifiers_open(&g->verifiers, conf, wake, wake_ctx, mono, now, err);
+    if (s == SL_OK)
+        s = add_verifiers(g, err);
     if (s != SL_OK)
         gw_gatekeeper_close(g);
     return s;
@@ -53,9 +71,10 @@ void gw_gatekeeper_close(struct gw_gatekeeper *g)
 {
     gw_auth_destroy(g->auth);
     g->auth = NULL;
+    gw_verifiers_close(&g->verifiers);
 }
 
-void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf)
+void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf, sl_mono_ns mono)
 {
     struct gw_auth_conf c;
     struct sl_error err;
@@ -64,6 +83,19 @@ void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf)
     gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
     if (load_admin(g, conf, &err) != SL_OK)
         sl_log(SL_LOG_ERROR, "the administrator's token stays as it was", SL_S("why", err.text));
+    if (gw_verifiers_reload(&g->verifiers, conf, mono, &err) != SL_OK)
+        sl_log(SL_LOG_ERROR, "the issuers of tokens stay as they were", SL_S("why", err.text));
+}
+
+bool gw_gatekeeper_turn(struct gw_gatekeeper *g, sl_mono_ns mono, sl_wall_us now)
+{
+    g->now = now;
+    bool has_news = gw_verifiers_turn(&g->verifiers, mono, now);
+    uint64_t version = gw_issuers_version(g->verifiers.issuers);
+    if (version != g->verified_version)
+        gw_auth_forget(g->auth);
+    g->verified_version = version;
+    return has_news;
 }
 
 static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *c,

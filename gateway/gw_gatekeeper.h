@@ -9,21 +9,28 @@
 
 #include "gw_auth.h"
 #include "gw_conf.h"
+#include "gw_verifiers.h"
 
 struct gw_gatekeeper {
     struct gw_auth *auth;
-    struct gw_tiers tiers;      /* of the configuration, and those that it had before */
-    struct gw_networks proxies; /* whose connections begin with a PROXY header */
-    sl_wall_us now;             /* of this turn; its owner sets it */
+    struct gw_verifiers verifiers; /* of signed tokens */
+    uint64_t verified_version;     /* what gw_auth remembers of them is from then */
+    struct gw_tiers tiers;         /* of the configuration, and those that it had before */
+    struct gw_networks proxies;    /* whose connections begin with a PROXY header */
+    sl_wall_us now;                /* of this turn */
 };
 
-/* Errors: SL_EIO, SL_EINVAL, SL_ENOMEM, with a sentence; nothing is to be closed then. */
+/* g stays where it is. wake: a turn is wanted, from any thread. Errors: SL_EIO, SL_EINVAL, SL_ENOMEM, with a
+ * sentence; nothing is to be closed then. */
 SL_MUST_CHECK sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf,
                                            const struct gw_auth_metrics *metrics,
-                                           struct sl_error *err);
+                                           void (*wake)(void *ctx), void *wake_ctx, sl_mono_ns mono,
+                                           sl_wall_us now, struct sl_error *err);
 void gw_gatekeeper_close(struct gw_gatekeeper *g);
 /* Takes over what conf says now, and looks at the administrator's token; logs what came of it. */
-void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf);
+void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf, sl_mono_ns mono);
+/* At the beginning of each turn of the loop. true: identities that were put off are to be asked for again. */
+bool gw_gatekeeper_turn(struct gw_gatekeeper *g, sl_mono_ns mono, sl_wall_us now);
 /* g is borrowed. */
 struct gw_auth_port gw_gatekeeper_port(struct gw_gatekeeper *g);
 

@@ -48,6 +48,7 @@ struct gw_server {
     uv_loop_t loop;
     uv_check_t check;
     uv_timer_t timer;
+    uv_async_t keys; /* keys of an issuer of tokens have come, or not */
     uv_poll_t link_polls[GW_LINK_FDS];
     uv_signal_t signals[3];
     bool has_loop;
@@ -177,7 +178,8 @@ static void take_mail(void *ctx, struct gw_exchange *x, unsigned events)
 static void round_trip(struct gw_server *s)
 {
     s->now = sl_clock_mono(s->clock);
-    s->gatekeeper.now = sl_clock_wall(s->clock);
+    if (gw_gatekeeper_turn(&s->gatekeeper, s->now, sl_clock_wall(s->clock)))
+        gw_flow_on_identities(s->flow, s->now);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_take(s->fronts[i].front, take_mail, s);
     gw_keep_take(&s->keep);
@@ -264,6 +266,13 @@ static void on_link(uv_poll_t *p, int status, int events)
     gw_link_stir(s->link, (size_t)(p - s->link_polls));
 }
 
+/* On the thread that fetches keys. */
+static void on_keys(void *ctx)
+{
+    struct gw_server *s = ctx;
+    uv_async_send(&s->keys);
+}
+
 static void on_wake(void *ctx, struct gw_front *f)
 {
     struct front_place *place = ctx;
@@ -296,7 +305,7 @@ static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
     sl_conf_take_reloadable(gw_conf_table, &s->conf, fresh);
     s->conf.tls = tls;
     sl_log_set_level((enum sl_log_level)s->conf.log_level);
-    gw_gatekeeper_reload(&s->gatekeeper, fresh);
+    gw_gatekeeper_reload(&s->gatekeeper, fresh, s->now);
     fill_flow_conf(s, &flow);
     gw_flow_set_limits(s->flow, &flow);
     fill_front_conf(s, &front);
@@ -404,7 +413,8 @@ static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct 
 
 static bool open_gate(struct gw_server *s, struct sl_error *err)
 {
-    return gw_gatekeeper_open(&s->gatekeeper, &s->conf, &s->metrics.auth, err) == SL_OK;
+    return gw_gatekeeper_open(&s->gatekeeper, &s->conf, &s->metrics.auth, on_keys, s,
+                              sl_clock_mono(s->clock), sl_clock_wall(s->clock), err) == SL_OK;
 }
 
 /* What it tells of the past is for accounts, tokens and apps. */
@@ -596,6 +606,12 @@ static bool is_ready(void *ctx)
     return atomic_load_explicit(&s->is_ready, memory_order_relaxed);
 }
 
+static sl_status copy_jwks(void *ctx, struct sl_buf *out)
+{
+    struct gw_server *s = ctx;
+    return gw_sign_copy_jwks(s->gatekeeper.verifiers.sign, out);
+}
+
 static bool create_http(struct gw_server *s, uint16_t *out_port, struct sl_error *err)
 {
     char host[256];
@@ -605,7 +621,8 @@ static bool create_http(struct gw_server *s, uint16_t *out_port, struct sl_error
     gw_http_conf_defaults(&c);
     c.address = host;
     c.port = *out_port;
-    struct gw_http_port p = {.is_ready = is_ready, .ctx = s, .metrics = s->metrics.registry};
+    struct gw_http_port p = {
+        .is_ready = is_ready, .copy_jwks = copy_jwks, .ctx = s, .metrics = s->metrics.registry};
     if (gw_http_create(&c, &p, err, &s->http) != SL_OK)
         return false;
     *out_port = gw_http_bound_port(s->http);
@@ -650,6 +667,9 @@ static bool create_loop(struct gw_server *s, struct sl_error *err)
     s->has_loop = true;
     uv_check_init(&s->loop, &s->check);
     uv_timer_init(&s->loop, &s->timer);
+    rc = uv_async_init(&s->loop, &s->keys, on_mail);
+    if (rc != 0)
+        return fail(err, "cannot create the loop", rc);
     s->check.data = s->timer.data = s;
     return true;
 }
@@ -680,7 +700,7 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;
     }
-    if (!open_certs(s, err) || !open_gate(s, err) || !create_loop(s, err) || !open_keep(s, err) ||
+    if (!open_certs(s, err) || !create_loop(s, err) || !open_gate(s, err) || !open_keep(s, err) ||
         !create_bodies(s, err) || !create_link(s, err) || !create_flow(s, err) ||
         !create_fronts(s, &grpc_port, err) || !create_http(s, &http_port, err) ||
         !watch_link(s, err) || !watch_signals(s, err))
@@ -737,6 +757,7 @@ void gw_server_destroy(struct gw_server *s)
         gw_front_destroy(s->fronts[i].front);
     gw_keep_close(&s->keep);
     gw_flow_destroy(s->flow);
+    gw_gatekeeper_close(&s->gatekeeper); /* its thread wakes the loop */
     if (s->has_loop) {
         uv_walk(&s->loop, close_handle, NULL);
         uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -744,7 +765,6 @@ void gw_server_destroy(struct gw_server *s)
     }
     gw_link_destroy(s->link);
     sl_shm_pool_destroy(s->bodies);
-    gw_gatekeeper_close(&s->gatekeeper);
     gw_certs_close(&s->certs);
     sl_conf_destroy(s->reread);
     gw_metrics_finish(&s->metrics);

@@ -1,10 +1,17 @@
 #include "gw_verifiers.h"
 
+static void on_fetched(void *ctx)
+{
+    struct gw_verifiers *v = ctx;
+    atomic_store(&v->has_fetched, true);
+    v->wake(v->wake_ctx);
+}
+
 static sl_status start_fetch(void *ctx, uint64_t id, const char *url, const char *ca,
                              int64_t timeout_ns)
 {
     struct gw_verifiers *v = ctx;
-    sl_status s = v->fetch == NULL ? gw_jwks_fetch_create(v->wake, v->wake_ctx, &v->fetch) : SL_OK;
+    sl_status s = v->fetch == NULL ? gw_jwks_fetch_create(on_fetched, v, &v->fetch) : SL_OK;
     if (s != SL_OK)
         return SL_ENOMEM;
     struct gw_fetch_port port = gw_jwks_fetch_port(v->fetch);
@@ -65,10 +72,15 @@ bool gw_verifiers_turn(struct gw_verifiers *v, sl_mono_ns now, sl_wall_us wall)
 {
     struct gw_fetched fetched;
     bool has_news = false;
-    while (v->fetch != NULL && gw_jwks_fetch_take(v->fetch, &fetched)) {
-        gw_issuers_on_fetched(v->issuers, &fetched, now);
-        has_news = true;
+    if (atomic_exchange(&v->has_fetched, false)) {
+        while (gw_jwks_fetch_take(v->fetch, &fetched)) {
+            gw_issuers_on_fetched(v->issuers, &fetched, now);
+            has_news = true;
+        }
     }
+    if (now < v->tick_at)
+        return has_news;
+    v->tick_at = sl_sat_add(now, SL_NS_PER_S);
     gw_issuers_tick(v->issuers, now);
     gw_sign_tick(v->sign, wall);
     return has_news;

@@ -9,6 +9,8 @@
 #ifndef GW_VERIFIERS_H
 #define GW_VERIFIERS_H
 
+#include <stdatomic.h>
+
 #include "gw_conf.h"
 #include "gw_issuers.h"
 #include "gw_sign.h"
@@ -19,6 +21,8 @@ struct gw_verifiers {
     struct gw_jwks_fetch *fetch; /* NULL: not needed yet */
     void (*wake)(void *ctx);
     void *wake_ctx;
+    atomic_bool has_fetched; /* set on the fetching thread */
+    sl_mono_ns tick_at;
 };
 
 /* v stays where it is until gw_verifiers_close. conf->state, if any, is there. Errors, with a sentence:
@@ -31,8 +35,8 @@ void gw_verifiers_close(struct gw_verifiers *v);
 SL_MUST_CHECK sl_status gw_verifiers_reload(struct gw_verifiers *v, const struct gw_conf *conf,
                                             sl_mono_ns now, struct sl_error *error);
 
-/* After each wake, and about once a second. true: keys have come or not, so whoever was told LATER asks
- * again. */
+/* Each turn of the loop, of which there is one a second at least. true: keys have come or not, so whoever was told
+ * LATER asks again. */
 bool gw_verifiers_turn(struct gw_verifiers *v, sl_mono_ns now, sl_wall_us wall);
 
 #endif

@@ -21,7 +21,7 @@
 enum { JTI_BYTES = 16 };
 
 struct gw_sign {
-    char path[PATH_MAX]; /* "": in memory alone */
+    char dir[PATH_MAX]; /* "": in memory alone */
     char issuer[GW_SIGN_ISSUER_MAX + 1];
     int64_t rotate_us, lifetime_us;
     struct gw_sign_ring ring;
@@ -60,8 +60,8 @@ static sl_status rotate(struct gw_sign *s, sl_wall_us now, struct sl_error *erro
                      sl_status_text(status));
         return status;
     }
-    if (s->path[0] != '\0')
-        status = gw_sign_ring_write(&s->ring, s->path, error);
+    if (s->dir[0] != '\0')
+        status = gw_sign_ring_write(&s->ring, s->dir, error);
     if (status != SL_OK)
         gw_sign_ring_undo(&s->ring);
     return status;
@@ -104,7 +104,7 @@ void gw_sign_configure(struct gw_sign *s, const struct gw_sign_conf *conf)
 
 static sl_status open_ring(struct gw_sign *s, sl_wall_us now, struct sl_error *error)
 {
-    sl_status status = s->path[0] == '\0' ? SL_ENOENT : gw_sign_ring_read(&s->ring, s->path, error);
+    sl_status status = s->dir[0] == '\0' ? SL_ENOENT : gw_sign_ring_read(&s->ring, s->dir, error);
     if (status == SL_ENOENT)
         status = rotate(s, now, error);
     return status == SL_OK ? publish(s, error) : status;
@@ -118,9 +118,7 @@ sl_status gw_sign_create(const struct gw_sign_conf *conf, sl_wall_us now, struct
         return no_memory(error);
     pthread_mutex_init(&s->lock, NULL);
     gw_sign_configure(s, conf);
-    if (conf->state[0] != '\0')
-        snprintf(s->path, sizeof s->path, "%.*s/" GW_SIGN_FILE,
-                 (int)(sizeof s->path - sizeof GW_SIGN_FILE - 1), conf->state);
+    snprintf(s->dir, sizeof s->dir, "%s", conf->state);
     sl_status status = open_ring(s, now, error);
     if (status == SL_OK)
         *out = s;

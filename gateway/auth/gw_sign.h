@@ -20,7 +20,6 @@
 #include "sl_status.h"
 
 #define GW_SIGN_TYPE "sluice-visitor+jwt"
-#define GW_SIGN_FILE "issued-keys.json"
 
 enum { GW_SIGN_TOKEN_MAX = 2048, GW_SIGN_ISSUER_MAX = 255 };
 

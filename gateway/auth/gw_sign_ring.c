@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "gw_jwk_evp.h"
-#include "gw_sign_file.h"
+#include "gw_secret_file.h"
 #include "sl_base64url.h"
 
 enum { NUMBER_LEN = SL_BASE64URL_LEN(GW_P256_BYTES) };
@@ -163,12 +163,12 @@ static bool read_keys(struct gw_sign_ring *r, const json_t *root)
     return true;
 }
 
-sl_status gw_sign_ring_read(struct gw_sign_ring *r, const char *path, struct sl_error *error)
+sl_status gw_sign_ring_read(struct gw_sign_ring *r, const char *dir, struct sl_error *error)
 {
     char text[GW_SIGN_FILE_BYTES_MAX];
     size_t len;
     *r = (struct gw_sign_ring){0};
-    sl_status s = gw_sign_file_read(path, text, sizeof text, &len, error);
+    sl_status s = gw_secret_file_read(dir, GW_SIGN_FILE, text, sizeof text, &len, error);
     if (s != SL_OK)
         return s;
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
@@ -179,9 +179,10 @@ sl_status gw_sign_ring_read(struct gw_sign_ring *r, const char *path, struct sl_
         return SL_OK;
     gw_sign_ring_finish(r);
     sl_error_set(error, SL_REASON_BAD_INPUT,
-                 "'%s' does not hold the keys that this gateway wrote there; move it away to let "
+                 "'%s/" GW_SIGN_FILE
+                 "' does not hold the keys that this gateway wrote there; move it away to let "
                  "new ones be made, which ends all tokens that were issued",
-                 path);
+                 dir);
     return SL_EINVAL;
 }
 
@@ -214,14 +215,14 @@ static char *ring_as_text(const struct gw_sign_ring *r, bool with_secrets)
     return text;
 }
 
-sl_status gw_sign_ring_write(const struct gw_sign_ring *r, const char *path, struct sl_error *error)
+sl_status gw_sign_ring_write(const struct gw_sign_ring *r, const char *dir, struct sl_error *error)
 {
     char *text = ring_as_text(r, true);
     if (text == NULL) {
         sl_error_set(error, SL_REASON_INTERNAL, "no memory for the keys of issued tokens");
         return SL_ENOMEM;
     }
-    sl_status s = gw_sign_file_write(path, sl_span_str(text), error);
+    sl_status s = gw_secret_file_write(dir, GW_SIGN_FILE, sl_span_str(text), error);
     explicit_bzero(text, strlen(text));
     free(text);
     return s;

@@ -1,7 +1,7 @@
 /* gw_sign_ring.h - the keys with which this gateway signs tokens: ES256, the newest first, and their file.
  *
  * One key signs; those before it verify until the last token that they signed is over. The ring is
- * written as one file, FILE (mode 0600), by way of FILE.new, so that a crash leaves the old or the new.
+ * written as one secret file (gw_secret_file).
  *
  * Limits   GW_SIGN_KEYS_MAX keys; beyond it the oldest goes, with its tokens.
  * Errors   A file that is there and cannot be used is never written over: it is an error with a sentence, since
@@ -17,6 +17,8 @@
 #include "gw_jwk.h"
 #include "sl_reason.h"
 #include "sl_status.h"
+
+#define GW_SIGN_FILE "issued-keys.json" /* in the directory */
 
 enum { GW_SIGN_KEYS_MAX = 8, GW_SIGN_KID_LEN = 16, GW_SIGN_FILE_BYTES_MAX = 16384 };
 
@@ -45,10 +47,10 @@ void gw_sign_ring_retire(struct gw_sign_ring *r, sl_wall_us before);
 const struct gw_sign_key *gw_sign_ring_find(const struct gw_sign_ring *r, const char *kid);
 
 /* Errors: SL_ENOENT (no such file: the ring is empty), SL_EINVAL, SL_EIO, SL_ENOMEM. */
-SL_MUST_CHECK sl_status gw_sign_ring_read(struct gw_sign_ring *r, const char *path,
+SL_MUST_CHECK sl_status gw_sign_ring_read(struct gw_sign_ring *r, const char *dir,
                                           struct sl_error *error);
 /* Errors: SL_EIO, SL_ENOMEM. */
-SL_MUST_CHECK sl_status gw_sign_ring_write(const struct gw_sign_ring *r, const char *path,
+SL_MUST_CHECK sl_status gw_sign_ring_write(const struct gw_sign_ring *r, const char *dir,
                                            struct sl_error *error);
 
 /* The public keys as a JWK set; the caller frees it. NULL: no memory. */

@@ -80,8 +80,6 @@ static struct answer get_metrics(struct gw_http *h)
 static struct answer get_jwks(struct gw_http *h)
 {
     struct sl_buf set;
-    if (h->port.copy_jwks == NULL)
-        return answer_error(404, "NOT_FOUND", "This gateway issues no tokens.", "");
     sl_buf_init(&set, &sl_alloc_malloc, JWKS_BYTES_MAX);
     if (h->port.copy_jwks(h->port.ctx, &set) != SL_OK) {
         sl_buf_finish(&set);

@@ -42,7 +42,7 @@ void gw_http_conf_defaults(struct gw_http_conf *c);
 /* Called on the HTTP thread. */
 struct gw_http_port {
     bool (*is_ready)(void *ctx);
-    /* Appends a JWK set. NULL: there is none, and its path is 404. */
+    /* Appends a JWK set. */
     sl_status (*copy_jwks)(void *ctx, struct sl_buf *out);
     void *ctx;
     const struct sl_metric_registry *metrics; /* borrowed */

@@ -5,13 +5,18 @@ of their own (tests/support/jwt_check.c), whose clock a test can move.
 
 import json
 import re
+import signal
 import subprocess
+import threading
 import time
 
+import grpc
 import httpx
 import jwt
 import pytest
+from support.calls import identity_request
 from support.issuer import MAKERS, Checker, JwksServer, Key
+from support.pair import Pair
 from support.paths import ROOT, SLOW
 from support.process import Process
 from support.wait import wait_until
@@ -301,3 +306,88 @@ def test_issued_tokens_outlive_a_restart_and_are_checked_by_another_library(tmp_
         gateway.verify(token)
         assert gateway.ask("issue app:demo/eve demo pro") != token
         assert len(json.loads(gateway.ask("jwks"))["keys"]) == 2
+
+
+# ---- the whole gateway
+
+UNAUTHENTICATED, UNAVAILABLE = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.fixture
+def gateway(few_models, tmp_path, keys, _stubs):
+    """A gateway that knows the issuer behind `keys`, and nobody without a token."""
+    more = f"anonymous: {{allow: false}}\nstate: {tmp_path}/state\nlog: {{level: debug}}\n"
+    with keys, Pair(few_models, tmp_path, yaml_of(keys.url, more)) as pair:
+        pair.issuer = keys
+        yield pair
+
+
+def call_with(stub, token, **kwargs):
+    metadata = [("authorization", f"Bearer {token}")]
+    return stub.ModelInfer(identity_request(), timeout=20 * SLOW, metadata=metadata, **kwargs)
+
+
+def refusal_of(stub, token):
+    with pytest.raises(grpc.RpcError) as error:
+        call_with(stub, token)
+    return error.value.code(), error.value.details()
+
+
+@pytest.mark.smoke
+def test_a_call_with_a_token_of_an_issuer(gateway):
+    stub = gateway.plain_stub()
+    for n in range(20):
+        call_with(stub, gateway.issuer.token(sub=f"user{n}"))
+    assert "account=user:corp#user7 tier=free" in gateway.gateway.log()
+    assert gateway.issuer.count == 1
+    wrong = [
+        gateway.issuer.token(exp=1),
+        gateway.issuer.token(aud="another"),
+        Key("ES256", "first").token(ISSUER),
+        jwt.encode({"iss": ISSUER}, "", algorithm="none"),
+        gateway.issuer.token()[:-8],
+    ]
+    for token in wrong:
+        assert refusal_of(stub, token) == (UNAUTHENTICATED, "the token is not valid")
+    assert "expired" in gateway.gateway.log()
+
+
+def test_a_call_waits_for_keys_and_others_do_not(gateway):
+    stub, issuer = gateway.plain_stub(), gateway.issuer
+    call_with(stub, issuer.token())
+    new = Key("EdDSA", "new")
+    known = issuer.keys[0]
+    issuer.keys = [known, new]
+    slow = threading.Event()
+
+    def answer_late(handler):
+        slow.wait(10)
+        issuer.answer_keys(handler)
+
+    issuer.answer = answer_late
+    gateway.write_config(yaml_of(issuer.url + "?new", f"state: {gateway.folder}/state\n"))
+    gateway.gateway.signal(signal.SIGHUP)
+    wait_until(lambda: issuer.count == 2, what="a fetch after the reload")
+    metadata = [("authorization", f"Bearer {new.token(ISSUER)}")]
+    waiting = stub.ModelInfer.future(identity_request(), timeout=20, metadata=metadata)
+    for _ in range(20):
+        stub.ModelInfer(identity_request(), timeout=20)  # who needs no keys
+    assert not waiting.done()
+    slow.set()
+    assert waiting.result().model_name == "identity"
+
+
+def test_an_issuer_that_is_down_is_not_the_visitors_fault(few_models, tmp_path, keys, _stubs):
+    keys.answer_status(500)
+    with keys, Pair(few_models, tmp_path, yaml_of(keys.url)) as pair:
+        stub = pair.plain_stub()
+        code, text = refusal_of(stub, keys.token())
+        assert code == UNAVAILABLE, text
+        stub.ModelInfer(identity_request(), timeout=20)  # without a token
+
+
+def test_keys_of_issued_tokens_are_at_their_path(gateway):
+    (key,) = json.loads(gateway.get("/.well-known/jwks.json"))["keys"]
+    assert key.keys() == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    path = gateway.folder / "state/issued-keys.json"
+    assert json.loads(path.read_text())["keys"][0]["kid"] == key["kid"]

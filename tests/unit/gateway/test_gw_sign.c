@@ -336,7 +336,7 @@ static void files_that_are_not_ours_are_refused(void **state)
                                         "\"x\",\"kid\":\"0123456789abcdef\",\"made_at_us\":1}]}"};
     struct rig *r = *state;
     assert_int_equal(chmod(r->path, 0640), 0);
-    expect_unusable(r, "chmod 600");
+    expect_unusable(r, "chmod 600 it");
     assert_int_equal(chmod(r->path, 0600), 0);
     for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
         int fd = open(r->path, O_WRONLY | O_TRUNC);
