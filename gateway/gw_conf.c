@@ -456,11 +456,12 @@ static void check_link(struct sl_conf_check *c, struct gw_conf *conf)
             sl_conf_complain(c, "link.allow", allow[i].node, "is longer than 63 bytes");
 }
 
-static void check_tokens(struct sl_conf_check *c, const struct gw_conf *conf)
+static void check_tokens(struct sl_conf_check *c, const struct gw_conf *conf,
+                         const struct gw_tiers *tiers)
 {
     if (conf->issued.issuer[0] == '\0')
         sl_conf_complain(c, "auth.issued.issuer", "", "is empty");
-    gw_conf_check_issuers(c, &conf->issuers, conf->issued.issuer);
+    gw_conf_check_issuers(c, &conf->issuers, conf->issued.issuer, tiers);
     check_order(c, "auth.jwks.max_age", conf->jwks.max_age_ns, conf->jwks.interval_ns,
                 "is less than auth.jwks.interval");
     check_order(c, "auth.jwks.keep", conf->jwks.keep_ns, conf->jwks.max_age_ns,
@@ -474,6 +475,7 @@ static void check_auth(struct sl_conf_check *c, const struct gw_conf *conf)
     struct gw_tiers tiers;
     gw_conf_make_tiers(&conf->rates, &tiers);
     gw_conf_check_auth(c, &conf->auth, &tiers);
+    check_tokens(c, conf, &tiers);
 }
 
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
@@ -489,7 +491,6 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     check_address(&c, "listen.http", out->listen_http);
     check_tls(&c, &out->tls);
     check_link(&c, out);
-    check_tokens(&c, out);
     gw_conf_check_rates(&c, &out->rates);
     if (c.ok) /* else there are no tiers to look names up in */
         check_auth(&c, out);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gw_identity.h"
 #include "gw_jwks_fetch.h"
 #include "gw_jwt.h"
 #include "gw_tier.h"
@@ -125,8 +126,20 @@ static void check_texts(struct sl_conf_check *c, const struct gw_issuer_conf *i)
         complain(c, i, "tiers", "", "is of no use without claims.tier");
 }
 
+static void check_tiers(struct sl_conf_check *c, const struct gw_issuer_conf *i,
+                        const struct gw_tiers *tiers)
+{
+    static const char why[] = "is no tier of this gateway";
+    const struct gw_issuer_tier *rows = i->tiers.items;
+    if (gw_tiers_index(tiers, i->tier) < 0)
+        complain(c, i, "tier", i->tier, why);
+    for (size_t k = 0; k < i->tiers.count; k++)
+        if (gw_tiers_index(tiers, rows[k].tier) < 0)
+            complain(c, i, "tiers", rows[k].tier, why);
+}
+
 void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *issuers,
-                           const char *own)
+                           const char *own, const struct gw_tiers *tiers)
 {
     const struct gw_issuer_conf *all = issuers->items;
     for (size_t i = 0; i < issuers->count; i++) {
@@ -134,6 +147,7 @@ void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *is
         check_texts(c, &all[i]);
         check_place(c, &all[i]);
         check_algorithms(c, &all[i]);
+        check_tiers(c, &all[i], tiers);
         if (strcmp(all[i].issuer, own) == 0)
             complain(c, &all[i], "issuer", own, "is what this gateway's own tokens say");
         for (size_t k = 0; k < i; k++)

@@ -4,12 +4,13 @@
 #define GW_CONF_ISSUERS_H
 
 #include "gw_issuer_conf.h"
+#include "gw_tier.h"
 #include "sl_conf_check.h"
 
 extern const struct sl_conf_key gw_conf_issuer_table[]; /* of struct gw_issuer_conf */
 
-/* own: what this gateway's own tokens say as `iss`. */
+/* own: what this gateway's own tokens say as `iss`. tiers: those that there are. */
 void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *issuers,
-                           const char *own);
+                           const char *own, const struct gw_tiers *tiers);
 
 #endif

@@ -82,7 +82,8 @@ void gw_sign_tick(struct gw_sign *s, sl_wall_us now)
     if (s->ring.count < count && publish(s, &error) != SL_OK)
         sl_log(SL_LOG_WARN, "an old key of issued tokens is still published",
                SL_S("why", error.text));
-    if (!is_time_to_rotate(s, now) || (s->retry_at != 0 && now < s->retry_at))
+    bool has_just_failed = now < s->retry_at && now >= s->retry_at - RETRY_US;
+    if (!is_time_to_rotate(s, now) || has_just_failed)
         return;
     if (rotate(s, now, &error) == SL_OK && publish(s, &error) == SL_OK) {
         s->retry_at = 0;

@@ -220,6 +220,9 @@ static void test_issuers_that_cannot_be(void **state)
     assert_refused(ISSUER(PLACE ", algorithms: [none]"), "issuers.corp.algorithms[0]");
     assert_refused(ISSUER(PLACE ", ca: f"), "stands without jwks_url");
     assert_refused(ISSUER(PLACE ", tiers: {a: pro}"), "is of no use without claims.tier");
+    assert_refused(ISSUER(PLACE ", claims: {tier: t}, tiers: {a: profi}"),
+                   "issuers.corp.tiers: 'profi' is no tier");
+    assert_refused(ISSUER(PLACE ", tier: gratis"), "issuers.corp.tier: 'gratis' is no tier");
     assert_refused(ISSUER(PLACE ", claims: {user: ''}"), "nobody would be known");
     assert_refused("issuers: {'a#b': {issuer: i, " PLACE "}}\n", "is no name of");
     assert_refused("issuers: {a: {issuer: i, " PLACE "}, b: {issuer: i, " PLACE "}}\n",
