@@ -125,11 +125,14 @@ static void store_groups(struct way *w, struct gw_store_queue *q, uint64_t first
     }
 }
 
+/* With the checkpoint of what it writes, which would else be the next groups' cost. */
 static void build_tables(struct way *before)
 {
     while (gw_store_lag(&before->db) > 0)
         if (gw_store_build(&before->db, 64) != SL_OK)
             die(before->path, before->db.why);
+    if (gw_store_db_checkpoint(&before->db) != SL_OK)
+        die(before->path, before->db.why);
 }
 
 static void run_way(struct way *w, struct gw_store_queue *q, int round)
