@@ -114,6 +114,13 @@ def test_an_outage_is_lived_through_for_a_day(tmp_path, keys):
         for _ in range(23):
             gateway.ask("pass 3600")
             assert gateway.verify(keys.token(**late)) == GOOD
+        # An answer is taken when the next token is looked at.
+        wait_until(
+            lambda: (
+                gateway.verify(keys.token(**late)) == GOOD and "the old ones serve" in gateway.log()
+            ),
+            what="a fetch in vain",
+        )
         gateway.ask("pass 3700")
         answer = gateway.verify(keys.token(**late))
         assert answer.startswith("unavailable")

@@ -14,7 +14,7 @@ int store_rig_setup(void **state)
     struct store_rig *r = calloc(1, sizeof *r);
     /* In memory where there is such a place: a sweep syncs thousands of times. */
     const char *place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(r->folder, sizeof r->folder, "%s/sluice-store-XXXXXX", place);
+    snprintf(r->folder, sizeof r->folder, "%s/store-rig-XXXXXX", place);
     if (mkdtemp(r->folder) == NULL)
         return -1;
     snprintf(r->path, sizeof r->path, "%s/sluice.db", r->folder);
