@@ -134,7 +134,7 @@ group_valgrind() {
         test_gw_tls_nomem) continue ;;  # thousands of handshakes: the sanitizer build has its turn at them
         esac
         echo "== $test"
-        if valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 \
+        if UNDER_VALGRIND=1 valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 \
             --child-silent-after-fork=yes "$test"; then
             passed=$((passed + 1))
         else
