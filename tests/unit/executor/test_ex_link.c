@@ -278,8 +278,9 @@ static int listen_for_control(void)
 /* The node comes, and its connection ends at once. */
 static bool comes_in_vain(int listener, int within_ms)
 {
-    for (int i = 0; i < within_ms; i++) {
-        const sl_mono_ns now = sl_clock_mono(&sl_clock_real);
+    sl_mono_ns now = sl_clock_mono(&sl_clock_real);
+    for (const sl_mono_ns end = now + within_ms * SL_NS_PER_MS; now < end;
+         now = sl_clock_mono(&sl_clock_real)) {
         ex_link_receive(r.link, true, now);
         (void)ex_link_flush(r.link, now);
         const int fd = accept(listener, NULL, NULL);
