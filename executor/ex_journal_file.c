@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sl_alloc.h"
+#include "sl_text.h"
 
 static const char file_name[] = "leases.journal";
 
@@ -108,13 +109,19 @@ static uint64_t random_id(void)
 /* The first half of the kernel's UUID of this boot; 0 where it tells none. */
 static uint64_t boot_id(void)
 {
-    unsigned a = 0, b = 0, c = 0;
+    char text[SL_UUID_TEXT_LEN + 1] = "";
+    uint8_t uuid[16];
+    uint64_t id = 0;
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
     if (!f)
         return 0;
-    const bool ok = fscanf(f, "%8x-%4x-%4x", &a, &b, &c) == 3;
+    const bool is_read = fgets(text, sizeof(text), f) != NULL;
     fclose(f);
-    return ok ? (uint64_t)a << 32 | (uint64_t)(b & 0xffff) << 16 | (c & 0xffff) : 0;
+    if (!is_read || !sl_text_read_uuid(sl_span_str(text), uuid))
+        return 0;
+    for (size_t i = 0; i < 8; i++)
+        id = id << 8 | uuid[i];
+    return id;
 }
 
 sl_status ex_journal_file_journal(const struct ex_journal_file *f, uint32_t max,

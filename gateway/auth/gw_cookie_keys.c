@@ -1,6 +1,8 @@
 /* gw_cookie_keys.c - a short list of keys, the latest last, and the file that holds the same. */
 #include "gw_cookie_keys.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -33,18 +35,36 @@ struct gw_cookie_keys {
 
 /* ---- the file */
 
+/* Digits and a space; *rest is what follows them. */
+static bool read_number(const char *text, int64_t max, int64_t *out, const char **rest)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    *rest = end + 1;
+    return errno == 0 && *out <= max && *end == ' ';
+}
+
+static bool read_byte(const char *hex, uint8_t *out)
+{
+    const char pair[3] = {hex[0], hex[1], '\0'};
+    char *end;
+    *out = (uint8_t)strtoul(pair, &end, 16);
+    return isxdigit((unsigned char)pair[0]) && end == pair + 2;
+}
+
 static bool read_line(const char *line, struct key *out)
 {
-    int end = 0;
-    if (sscanf(line, "%10" SCNu32 " %12" SCNd64 " %n", &out->number, &out->made_s, &end) != 2 ||
-        end == 0 || strlen(line + end) != 2 * KEY_BYTES)
+    int64_t number;
+    if (!read_number(line, UINT32_MAX, &number, &line) ||
+        !read_number(line, INT64_MAX, &out->made_s, &line) || strlen(line) != 2 * KEY_BYTES)
         return false;
-    for (size_t i = 0; i < KEY_BYTES; i++) {
-        unsigned byte;
-        if (sscanf(line + end + 2 * i, "%2x", &byte) != 1)
+    out->number = (uint32_t)number;
+    for (size_t i = 0; i < KEY_BYTES; i++)
+        if (!read_byte(line + 2 * i, &out->bytes[i]))
             return false;
-        out->bytes[i] = (uint8_t)byte;
-    }
     return true;
 }
 

@@ -206,10 +206,10 @@ static int build_entry(struct gw_store_db *db, int64_t n, int kind, struct sl_sp
 static int build_entries(struct gw_store_db *db, int entries_max, int64_t *built_n)
 {
     sqlite3_stmt *s = gw_store_db_sql(db, GW_STORE_SQL_UNBUILT);
-    int rc = SQLITE_OK, row;
+    int rc = SQLITE_OK;
     sqlite3_bind_int64(s, 1, db->built_n);
     sqlite3_bind_int(s, 2, entries_max);
-    while (rc == SQLITE_OK && (row = sqlite3_step(s)) == SQLITE_ROW) {
+    while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
         const void *bytes = sqlite3_column_blob(s, 2);
         *built_n = sqlite3_column_int64(s, 0);
         rc = build_entry(db, *built_n, sqlite3_column_int(s, 1),

@@ -152,7 +152,7 @@ def test_what_a_lost_executor_had_not_started_keeps_its_place(few_models, tmp_pa
         wait_until(lambda: cluster.status().calls_running == 1, 10 * SLOW, "the first call runs")
         calls = []
         for number in range(20):
-            calls.append(stub.ModelInfer.future(scripted_request(run="3ms"), timeout=60))
+            calls.append(stub.ModelInfer.future(scripted_request(run="20ms"), timeout=60))
             calls[-1].add_done_callback(lambda _, number=number: order.append(number))
             wait_until(lambda n=number: cluster.calls() == n + 2, 10 * SLOW, "it waits")
         cluster.daemons["n1"].signal(signal.SIGKILL)
