@@ -219,7 +219,8 @@ void gw_h2_destroy(struct gw_h2 *h)
 
 void gw_h2_note_fault(struct gw_h2 *h, struct sl_span text)
 {
-    h->port->counts->protocol_errors += h->fault[0] == '\0'; /* connections, not faults */
+    h->port->counts->protocol_errors += !h->is_counted;
+    h->is_counted = true;
     snprintf(h->fault, sizeof h->fault, "%.*s", (int)text.len, (const char *)text.data);
 }
 

@@ -50,8 +50,9 @@ struct gw_h2 {
     /* The answer to the end's PING has come: requests that were sent with it may lie behind it (gRPC's C core writes
      * acknowledgements first). */
     bool ends_after_input;
-    bool is_ending; /* the last GOAWAY is on its way */
-    bool is_dead;   /* gw_h2_kill was called; ask gw_h2_is_dead */
+    bool is_ending;  /* the last GOAWAY is on its way */
+    bool is_dead;    /* gw_h2_kill was called; ask gw_h2_is_dead */
+    bool is_counted; /* its fault is: a second GOAWAY is no second connection */
     /* Of the dead: the GOAWAY that is still to be made; NULL: none. Only gw_h2_output makes it, because
      * a write under way looks at what is pending. */
     const char *last_words;
