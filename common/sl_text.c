@@ -335,3 +335,40 @@ bool sl_text_next_item(struct sl_span *list, struct sl_span *out)
     *list = sl_span_of(list->data + used, list->len - used);
     return true;
 }
+
+/* ---- instants */
+
+/* Days since 1970-01-01 to year, month, day: years from March on, in eras of 400 of them, as Howard Hinnant's
+ * "chrono-Compatible Low-Level Date Algorithms" have it. days >= 0. */
+static void civil_of(int64_t days, int *year, int *month, int *day)
+{
+    int64_t z = days + 719468, era = z / 146097, of_era = z % 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
+    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
+    *month = (int)(m < 10 ? m + 3 : m - 9);
+    *year = (int)(y + era * 400 + (*month <= 2));
+}
+
+static void put_digits(char *out, int count, int value)
+{
+    for (; count-- > 0; value /= 10)
+        out[count] = (char)('0' + value % 10);
+}
+
+void sl_text_format_instant(sl_wall_us at, char out[SL_TEXT_INSTANT_LEN + 1])
+{
+    static const int64_t last = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
+    int64_t s = at < 0 ? 0 : at / SL_US_PER_S;
+    int year, month, day, of_day;
+    s = s > last ? last : s;
+    of_day = (int)(s % 86400);
+    civil_of(s / 86400, &year, &month, &day);
+    memcpy(out, "0000-00-00T00:00:00Z", SL_TEXT_INSTANT_LEN + 1);
+    put_digits(out, 4, year);
+    put_digits(out + 5, 2, month);
+    put_digits(out + 8, 2, day);
+    put_digits(out + 11, 2, of_day / 3600);
+    put_digits(out + 14, 2, of_day / 60 % 60);
+    put_digits(out + 17, 2, of_day % 60);
+}

@@ -41,6 +41,11 @@ void sl_text_format_bytes(uint64_t bytes, char out[32]);
  * Negative counts as 0. */
 void sl_text_format_ms(int64_t us, char out[32]);
 
+/* "2026-11-21T15:40:00Z": UTC, in whole seconds, rounded down; from 1970 to the end of 9999, and the nearer end
+ * beyond that. */
+enum { SL_TEXT_INSTANT_LEN = 20 };
+void sl_text_format_instant(sl_wall_us at, char out[SL_TEXT_INSTANT_LEN + 1]);
+
 /* Canonical lower-case UUID text (8-4-4-4-12). */
 enum { SL_UUID_TEXT_LEN = 36 };
 bool sl_text_is_uuid(struct sl_span s);

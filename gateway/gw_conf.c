@@ -28,7 +28,7 @@ static const char *const when_broken_names[] = {"refuse", "serve", NULL};
 static const char *const compression_names[] = {"never", "mirror", NULL};
 
 /* Who is on this machine can read its memory and stop its daemons: a quota holds him off from nothing. */
-#define DEFAULT_NETWORKS "{127.0.0.0/8: enterprise, '::1/128': enterprise}"
+#define DEFAULT_NETWORKS "{127.0.0.0/8: owner, '::1/128': owner}"
 
 static const struct sl_conf_key allow_table[] = {
     {"", SL_CONF_STRING, offsetof(struct gw_conf_allow, key),

@@ -48,7 +48,8 @@ const char gw_conf_built_in_tiers[] =
     "free: {daily: 210s, weight: 4, in_flight: 4, apps: 0}, "
     "pro: {daily: 1500s, weight: 16, in_flight: 16, apps: 10}, "
     "team: {daily: 1500s, weight: 16, in_flight: 16, apps: 50}, "
-    "enterprise: {daily: 2700s, weight: 16, in_flight: 16, apps: 50}}";
+    "enterprise: {daily: 2700s, weight: 16, in_flight: 16, apps: 50}, "
+    "owner: {daily: 365d, weight: 16, in_flight: 1000000, apps: 50}}";
 const char gw_conf_built_in_sizes[] = "{large: {share: 1/2, memory: 74625056768B, factor: 1}, "
                                       "xlarge: {share: 1, memory: 141GB, factor: 2}}";
 
@@ -57,8 +58,9 @@ static const struct gw_tiers built_in = {
               {"free", 210 * SL_US_PER_S, 4, 4, 0, false},
               {"pro", 1500 * SL_US_PER_S, 16, 16, 10, false},
               {"team", 1500 * SL_US_PER_S, 16, 16, 50, false},
-              {"enterprise", 2700 * SL_US_PER_S, 16, 16, 50, false}},
-    .tier_count = 5,
+              {"enterprise", 2700 * SL_US_PER_S, 16, 16, 50, false},
+              {"owner", 365 * 86400 * SL_US_PER_S, 16, 1000000, 50, false}},
+    .tier_count = 6,
     .sizes = {{"large", 500, UINT64_C(74625056768), 1000},
               {"xlarge", 1000, UINT64_C(141000000000), 2000}},
     .size_count = 2,

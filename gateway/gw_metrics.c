@@ -97,6 +97,18 @@ static bool register_leases(struct gw_metrics *m)
            m->flow.repeated_leases;
 }
 
+static bool register_money(struct gw_metrics *m)
+{
+    struct sl_metric_registry *r = m->registry;
+    m->flow.accounts = sl_metric_gauge(r, "sluice_accounts", "",
+                                       "Visitors whose spending is remembered, or who have calls.");
+    m->flow.holds =
+        sl_metric_gauge(r, "sluice_holds", "", "Calls for which GPU time is put aside.");
+    m->flow.charged_us = sl_metric_counter_us(r, "sluice_charged_seconds_total", "",
+                                              "GPU time that visitors were charged.");
+    return m->flow.accounts != NULL && m->flow.holds != NULL && m->flow.charged_us != NULL;
+}
+
 static bool register_callers(struct gw_metrics *m)
 {
     static const char *const kinds[] = {
@@ -167,7 +179,7 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     if (s != SL_OK)
         return s;
     if (register_calls(m) && register_callers(m) && register_states(m) && register_times(m) &&
-        register_refusals(m) && register_leases(m) && register_rest(m) &&
+        register_refusals(m) && register_leases(m) && register_money(m) && register_rest(m) &&
         gw_keep_register(m->registry, &m->store) == SL_OK &&
         gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;

@@ -178,7 +178,9 @@ static void take_mail(void *ctx, struct gw_exchange *x, unsigned events)
 static void round_trip(struct gw_server *s)
 {
     s->now = sl_clock_mono(s->clock);
-    if (gw_gatekeeper_turn(&s->gatekeeper, s->now, sl_clock_wall(s->clock)))
+    sl_wall_us wall_now = sl_clock_wall(s->clock);
+    gw_flow_set_wall(s->flow, wall_now);
+    if (gw_gatekeeper_turn(&s->gatekeeper, s->now, wall_now))
         gw_flow_on_identities(s->flow, s->now);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_take(s->fronts[i].front, take_mail, s);
@@ -478,6 +480,9 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
     const struct gw_conf *conf = &s->conf;
     *c = (struct gw_flow_conf){
         .version = SLUICE_VERSION,
+        .tiers = &s->gatekeeper.tiers,
+        .max_accounts = (size_t)conf->accounts_max,
+        .sign_in_url = conf->auth.anonymous.sign_in_url,
         .max_calls = (size_t)conf->limits.calls,
         .max_queued = (size_t)conf->limits.queue,
         .max_message_bytes = conf->limits.message_bytes,

@@ -9,9 +9,15 @@
 bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
 {
     int64_t ns;
+    asks->is_auto = sl_span_eq_str(text, "auto");
+    if (asks->is_auto) {
+        asks->duration_us = 0;
+        return true;
+    }
     if (sl_text_duration(text, true, &ns) != SL_OK || ns < SL_NS_PER_US) {
         sl_error_set(err, SL_REASON_BAD_INPUT,
-                     "sluice-duration '%.*s' is not a duration above 0, such as 5, 0.5 or 500ms",
+                     "sluice-duration '%.*s' is neither a duration above 0, such as 5, 0.5 or "
+                     "500ms, nor auto",
                      (int)text.len, (const char *)text.data);
         sl_error_set_field(err, "sluice-duration");
         return false;

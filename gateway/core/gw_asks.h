@@ -14,6 +14,7 @@
 
 struct gw_asks {
     int64_t duration_us; /* 0: the model's own */
+    bool is_auto;        /* as the model's calls before it took; within the model's own */
     int64_t max_wait_ns; /* 0: the default */
     bool goes_on;        /* when its connection is lost, once it has been admitted */
 };

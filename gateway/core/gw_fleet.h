@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gw_learn.h"
 #include "gw_model.h"
 #include "gw_queue.h"
 #include "sl_alloc.h"
@@ -68,6 +69,7 @@ struct gw_fleet_model {
     char last_node[GW_FLEET_NODE_NAME_MAX + 1]; /* that left it without a node; "": none did */
     uint64_t samples;
     int64_t mean_exec_us;
+    struct gw_learn learn;                  /* of those that ended well; the flow's */
     uint64_t call_count;                    /* started; the flow counts, here and below */
     struct gw_fleet_runs succeeded, failed; /* from the queue to the result */
     struct gw_fleet_runs queued, executed;  /* the two parts of that */
@@ -122,7 +124,7 @@ struct gw_fleet_lease {
     struct gw_fleet_lease *prev, *next; /* gw_fleet_slice.leases */
     struct gw_fleet_slice *slice;
     struct gw_fleet_model *model;
-    uint64_t call; /* the holder's id; 0 when the call ended before the lease */
+    uint64_t call; /* the holder's id; one that ended before the lease owes for it */
     int64_t expected_us;
     uint64_t result_bytes; /* of its result, while that is on its way; the flow counts */
     bool is_started;

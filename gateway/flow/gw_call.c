@@ -85,18 +85,18 @@ static void recall(struct gw_flow *f, struct gw_call *c)
     c->lease = 0;
     if (lease == NULL)
         return;
-    lease->call = 0;
+    lease->call = c->owes ? c->id : 0;
     f->ports.link.cancel(f->ports.link.ctx, lease->slice->node, lease->id);
 }
 
-static void add_trailer(struct gw_exchange *x, const char *name, const char *value)
+void gw_exchange_add_trailer(struct gw_exchange *x, const char *name, const char *value)
 {
     struct gw_reply *r = &x->reply;
     if (value != NULL && r->trailer_count < GW_TRAILERS_MAX)
         r->trailers[r->trailer_count++] = (struct gw_trailer){name, value};
 }
 
-static const char *ms_text(struct gw_exchange *x, int64_t us)
+const char *gw_exchange_ms_text(struct gw_exchange *x, int64_t us)
 {
     char text[32];
     sl_text_format_ms(us, text);
@@ -122,12 +122,23 @@ static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_res
     if (c->started_at == 0 || result == NULL || !result->was_started)
         return;
     int64_t queued_ns = c->started_at - c->queued_at;
-    add_trailer(x, "sluice-queue-ms", ms_text(x, queued_ns / SL_NS_PER_US));
-    add_trailer(x, "sluice-exec-ms", ms_text(x, result->held_us));
-    add_trailer(x, "sluice-node", c->node);
+    gw_exchange_add_trailer(x, "sluice-queue-ms", gw_exchange_ms_text(x, queued_ns / SL_NS_PER_US));
+    gw_exchange_add_trailer(x, "sluice-exec-ms", gw_exchange_ms_text(x, result->held_us));
+    gw_exchange_add_trailer(x, "sluice-node", c->node);
     count_run(c->model, result->reason == SL_REASON_OK, queued_ns / SL_NS_PER_US, result->held_us);
     sl_metric_observe_ns(f->metrics.queue_seconds, queued_ns);
     sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
+}
+
+/* What it used is known, unless its lease is still out. */
+static void settle(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
+{
+    c->usage.reason = reason;
+    if (c->hold != 0 && gw_fleet_find_lease(f->fleet, c->lease) != NULL)
+        gw_money_owe(f, c);
+    else
+        gw_money_settle(f, c);
+    gw_money_tell(f, c);
 }
 
 /* The one place where a call ends: it leaves every list, and its exchange gets its reply. */
@@ -139,6 +150,7 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     stop_waiting_for_identity(f, c);
     stop_waiting_for_room(f, c);
     stop_waiting_for_model(f, c);
+    settle(f, c, reason);
     recall(f, c);
     free_body(f, c);
     if (c->model != NULL)
@@ -154,10 +166,10 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 
 void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err)
 {
-    if (c->state == GW_CALL_ENDED)
+    if (c->state == GW_CALL_ENDED || c->is_sent)
         return;
     c->exchange->reply.error = *err;
-    add_trailer(c->exchange, "sluice-call-id", c->call_id);
+    gw_exchange_add_trailer(c->exchange, "sluice-call-id", c->call_id);
     end(f, c, err->reason);
 }
 
@@ -190,7 +202,7 @@ void gw_exchange_tell_name(struct gw_flow *f, struct gw_exchange *x)
 {
     char id[SL_UUID_TEXT_LEN + 1];
     (void)name_exchange(f, x, id);
-    add_trailer(x, "sluice-call-id", sl_arena_str(&x->arena, sl_span_str(id)));
+    gw_exchange_add_trailer(x, "sluice-call-id", sl_arena_str(&x->arena, sl_span_str(id)));
 }
 
 static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
@@ -273,6 +285,7 @@ static void peek_and_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 static void welcome(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct sl_error err;
+    c->is_known = true;
     if (!take_asks(f, c, &err))
         gw_call_fail(f, c, &err);
     else if (!arm(f, c))
@@ -488,15 +501,19 @@ static void tell_retry(struct gw_call *c)
 
 static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
+    struct sl_error err;
     int64_t wait = c->asks.max_wait_ns > 0 ? c->asks.max_wait_ns : f->conf.asks.max_wait_default_ns;
     c->queued_at = now;
     c->wait_until = sl_sat_add(now, wait);
     c->arrival = f->next_arrival++;
     if (gw_queue_push(&f->queue, &c->model->pool, &c->queue_item, c->arrival) != SL_OK) {
-        struct sl_error err;
         sl_error_set(&err, SL_REASON_QUEUE_FULL,
                      "%zu calls are waiting, which is the queue's limit", f->conf.max_queued);
         tell_retry(c);
+        gw_call_fail(f, c, &err);
+        return;
+    }
+    if (!gw_money_hold(f, c, &err)) {
         gw_call_fail(f, c, &err);
         return;
     }
@@ -629,15 +646,21 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
         undo_dispatch(f, c, lease, s, now);
 }
 
-void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+static void start(struct gw_flow *f, struct gw_call *c, sl_mono_ns at, int64_t ago_us)
 {
     if (c->state != GW_CALL_DISPATCHED)
         return;
     move(f, c, GW_CALL_RUNNING);
-    c->started_at = now;
+    c->started_at = at;
     c->model->call_count++;
+    gw_money_start(f, c, ago_us);
     if (!arm(f, c))
         fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
+void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    start(f, c, now, 0);
 }
 
 static void release_result(const struct gw_result *result)
@@ -711,12 +734,16 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
 {
     struct sl_error err = {0};
     c->lease = 0;
-    if (result->was_started && c->state == GW_CALL_DISPATCHED)
-        gw_call_on_started(f, c, started_at(c, result, now));
+    c->usage.was_started = result->was_started;
+    c->usage.used_us = result->held_us;
+    if (result->was_started)
+        start(f, c, started_at(c, result, now), result->held_us);
     if (result->reason != SL_REASON_OK)
         sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
                      (const char *)result->text.data);
     tell_times(f, c, result);
+    if (result->reason == SL_REASON_OK)
+        gw_learn_add(&c->model->learn, result->held_us);
     if (result->reason == SL_REASON_OK && c->is_unclaimed) {
         release_result(result);
         free_result(f, c);
@@ -730,7 +757,7 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
         gw_call_fail(f, c, &err);
         return;
     }
-    add_trailer(c->exchange, "sluice-call-id", c->call_id);
+    gw_exchange_add_trailer(c->exchange, "sluice-call-id", c->call_id);
     end(f, c, SL_REASON_OK);
 }
 
@@ -816,11 +843,27 @@ void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
     sl_metric_add(f->metrics.unclaimed, 1);
 }
 
+/* Nobody has to do with it any more. */
+static void let_go(struct gw_flow *f, struct gw_call *c)
+{
+    if (!c->is_sent || c->owes)
+        return;
+    sl_status s = sl_slot_put(f->calls, c->id);
+    (void)s; /* it was in its place */
+}
+
+void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us)
+{
+    gw_money_pay(f, c, was_started, held_us);
+    let_go(f, c);
+}
+
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
 {
     free_result(f, c);
     sl_status s = gw_call_gone(&c->state, &f->counts);
-    if (s == SL_OK)
-        s = sl_slot_put(f->calls, c->id);
-    (void)s;
+    (void)s; /* it has ended, or it would have no reply */
+    c->is_sent = true;
+    c->exchange = NULL;
+    let_go(f, c);
 }

@@ -1,7 +1,7 @@
 /* gw_call.h - one ModelInfer call, and the insides of the flow that gw_call.c, gw_flow.c and
  * gw_methods.c share.
  *
- * Memory   A call lives in the flow's slot table from its OPEN to its SENT. What belongs to it
+ * Memory   A call lives in the flow's slot table from its OPEN to its SENT, and on until it owes nothing. What belongs to it
  *          (peek, plan, texts, reply head) lies in its exchange's arena; its message and converted
  *          contents are bodies that are counted by reference.
  */
@@ -9,6 +9,7 @@
 #define GW_CALL_H
 
 #include "gw_flow.h"
+#include "gw_ledger.h"
 #include "gw_marks.h"
 #include "gw_queue.h"
 #include "gw_room.h"
@@ -21,7 +22,8 @@ struct gw_call {
     enum gw_call_state state;
     struct gw_exchange *exchange;
     char call_id[SL_UUID_TEXT_LEN + 1];
-    struct gw_principal who; /* once it does not wait for that */
+    struct gw_principal who; /* once it is known */
+    bool is_known;
     struct gw_asks asks;
     struct gw_peek peek;
     struct gw_plan plan;
@@ -32,6 +34,14 @@ struct gw_call {
     uint64_t room_connection; /* whose share of it; 0: a small message, nobody's */
     uint64_t result_bytes;    /* of the room for results */
     int64_t limit_us;
+    gw_hold_id hold; /* 0: not admitted, or settled */
+    sl_gpu_us held_us;
+    uint32_t factor_thousandths;
+    sl_wall_us started_wall; /* 0: it has not started */
+    struct gw_usage usage;   /* as its end had it */
+    sl_gpu_us charged_us;
+    bool owes;    /* it has ended, and its slice is not free yet */
+    bool is_sent; /* its exchange is gone */
     sl_mono_ns wait_until;
     sl_mono_ns queued_at, started_at;
     uint64_t arrival;
@@ -56,6 +66,9 @@ struct gw_flow {
     struct gw_ports ports;
     struct gw_fleet *fleet;
     struct gw_marks *marks; /* which leases are accounted for */
+    struct gw_ledger *ledger;
+    char sign_in_url[GW_FLOW_URL_MAX + 1];
+    sl_wall_us wall_now; /* of this turn */
     struct sl_slot_table *calls;
     struct gw_call_counts counts;
     struct gw_queue queue;
@@ -93,6 +106,8 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
                        sl_mono_ns now);
 /* Its node gave it back or is gone: to its old place in the queue, or to its end. */
 void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+/* The lease of a call that owes is over; held_us is 0 when nobody knows it. */
+void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us);
 void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 void gw_call_on_gone(struct gw_flow *f, struct gw_call *c);
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c);
@@ -107,6 +122,19 @@ void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 
+/* ---- gw_money.c */
+/* Puts aside what an admitted call may use. false: refused, with the sentence. */
+bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err);
+/* It began on a slice so long ago. */
+void gw_money_start(struct gw_flow *f, struct gw_call *c, int64_t ago_us);
+/* It ended as c->usage says: closes its hold; one without a hold costs nothing. */
+void gw_money_settle(struct gw_flow *f, struct gw_call *c);
+/* It ends while its lease is out: gw_money_pay when that is over. */
+void gw_money_owe(struct gw_flow *f, struct gw_call *c);
+void gw_money_pay(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us);
+/* Adds the trailers about it, of a call whose caller is known. */
+void gw_money_tell(struct gw_flow *f, struct gw_call *c);
+
 /* ---- gw_leases.c */
 /* After its call has been answered. has_owner: the lease is one that this gateway had given. */
 void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
@@ -115,6 +143,9 @@ void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
 /* ---- gw_methods.c: all methods but ModelInfer */
 void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err);
+/* value NULL: none for want of memory, or of room for more of them. */
+void gw_exchange_add_trailer(struct gw_exchange *x, const char *name, const char *value);
+const char *gw_exchange_ms_text(struct gw_exchange *x, int64_t us);
 /* Adds sluice-call-id to the reply of an exchange that is no call. */
 void gw_exchange_tell_name(struct gw_flow *f, struct gw_exchange *x);
 

@@ -1,6 +1,7 @@
 #include "gw_flow.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <utlist.h>
 
 #include "gw_call.h"
@@ -10,11 +11,29 @@
 /* Journals of nodes that have left are remembered, too. */
 enum { TIMERS_PER_CALL = 1, MARKS_PER_NODE = 2 };
 
+static sl_status create_ledger(struct gw_flow *f)
+{
+    struct sl_rng rng; /* of its own: visitors choose names, and should not know where they fall */
+    struct gw_ledger_conf conf = {.max_accounts = f->conf.max_accounts,
+                                  .max_holds = f->conf.max_calls};
+    sl_rng_seed(&rng, ~f->conf.seed);
+    conf.seed.low = sl_rng_u64(&rng);
+    conf.seed.high = sl_rng_u64(&rng);
+    return gw_ledger_create(f->alloc, &conf, &f->ledger);
+}
+
+static void set_sign_in_url(struct gw_flow *f, const char *url)
+{
+    snprintf(f->sign_in_url, sizeof f->sign_in_url, "%s", url != NULL ? url : "");
+}
+
 static sl_status create_parts(struct gw_flow *f)
 {
     sl_status s = gw_fleet_create(f->alloc, &f->conf.fleet, &f->fleet);
     if (s == SL_OK)
         s = gw_marks_create(f->alloc, MARKS_PER_NODE * f->conf.fleet.max_nodes, &f->marks);
+    if (s == SL_OK)
+        s = create_ledger(f);
     if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
     return s;
@@ -24,7 +43,8 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
                          const struct gw_flow_metrics *metrics, const struct gw_ports *ports,
                          struct gw_flow **out)
 {
-    if (conf->max_calls == 0 || conf->max_queued == 0 || conf->max_message_bytes == 0)
+    if (conf->tiers == NULL || conf->max_calls == 0 || conf->max_queued == 0 ||
+        conf->max_message_bytes == 0)
         return SL_EINVAL;
     struct gw_flow *f = sl_alloc_zero(alloc, 1, sizeof *f);
     if (f == NULL)
@@ -34,6 +54,7 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     f->metrics = *metrics;
     f->ports = *ports;
     f->next_arrival = 1;
+    set_sign_in_url(f, conf->sign_in_url);
     sl_rng_seed(&f->rng, conf->seed);
     gw_queue_init(&f->queue, conf->max_queued);
     gw_room_init(&f->room, alloc, conf->max_body_bytes, conf->max_connection_body_bytes);
@@ -68,6 +89,7 @@ void gw_flow_destroy(struct gw_flow *f)
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
     gw_marks_destroy(f->marks);
+    gw_ledger_destroy(f->ledger);
     sl_alloc_free(f->alloc, f);
 }
 
@@ -295,8 +317,24 @@ void gw_flow_on_started(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_i
     }
     lease->is_started = true;
     struct gw_call *c = gw_call_find(f, lease->call);
-    if (c != NULL)
+    if (c != NULL && !c->owes)
         gw_call_on_started(f, c, now);
+}
+
+static void drop_result(struct gw_flow *f, const struct gw_result *result, uint64_t expected_bytes)
+{
+    gw_flow_give_result(f, expected_bytes);
+    if (result->release != NULL)
+        result->release(result->release_ctx);
+}
+
+/* Its lease is over without a result. */
+static void unplace(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+{
+    if (c != NULL && c->owes)
+        gw_call_on_late_end(f, c, false, 0);
+    else if (c != NULL)
+        gw_call_on_unplaced(f, c, now);
 }
 
 void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
@@ -310,14 +348,14 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
         gw_fleet_end_lease(f->fleet, lease, teaches ? result->held_us : -1, now);
         f->is_stuck = false;
     }
-    if (c != NULL) {
+    if (c != NULL && !c->owes) {
         c->result_bytes = expected_bytes;
         gw_call_on_result(f, c, result, now);
     } else {
-        gw_flow_give_result(f, expected_bytes);
-        if (result->release != NULL)
-            result->release(result->release_ctx);
+        drop_result(f, result, expected_bytes);
     }
+    if (c != NULL && c->owes)
+        gw_call_on_late_end(f, c, result->was_started, result->held_us);
     gw_leases_on_result(f, node, result, lease != NULL);
 }
 
@@ -331,8 +369,7 @@ void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_
     gw_flow_give_result(f, lease->result_bytes);
     gw_fleet_end_lease(f->fleet, lease, -1, now);
     f->is_stuck = false;
-    if (c != NULL)
-        gw_call_on_unplaced(f, c, now);
+    unplace(f, c, now);
 }
 
 struct losing {
@@ -345,8 +382,7 @@ static void on_lost_lease(void *ctx, const struct gw_fleet_lease *lease)
     struct losing *l = ctx;
     struct gw_call *c = gw_call_find(l->f, lease->call);
     gw_flow_give_result(l->f, lease->result_bytes);
-    if (c != NULL)
-        gw_call_on_unplaced(l->f, c, l->now);
+    unplace(l->f, c, l->now);
 }
 
 void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why, sl_mono_ns now)
@@ -390,6 +426,9 @@ static void publish(struct gw_flow *f)
     sl_metric_set(f->metrics.nodes, (int64_t)t.nodes);
     sl_metric_set(f->metrics.slices, (int64_t)t.slices);
     sl_metric_set(f->metrics.slices_busy, (int64_t)t.slices_busy);
+    struct gw_ledger_totals l = gw_ledger_totals(f->ledger);
+    sl_metric_set(f->metrics.accounts, (int64_t)l.accounts);
+    sl_metric_set(f->metrics.holds, (int64_t)l.holds);
 }
 
 void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
@@ -416,6 +455,7 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
     f->conf.body_wait_ns = conf->body_wait_ns;
     f->conf.identity_wait_ns = conf->identity_wait_ns;
     f->conf.asks = conf->asks;
+    set_sign_in_url(f, conf->sign_in_url);
     gw_room_resize(&f->room, conf->max_body_bytes, conf->max_connection_body_bytes);
     f->has_new_room = true;
     f->is_stuck = false;
@@ -467,6 +507,16 @@ uint64_t gw_flow_calls_open(const struct gw_flow *f)
     const uint64_t *in = f->counts.in;
     return in[GW_CALL_RECEIVING] + in[GW_CALL_QUEUED] + in[GW_CALL_DISPATCHED] +
            in[GW_CALL_RUNNING];
+}
+
+void gw_flow_set_wall(struct gw_flow *f, sl_wall_us wall_now)
+{
+    f->wall_now = wall_now;
+}
+
+struct gw_ledger *gw_flow_ledger(struct gw_flow *f)
+{
+    return f->ledger;
 }
 
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f)

@@ -20,8 +20,14 @@
 #include "gw_refusal.h"
 #include "sl_metric.h"
 
+enum { GW_FLOW_URL_MAX = 255 };
+
 struct gw_flow_conf {
     const char *version;
+    const struct gw_tiers *tiers; /* changed in place, between turns */
+    size_t max_accounts;
+    const char *
+        sign_in_url; /* told to those who have used up an address' time; copied; NULL or "": none */
     size_t max_calls; /* in all states */
     size_t max_queued;
     uint64_t max_message_bytes;         /* of one request */
@@ -58,9 +64,12 @@ struct gw_flow_metrics {
     struct sl_metric *orphan_lease_us;
     struct sl_metric *repeated_leases; /* told again although they were accounted for */
     struct sl_metric *unclaimed;       /* calls that went on without their connection */
+    struct sl_metric *accounts, *holds;
+    struct sl_metric *charged_us;
 };
 
 struct gw_flow;
+struct gw_ledger;
 
 /* conf, metrics and ports are copied; what they point to is borrowed. Errors: SL_EINVAL,
  * SL_ENOMEM. */
@@ -71,6 +80,9 @@ SL_MUST_CHECK sl_status gw_flow_create(const struct sl_alloc *alloc,
 /* No exchange may be open any more (gw_flow_is_empty), or they must be dropped unanswered by their
  * owner. */
 void gw_flow_destroy(struct gw_flow *f);
+
+/* The wall clock of this turn, before anything that the turn brings: windows and receipts are by it. */
+void gw_flow_set_wall(struct gw_flow *f, sl_wall_us wall_now);
 
 /* ---- visitors: GW_EV_* of one exchange */
 void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned events, sl_mono_ns now);
@@ -129,6 +141,7 @@ uint64_t gw_flow_calls_open(const struct gw_flow *f); /* that have no outcome ye
 
 /* ---- looking in */
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f);
+struct gw_ledger *gw_flow_ledger(struct gw_flow *f);
 bool gw_flow_is_ready(struct gw_flow *f);
 const struct gw_call_counts *gw_flow_counts(const struct gw_flow *f);
 uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason);

@@ -4,6 +4,7 @@
 
 #include <utlist.h>
 
+#include "gw_ledger.h"
 #include "sim_world.h"
 
 static char complaint[512];
@@ -67,6 +68,8 @@ const char *sim_check_step(struct sim *s)
 {
     if (gw_fleet_check(gw_flow_fleet(s->flow)) != SL_OK)
         sim_complain("the fleet's invariants are broken");
+    if (gw_ledger_check(gw_flow_ledger(s->flow)) != SL_OK)
+        sim_complain("the ledger's invariants are broken");
     check_counts(s);
     check_idle(s);
     return sim_complaint();

@@ -53,6 +53,7 @@ static bool step(struct sim *s)
     if (next == SL_MONO_NEVER)
         return false;
     s->now = next > s->now ? next : s->now;
+    gw_flow_set_wall(s->flow, s->now / SL_NS_PER_US);
     struct gw_timer *t = gw_timers_pop(&s->events, s->now);
     if (t != NULL)
         handle(s, SL_CONTAINER_OF(t, struct sim_event, timer));
@@ -69,6 +70,8 @@ static sl_status create_flow(struct sim *s)
 {
     struct gw_flow_conf conf = {
         .version = "sim",
+        .tiers = &open_tiers,
+        .max_accounts = 100,
         .max_calls = 2000,
         .max_queued = 500,
         .max_message_bytes = 1 << 20,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "gw_ledger.h"
 #include "gw_wire.h"
 #include "open_door.h"
 
@@ -12,6 +13,8 @@ void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
     *w = (struct fake_world){.alloc = alloc, .now = 1000 * SL_NS_PER_S, .version = "1"};
     w->conf = (struct gw_flow_conf){
         .version = "test",
+        .tiers = &open_tiers,
+        .max_accounts = 100,
         .max_calls = 32,
         .max_queued = 16,
         .max_message_bytes = 1 << 20,
@@ -138,6 +141,11 @@ static const char *what_is_wrong(struct fake_world *w)
             return "calls are counted that are gone";
     if (gw_fleet_check(gw_flow_fleet(w->flow)) != SL_OK)
         return "the fleet's invariants are broken";
+    if (gw_ledger_check(gw_flow_ledger(w->flow)) != SL_OK)
+        return "the ledger's invariants are broken";
+    if (gw_ledger_totals(gw_flow_ledger(w->flow)).holds >
+        gw_fleet_totals(gw_flow_fleet(w->flow)).leases)
+        return "a hold is open that no lease owes for";
     return holds_are_leases(gw_flow_fleet(w->flow)) ? NULL
                                                     : "a model is held by a call that is gone";
 }

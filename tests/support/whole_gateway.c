@@ -1,6 +1,7 @@
 /* whole_gateway.c - the gateway's parts in one thread: mail is taken as soon as it is posted. */
 #include "whole_gateway.h"
 
+#include "gw_ledger.h"
 #include "gw_wire.h"
 #include "open_door.h"
 #include "whole_node.h"
@@ -25,6 +26,8 @@ void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, s
     };
     w->flow_conf = (struct gw_flow_conf){
         .version = "test",
+        .tiers = &open_tiers,
+        .max_accounts = 100,
         .max_calls = 16,
         .max_queued = 8,
         .max_message_bytes = 1 << 20,
@@ -201,6 +204,8 @@ static const char *what_is_left(struct whole_gateway *w)
             return "calls are counted that are gone";
     if (gw_fleet_check(gw_flow_fleet(w->flow)) != SL_OK)
         return "the fleet's invariants are broken";
+    if (gw_ledger_check(gw_flow_ledger(w->flow)) != SL_OK)
+        return "the ledger's invariants are broken";
     if (w->pool.taken_count != 0)
         return "a stream has not come home";
     return w->pool.held_bytes != 0 ? "bytes are counted as held that are gone" : NULL;

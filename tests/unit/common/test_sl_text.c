@@ -1,6 +1,8 @@
 /* test_sl_text.c - UTF-8 vectors, numbers at their ends, units, and round trips. */
 #include <stdlib.h>
 
+#include <time.h>
+
 #include "sl_base.h"
 #include "sl_rng.h"
 #include "sl_test.h"
@@ -421,6 +423,28 @@ static void items_of_lists(void **state SL_UNUSED)
     }
 }
 
+/* Against the C library's own calendar. */
+static void instants(void **state SL_UNUSED)
+{
+    static const int64_t seconds[] = {0,          1,           86399,       86400,      951782399,
+                                      951782400,  951868800,   1795275600,  4107542399, 4107542400,
+                                      4102444800, 13569465600, 253402300799};
+    char text[SL_TEXT_INSTANT_LEN + 1], wanted[32];
+    for (int64_t step = 0; step < 5000; step++) {
+        int64_t s = step < (int64_t)SL_ARRAY_LEN(seconds) ? seconds[step] : step * 50680421;
+        time_t t = (time_t)s;
+        struct tm tm;
+        assert_non_null(gmtime_r(&t, &tm));
+        assert_true(strftime(wanted, sizeof wanted, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0);
+        sl_text_format_instant(s * SL_US_PER_S + step % SL_US_PER_S, text);
+        assert_string_equal(text, wanted);
+    }
+    sl_text_format_instant(-1, text);
+    assert_string_equal(text, "1970-01-01T00:00:00Z");
+    sl_text_format_instant(INT64_MAX, text);
+    assert_string_equal(text, "9999-12-31T23:59:59Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +463,7 @@ int main(void)
         cmocka_unit_test(random_bytes_are_safe),
         cmocka_unit_test(milliseconds),
         cmocka_unit_test(uuids),
+        cmocka_unit_test(instants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

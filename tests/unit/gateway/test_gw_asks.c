@@ -29,18 +29,32 @@ static void durations_are_read_in_seconds_and_units(void **state SL_UNUSED)
 
 static void what_is_no_duration_is_quoted(void **state SL_UNUSED)
 {
-    static const char *const bad[] = {"", "0", "-1", "abc", "auto", "1x", "999ns", "1e3", "5 "};
+    static const char *const bad[] = {"", "0", "-1", "abc", "AUTO", "1x", "999ns", "1e3", "5 "};
     for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++) {
         struct gw_asks asks = {.duration_us = 77};
         struct sl_error err;
         char wanted[128];
         snprintf(wanted, sizeof wanted,
-                 "sluice-duration '%s' is not a duration above 0, such as 5, 0.5 or 500ms", bad[i]);
+                 "sluice-duration '%s' is neither a duration above 0, such as 5, 0.5 or 500ms, nor "
+                 "auto",
+                 bad[i]);
         assert_false(gw_ask_duration(&asks, sl_span_str(bad[i]), &err));
         assert_int_equal(err.reason, SL_REASON_BAD_INPUT);
         assert_string_equal(err.text, wanted);
         assert_int_equal(asks.duration_us, 77);
     }
+}
+
+static void auto_is_no_number(void **state SL_UNUSED)
+{
+    struct gw_asks asks = {.duration_us = 77};
+    struct sl_error err;
+    assert_true(gw_ask_duration(&asks, sl_span_str("auto"), &err));
+    assert_true(asks.is_auto);
+    assert_int_equal(asks.duration_us, 0);
+    assert_true(gw_ask_duration(&asks, sl_span_str("5"), &err)); /* what comes later counts */
+    assert_false(asks.is_auto);
+    assert_int_equal(asks.duration_us, 5 * SL_US_PER_S);
 }
 
 static void sizes_are_large_only_for_now(void **state SL_UNUSED)
@@ -238,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_are_read_in_seconds_and_units),
         cmocka_unit_test(what_is_no_duration_is_quoted),
+        cmocka_unit_test(auto_is_no_number),
         cmocka_unit_test(sizes_are_large_only_for_now),
         cmocka_unit_test(waits_have_a_limit),
         cmocka_unit_test(parameters_of_any_kind_say_the_same),

@@ -78,12 +78,13 @@ static void assert_tier(const struct gw_tier *t, const char *name, int seconds, 
 
 static void assert_built_in(const struct gw_tiers *t)
 {
-    assert_int_equal(t->tier_count, 5);
+    assert_int_equal(t->tier_count, 6);
     assert_tier(&t->tiers[0], "anonymous", 120, 1, 2, 0);
     assert_tier(&t->tiers[1], "free", 210, 4, 4, 0);
     assert_tier(&t->tiers[2], "pro", 1500, 16, 16, 10);
     assert_tier(&t->tiers[3], "team", 1500, 16, 16, 50);
     assert_tier(&t->tiers[4], "enterprise", 2700, 16, 16, 50);
+    assert_tier(&t->tiers[5], "owner", 365 * 86400, 16, 1000000, 50);
     assert_int_equal(t->size_count, 2);
     assert_string_equal(t->sizes[0].name, "large");
     assert_int_equal(t->sizes[0].share_thousandths, 500);
@@ -116,13 +117,13 @@ static void what_is_not_said_stays(void **state SL_UNUSED)
                                  "sizes:\n"
                                  "  large: {factor: 1.25}\n"
                                  "  small: {share: 1/7, memory: 10GB, factor: 0.5}\n");
-    assert_int_equal(t.tier_count, 6);
+    assert_int_equal(t.tier_count, 7);
     assert_tier(&t.tiers[0], "anonymous", 120, 1, 2, 0);
     assert_tier(&t.tiers[1], "free", 210, 4, 4, 0);
     assert_int_equal(t.tiers[2].daily_us, 3000 * S);
     assert_int_equal(t.tiers[2].weight, 16);
     assert_true(t.tiers[2].runs_when_idle);
-    assert_tier(&t.tiers[5], "lab", 3600, 1, 4, 0);
+    assert_tier(&t.tiers[6], "lab", 3600, 1, 4, 0);
     assert_int_equal(t.size_count, 3);
     assert_int_equal(t.sizes[0].factor_thousandths, 1250);
     assert_int_equal(t.sizes[0].share_thousandths, 500);
