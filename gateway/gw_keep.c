@@ -92,6 +92,46 @@ sl_status gw_keep_open(struct gw_keep *k, const struct gw_conf *conf, const stru
     return SL_OK;
 }
 
+/* ---- the flow's port, which outlives the store at both ends */
+
+static sl_status append(void *ctx, enum gw_record_kind kind, struct sl_span bytes, uint64_t ticket)
+{
+    struct gw_keep *k = ctx;
+    if (k->store == NULL)
+        return SL_EIO;
+    const struct gw_store_port p = gw_store_port(k->store);
+    return p.append(p.ctx, kind, bytes, ticket);
+}
+
+static bool may_admit(void *ctx, struct sl_error *why)
+{
+    struct gw_keep *k = ctx;
+    if (k->store == NULL) {
+        sl_error_set(why, SL_REASON_DRAINING, "the gateway is stopping and takes no new calls");
+        return false;
+    }
+    const struct gw_store_port p = gw_store_port(k->store);
+    return p.may_admit(p.ctx, why);
+}
+
+static sl_status ask(void *ctx, const struct gw_store_question *q, uint64_t ticket)
+{
+    struct gw_keep *k = ctx;
+    if (k->store == NULL)
+        return SL_EIO;
+    const struct gw_store_port p = gw_store_port(k->store);
+    return p.ask(p.ctx, q, ticket);
+}
+
+struct gw_store_port gw_keep_port(struct gw_keep *k, const struct gw_conf *conf)
+{
+    if (conf->store.path[0] == '\0')
+        return (struct gw_store_port){.ctx = NULL};
+    return (struct gw_store_port){.ctx = k, .append = append, .may_admit = may_admit, .ask = ask};
+}
+
+/* ---- a turn */
+
 void gw_keep_take(struct gw_keep *k)
 {
     if (k->store != NULL)

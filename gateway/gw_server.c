@@ -17,6 +17,7 @@
 #include "gw_keep.h"
 #include "gw_link.h"
 #include "gw_metrics.h"
+#include "gw_past.h"
 #include "gw_trust.h"
 #include "gw_wire.h"
 #include "sl_daemon.h"
@@ -109,6 +110,7 @@ static void begin_stop(struct gw_server *s)
     s->phase = STOPPING;
     gw_flow_refuse(s->flow);
     gw_flow_end_all(s->flow, s->now);
+    gw_keep_close(&s->keep); /* replies wait for what it stores */
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++) {
         gw_front_flush(s->fronts[i].front);
@@ -419,14 +421,6 @@ static bool open_gate(struct gw_server *s, struct sl_error *err)
                               sl_clock_mono(s->clock), sl_clock_wall(s->clock), err) == SL_OK;
 }
 
-/* What it tells of the past is for accounts, tokens and apps. */
-static bool open_keep(struct gw_server *s, struct sl_error *err)
-{
-    const struct gw_store_loader nobody = {.ctx = NULL};
-    return gw_keep_open(&s->keep, &s->conf, s->clock, &s->metrics.store, &s->loop, &nobody, err) ==
-           SL_OK;
-}
-
 static bool create_bodies(struct gw_server *s, struct sl_error *err)
 {
     const struct sl_shm_pool_conf c = {.alloc = &sl_alloc_malloc,
@@ -513,13 +507,35 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
     struct gw_ports ports = {.net = {.ctx = s, .post = post, .connections = connections},
                              .auth = gw_gatekeeper_port(&s->gatekeeper),
                              .link = gw_link_port(s->link),
-                             .wire = gw_wire_port};
+                             .wire = gw_wire_port,
+                             .store = gw_keep_port(&s->keep, &s->conf)};
     if (gw_flow_create(&sl_alloc_malloc, &c, &s->metrics.flow, &ports, &s->flow) != SL_OK) {
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for the flow");
         return false;
     }
     gw_link_attach(s->link, s->flow);
     return set_allowed(s, &s->conf, err);
+}
+
+static void on_stored(void *ctx, uint64_t ticket, sl_status outcome)
+{
+    struct gw_server *s = ctx;
+    gw_flow_on_stored(s->flow, ticket, outcome);
+}
+
+static bool open_keep(struct gw_server *s, struct sl_error *err)
+{
+    struct gw_past past = {
+        .flow = s->flow, .auth = s->gatekeeper.auth, .now = sl_clock_wall(s->clock)};
+    const struct gw_store_loader loader = gw_past_loader(&past);
+    s->keep.listener = (struct gw_store_listener){.ctx = s, .on_stored = on_stored};
+    if (gw_keep_open(&s->keep, &s->conf, s->clock, &s->metrics.store, &s->loop, &loader, err) !=
+        SL_OK)
+        return false;
+    if (past.told > 0)
+        sl_log(SL_LOG_INFO, "what was stored has been taken up", SL_U("things", past.told),
+               SL_U("refused", past.refused));
+    return true;
 }
 
 /* One front's part of what the gateway may have. */
@@ -705,10 +721,10 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");
         return false;
     }
-    if (!open_certs(s, err) || !create_loop(s, err) || !open_gate(s, err) || !open_keep(s, err) ||
+    if (!open_certs(s, err) || !create_loop(s, err) || !open_gate(s, err) ||
         !create_bodies(s, err) || !create_link(s, err) || !create_flow(s, err) ||
-        !create_fronts(s, &grpc_port, err) || !create_http(s, &http_port, err) ||
-        !watch_link(s, err) || !watch_signals(s, err))
+        !open_keep(s, err) || !create_fronts(s, &grpc_port, err) ||
+        !create_http(s, &http_port, err) || !watch_link(s, err) || !watch_signals(s, err))
         return false;
     announce(s, grpc_port, http_port);
     return true;

@@ -7,13 +7,14 @@
 
 #define TYPE_URL "type.googleapis.com/google.rpc."
 
-enum { STATUS_MAX = 1535, DETAIL_MAX = 800, ENTRY_MAX = 300 };
+enum { STATUS_MAX = 1535, DETAIL_MAX = 800, ENTRY_MAX = 300, SUBJECT_MAX = 300 };
 _Static_assert(SL_BASE64_LEN(STATUS_MAX) <= GW_GRPC_DETAILS_MAX, "a whole status fits");
 
 /* Of google/rpc/status.proto, error_details.proto, google/protobuf/any.proto, duration.proto. */
 enum { STATUS_CODE = 1, STATUS_MESSAGE = 2, STATUS_DETAILS = 3, ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 enum { INFO_REASON = 1, INFO_DOMAIN = 2, INFO_METADATA = 3, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 enum { BAD_VIOLATIONS = 1, VIOLATION_FIELD = 1, VIOLATION_DESCRIPTION = 2 };
+enum { QUOTA_VIOLATIONS = 1, QUOTA_SUBJECT = 1, QUOTA_DESCRIPTION = 2 };
 enum { RETRY_DELAY = 1, DURATION_SECONDS = 1, DURATION_NANOS = 2 };
 
 /* A message being written. What does not fit is left out, and told. */
@@ -101,6 +102,20 @@ static void put_bad_request(struct writer *status, const struct sl_error *e)
     put_detail(status, TYPE_URL "BadRequest", &bad);
 }
 
+/* Whose quota it is, as its trailer says; a name that is far too long is there alone. */
+static void put_quota_failure(struct writer *status, const struct gw_reply *r)
+{
+    uint8_t outer[DETAIL_MAX], inner[DETAIL_MAX];
+    struct writer failure = WRITER(outer), violation = WRITER(inner);
+    for (size_t i = 0; i < r->trailer_count && i < GW_TRAILERS_MAX; i++)
+        if (strcmp(r->trailers[i].name, "sluice-visitor") == 0 &&
+            strlen(r->trailers[i].value) <= SUBJECT_MAX)
+            put_str(&violation, QUOTA_SUBJECT, r->trailers[i].value);
+    put_str(&violation, QUOTA_DESCRIPTION, "GPU time");
+    put_message(&failure, QUOTA_VIOLATIONS, &violation);
+    put_detail(status, TYPE_URL "QuotaFailure", &failure);
+}
+
 static void put_retry_info(struct writer *status, int64_t delay_ms)
 {
     uint8_t outer[64], inner[32];
@@ -123,6 +138,8 @@ size_t gw_grpc_details(const struct gw_reply *r, char out[GW_GRPC_DETAILS_MAX + 
     put_error_info(&status, r);
     if (r->error.field[0] != '\0' && sl_reason_grpc(r->error.reason) == SL_GRPC_INVALID_ARGUMENT)
         put_bad_request(&status, &r->error);
+    if (r->error.reason == SL_REASON_QUOTA_EXCEEDED)
+        put_quota_failure(&status, r);
     if (delay_ms >= 0)
         put_retry_info(&status, delay_ms);
     out[0] = '\0';

@@ -1,7 +1,7 @@
 /* gw_grpc_details.h - the end of a call for programs: the value of grpc-status-details-bin. Pure.
  *
  * A google.rpc.Status (proto/google/rpc) with ErrorInfo always, BadRequest when a field of the
- * request is invalid, and RetryInfo when its reason passes by itself; as base64 without padding.
+ * request is invalid, QuotaFailure when no GPU time is left, and RetryInfo when its reason passes by itself; as base64 without padding.
  */
 #ifndef GW_GRPC_DETAILS_H
 #define GW_GRPC_DETAILS_H

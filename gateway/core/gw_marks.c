@@ -158,3 +158,13 @@ bool gw_mark_take(struct gw_mark *mark, uint64_t record)
     *word |= bit;
     return true;
 }
+
+void gw_mark_give_back(struct gw_mark *mark, uint64_t record)
+{
+    const uint64_t serial = record >> GW_MARKS_PLACE_BITS;
+    uint64_t bit;
+    if (serial > mark->newest || mark->newest - serial >= GW_MARKS_SPAN)
+        return;
+    uint64_t *word = word_of(mark, serial, &bit);
+    *word &= ~bit;
+}

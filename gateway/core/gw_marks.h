@@ -42,5 +42,7 @@ SL_MUST_CHECK sl_status gw_marks_note(struct gw_marks *m, uint64_t journal, uint
 uint64_t gw_mark_journal(const struct gw_mark *mark);
 /* A record's number is a serial times 2^16 and a place. true: it is the first time. */
 SL_MUST_CHECK bool gw_mark_take(struct gw_mark *mark, uint64_t record);
+/* As if it had not been taken; what is too old stays so. */
+void gw_mark_give_back(struct gw_mark *mark, uint64_t record);
 
 #endif

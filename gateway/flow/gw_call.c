@@ -130,6 +130,15 @@ static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_res
     sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
 }
 
+/* Its receipt names it. */
+static void forget_model(struct gw_flow *f, struct gw_call *c)
+{
+    if (c->model == NULL || c->owes || c->awaits_room)
+        return;
+    gw_fleet_unhold(f->fleet, c->model);
+    c->model = NULL;
+}
+
 /* What it used is known, unless its lease is still out. */
 static void settle(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 {
@@ -144,7 +153,6 @@ static void settle(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 /* The one place where a call ends: it leaves every list, and its exchange gets its reply. */
 static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 {
-    struct gw_exchange *x = c->exchange;
     gw_timers_clear(&f->timers, &c->timer);
     gw_queue_remove(&f->queue, &c->queue_item);
     stop_waiting_for_identity(f, c);
@@ -153,15 +161,19 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     settle(f, c, reason);
     recall(f, c);
     free_body(f, c);
-    if (c->model != NULL)
-        gw_fleet_unhold(f->fleet, c->model);
-    c->model = NULL;
+    forget_model(f, c);
     move(f, c, GW_CALL_ENDED);
     f->ended[reason]++;
     f->is_stuck = false;
     sl_metric_add(f->metrics.calls[reason], 1);
-    x->flow_replied = true;
-    f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
+    if (!c->awaits_store && !c->awaits_room)
+        gw_call_reply(f, c);
+}
+
+void gw_call_reply(struct gw_flow *f, struct gw_call *c)
+{
+    c->exchange->flow_replied = true;
+    f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_REPLY);
 }
 
 void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err)
@@ -513,7 +525,7 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         gw_call_fail(f, c, &err);
         return;
     }
-    if (!gw_money_hold(f, c, &err)) {
+    if (!gw_receipts_may_admit(f, &err) || !gw_money_hold(f, c, &err)) {
         gw_call_fail(f, c, &err);
         return;
     }
@@ -843,10 +855,10 @@ void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
     sl_metric_add(f->metrics.unclaimed, 1);
 }
 
-/* Nobody has to do with it any more. */
-static void let_go(struct gw_flow *f, struct gw_call *c)
+void gw_call_let_go(struct gw_flow *f, struct gw_call *c)
 {
-    if (!c->is_sent || c->owes)
+    forget_model(f, c);
+    if (!c->is_sent || c->owes || c->awaits_room)
         return;
     sl_status s = sl_slot_put(f->calls, c->id);
     (void)s; /* it was in its place */
@@ -855,7 +867,7 @@ static void let_go(struct gw_flow *f, struct gw_call *c)
 void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us)
 {
     gw_money_pay(f, c, was_started, held_us);
-    let_go(f, c);
+    gw_call_let_go(f, c);
 }
 
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
@@ -865,5 +877,5 @@ void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
     (void)s; /* it has ended, or it would have no reply */
     c->is_sent = true;
     c->exchange = NULL;
-    let_go(f, c);
+    gw_call_let_go(f, c);
 }

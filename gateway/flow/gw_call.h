@@ -40,15 +40,20 @@ struct gw_call {
     sl_wall_us started_wall; /* 0: it has not started */
     struct gw_usage usage;   /* as its end had it */
     sl_gpu_us charged_us;
-    bool owes;    /* it has ended, and its slice is not free yet */
-    bool is_sent; /* its exchange is gone */
+    struct gw_settlement settled;
+    sl_wall_us ended_wall;
+    uint64_t lease_journal, lease_record; /* of the lease that was used; 0: none */
+    bool awaits_store;                    /* its receipt is on its way, and its reply with it */
+    bool awaits_room;                     /* its receipt found no room yet */
+    bool owes;                            /* it has ended, and its slice is not free yet */
+    bool is_sent;                         /* its exchange is gone */
     sl_mono_ns wait_until;
     sl_mono_ns queued_at, started_at;
     uint64_t arrival;
     struct gw_queue_item queue_item;
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
     struct gw_call *room_prev,
-        *room_next; /* gw_flow.identity_waiting, room_waiting or model_waiting */
+        *room_next; /* gw_flow.identity_waiting, room_waiting, model_waiting, receipts_waiting */
     bool waits_for_identity;
     bool has_length; /* LENGTH came while it waited for that */
     bool waits_for_room;
@@ -59,6 +64,16 @@ struct gw_call {
     unsigned returns; /* how often a node gave it back */
 };
 
+/* The executor may forget the lease when so many receipts are stored. */
+struct gw_pending_ack {
+    uint64_t after;
+    uint64_t session;
+    uint64_t record;
+};
+
+/* Of a receipt that no call waits for; no call has this id. */
+#define GW_TICKET_ORPHAN UINT64_MAX
+
 struct gw_flow {
     const struct sl_alloc *alloc;
     struct gw_flow_conf conf;
@@ -68,7 +83,12 @@ struct gw_flow {
     struct gw_marks *marks; /* which leases are accounted for */
     struct gw_ledger *ledger;
     char sign_in_url[GW_FLOW_URL_MAX + 1];
-    sl_wall_us wall_now; /* of this turn */
+    sl_wall_us wall_now;              /* of this turn */
+    struct gw_call *receipts_waiting; /* of ENDED calls, oldest first */
+    uint64_t receipts_made, receipts_stored;
+    bool receipts_lost;          /* the store gave one up: it will not take others either */
+    struct gw_pending_ack *acks; /* a ring */
+    size_t ack_first, ack_count, ack_max;
     struct sl_slot_table *calls;
     struct gw_call_counts counts;
     struct gw_queue queue;
@@ -120,6 +140,11 @@ void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now);
 bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes);
 void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
 
+/* What was waited for is there: its exchange gets the reply. */
+void gw_call_reply(struct gw_flow *f, struct gw_call *c);
+/* Its place is free when nobody has to do with it any more. */
+void gw_call_let_go(struct gw_flow *f, struct gw_call *c);
+
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 
 /* ---- gw_money.c */
@@ -134,6 +159,18 @@ void gw_money_owe(struct gw_flow *f, struct gw_call *c);
 void gw_money_pay(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us);
 /* Adds the trailers about it, of a call whose caller is known. */
 void gw_money_tell(struct gw_flow *f, struct gw_call *c);
+
+/* ---- gw_receipts.c */
+bool gw_receipts_may_admit(struct gw_flow *f, struct sl_error *err);
+/* Of a call that has been settled; its reply waits while c->awaits_store or c->awaits_room. */
+void gw_receipts_leave(struct gw_flow *f, struct gw_call *c);
+/* Of a lease that no call owns. false: not now. */
+SL_MUST_CHECK bool gw_receipts_leave_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
+                                            uint64_t journal, const struct gw_ended *ended);
+/* The node may forget the lease, once the receipts made until now are stored. */
+void gw_receipts_acknowledge(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record);
+/* The end of a turn. */
+void gw_receipts_turn(struct gw_flow *f);
 
 /* ---- gw_leases.c */
 /* After its call has been answered. has_owner: the lease is one that this gateway had given. */

@@ -9,7 +9,7 @@
 #include "sl_log.h"
 
 /* Journals of nodes that have left are remembered, too. */
-enum { TIMERS_PER_CALL = 1, MARKS_PER_NODE = 2 };
+enum { TIMERS_PER_CALL = 1, MARKS_PER_NODE = 2, ACKS_PER_CALL = 4 };
 
 static sl_status create_ledger(struct gw_flow *f)
 {
@@ -20,6 +20,13 @@ static sl_status create_ledger(struct gw_flow *f)
     conf.seed.low = sl_rng_u64(&rng);
     conf.seed.high = sl_rng_u64(&rng);
     return gw_ledger_create(f->alloc, &conf, &f->ledger);
+}
+
+static sl_status create_acks(struct gw_flow *f)
+{
+    f->ack_max = ACKS_PER_CALL * f->conf.max_calls;
+    f->acks = sl_alloc_zero(f->alloc, f->ack_max, sizeof *f->acks);
+    return f->acks != NULL ? SL_OK : SL_ENOMEM;
 }
 
 static void set_sign_in_url(struct gw_flow *f, const char *url)
@@ -34,6 +41,8 @@ static sl_status create_parts(struct gw_flow *f)
         s = gw_marks_create(f->alloc, MARKS_PER_NODE * f->conf.fleet.max_nodes, &f->marks);
     if (s == SL_OK)
         s = create_ledger(f);
+    if (s == SL_OK)
+        s = create_acks(f);
     if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
     return s;
@@ -90,6 +99,7 @@ void gw_flow_destroy(struct gw_flow *f)
     gw_fleet_destroy(f->fleet);
     gw_marks_destroy(f->marks);
     gw_ledger_destroy(f->ledger);
+    sl_alloc_free(f->alloc, f->acks);
     sl_alloc_free(f->alloc, f);
 }
 
@@ -348,6 +358,10 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
         gw_fleet_end_lease(f->fleet, lease, teaches ? result->held_us : -1, now);
         f->is_stuck = false;
     }
+    if (c != NULL && result->was_started && node->mark != NULL) {
+        c->lease_journal = gw_mark_journal(node->mark);
+        c->lease_record = result->record;
+    }
     if (c != NULL && !c->owes) {
         c->result_bytes = expected_bytes;
         gw_call_on_result(f, c, result, now);
@@ -437,6 +451,7 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
     gw_call_grant_waiting(f);
     if (!f->is_stuck)
         place(f, now);
+    gw_receipts_turn(f);
     publish(f);
 }
 
@@ -512,6 +527,11 @@ uint64_t gw_flow_calls_open(const struct gw_flow *f)
 void gw_flow_set_wall(struct gw_flow *f, sl_wall_us wall_now)
 {
     f->wall_now = wall_now;
+}
+
+sl_status gw_flow_note_lease(struct gw_flow *f, uint64_t journal, uint64_t record)
+{
+    return gw_marks_note(f->marks, journal, record);
 }
 
 struct gw_ledger *gw_flow_ledger(struct gw_flow *f)

@@ -116,6 +116,13 @@ void gw_flow_on_ended(struct gw_flow *f, struct gw_fleet_node *node, const struc
 void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why,
                      sl_mono_ns now);
 
+/* ---- what lasts */
+
+/* The store has answered for an entry. */
+void gw_flow_on_stored(struct gw_flow *f, uint64_t ticket, sl_status outcome);
+/* At the start: a lease that has its receipt. Errors: SL_EFULL, SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_flow_note_lease(struct gw_flow *f, uint64_t journal, uint64_t record);
+
 /* ---- time */
 
 /* The end of a loop turn: what is due expires, what can start is dispatched. */
@@ -141,7 +148,7 @@ uint64_t gw_flow_calls_open(const struct gw_flow *f); /* that have no outcome ye
 
 /* ---- looking in */
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f);
-struct gw_ledger *gw_flow_ledger(struct gw_flow *f);
+struct gw_ledger *gw_flow_ledger(struct gw_flow *f); /* at the start also to be filled */
 bool gw_flow_is_ready(struct gw_flow *f);
 const struct gw_call_counts *gw_flow_counts(const struct gw_flow *f);
 uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason);

@@ -17,11 +17,11 @@ static uint64_t journal_of(const struct gw_fleet_node *node)
     return node->mark == NULL ? 0 : gw_mark_journal(node->mark);
 }
 
-/* From here on the node need not say it again. */
+/* The node need not say it again, once that is stored. */
 static void acknowledge(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record)
 {
     if (node->mark != NULL && record != 0)
-        f->ports.link.acknowledge(f->ports.link.ctx, node, record);
+        gw_receipts_acknowledge(f, node, record);
 }
 
 static void count_owned(struct gw_flow *f, const struct gw_fleet_node *node,
@@ -32,6 +32,13 @@ static void count_owned(struct gw_flow *f, const struct gw_fleet_node *node,
     if (sl_log_is_on(SL_LOG_DEBUG))
         sl_log(SL_LOG_DEBUG, "lease", SL_S("node", node->name), SL_U("journal", journal_of(node)),
                SL_U("record", result->record), SL_I("held_us", result->held_us));
+}
+
+/* It was not accounted for after all: there is no room for its receipt now, and the node tells it again. */
+static void put_off(const struct gw_fleet_node *node, uint64_t record)
+{
+    if (node->mark != NULL && record != 0)
+        gw_mark_give_back(node->mark, record);
 }
 
 static void count_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
@@ -51,27 +58,37 @@ static void count_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
            SL_S("model", model), SL_S("cause", sl_reason_name(ended->reason)));
 }
 
+static bool take_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
+                        const struct gw_ended *ended)
+{
+    if (!gw_receipts_leave_orphan(f, node, journal_of(node), ended)) {
+        put_off(node, ended->record);
+        return false;
+    }
+    count_orphan(f, node, ended);
+    return true;
+}
+
 void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
                          const struct gw_result *result, bool has_owner)
 {
     if (!result->was_started)
         return;
-    if (is_first(f, node, result->record)) {
-        if (has_owner)
-            count_owned(f, node, result);
-        else
-            count_orphan(f, node,
-                         &(struct gw_ended){.record = result->record,
-                                            .lease = result->lease,
-                                            .held_us = result->held_us,
-                                            .reason = result->reason});
-    }
+    bool is_new = is_first(f, node, result->record);
+    if (is_new && has_owner)
+        count_owned(f, node, result);
+    else if (is_new && !take_orphan(f, node,
+                                    &(struct gw_ended){.record = result->record,
+                                                       .lease = result->lease,
+                                                       .held_us = result->held_us,
+                                                       .reason = result->reason}))
+        return;
     acknowledge(f, node, result->record);
 }
 
 void gw_flow_on_ended(struct gw_flow *f, struct gw_fleet_node *node, const struct gw_ended *ended)
 {
-    if (is_first(f, node, ended->record))
-        count_orphan(f, node, ended);
+    if (is_first(f, node, ended->record) && !take_orphan(f, node, ended))
+        return;
     acknowledge(f, node, ended->record);
 }

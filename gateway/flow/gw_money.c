@@ -73,15 +73,16 @@ void gw_money_start(struct gw_flow *f, struct gw_call *c, int64_t ago_us)
 
 void gw_money_settle(struct gw_flow *f, struct gw_call *c)
 {
-    struct gw_settlement settled;
     if (c->hold == 0)
         return;
-    sl_status s = gw_ledger_settle(f->ledger, c->hold, &c->usage, f->wall_now, &settled);
+    sl_status s = gw_ledger_settle(f->ledger, c->hold, &c->usage, f->wall_now, &c->settled);
     c->hold = 0;
     if (s != SL_OK)
         return; /* never: each hold is settled here, and no longer known then */
-    c->charged_us = settled.charged_us;
-    sl_metric_add(f->metrics.charged_us, settled.charged_us);
+    c->charged_us = c->settled.charged_us;
+    c->ended_wall = f->wall_now;
+    sl_metric_add(f->metrics.charged_us, c->charged_us);
+    gw_receipts_leave(f, c);
 }
 
 /* So far; what it costs is known when its slice is free. */

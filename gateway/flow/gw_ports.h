@@ -139,6 +139,7 @@ struct gw_ports {
     struct gw_auth_port auth;
     struct gw_link_port link;
     struct gw_wire_port wire;
+    struct gw_store_port store; /* append NULL: nothing lasts */
 };
 
 #endif

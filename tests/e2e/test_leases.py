@@ -13,6 +13,7 @@ import pytest
 from support.calls import scripted_request
 from support.cluster import Cluster
 from support.paths import BIN, SLOW, scaled
+from support.receipts import receipts_of
 from support.storm import Storm
 from support.wait import wait_until
 
@@ -28,7 +29,8 @@ BOOKED = re.compile(
 
 def make_cluster(models, folder, **kwargs):
     kwargs.setdefault("executor", f"state: {folder}/NODE.state\n")
-    return Cluster(models, folder, link=LINK, gateway="log: {level: debug}\n", **kwargs)
+    gateway = f"log: {{level: debug}}\nstore: {{path: '{folder}/sluice.db'}}\n"
+    return Cluster(models, folder, link=LINK, gateway=gateway, **kwargs)
 
 
 def measured(cluster, node):
@@ -77,7 +79,24 @@ def assert_sums_are_equal(cluster):
         assert len(book) == its["leases"]
         assert sum_us == its["held_us"]
     print(f"told again to a later gateway, and seen to be the same: {again}")
+    assert_receipts_sum_up(cluster)
     return books
+
+
+def assert_receipts_sum_up(cluster):
+    """What lasts is what the executors measured: one receipt for each lease, with its time."""
+    receipts = receipts_of(cluster.folder / "sluice.db")
+    of_leases = [r for r in receipts if r.record]
+    assert len({(r.journal, r.record) for r in of_leases}) == len(of_leases)
+    for node in cluster.nodes:
+        its = measured(cluster, node)
+        mine = [r for r in of_leases if r.journal == its["journal"]]
+        assert len(mine) == its["leases"]
+        assert sum(r.used_us for r in mine) == its["held_us"]
+    assert all(r.charged_us == 0 and not r.accounts for r in receipts if r.is_orphan)
+    assert all(r.charged_us <= min(r.used_us, r.held_us) for r in receipts if not r.is_orphan)
+    assert cluster.metrics()["sluice_holds"] == 0
+    print(f"{len(receipts)} receipts, {len(of_leases)} of leases")
 
 
 def seed():
@@ -97,6 +116,13 @@ def kill(cluster, victim, rng):
     assert cluster.restart(victim) == -signal.SIGKILL
 
 
+def assert_the_answered_have_receipts(cluster, charged):
+    receipts = {r.call_id: r for r in receipts_of(cluster.folder / "sluice.db") if not r.is_orphan}
+    assert charged
+    for call_id, ms in charged.items():
+        assert receipts[call_id].charged_us == round(float(ms) * 1000)
+
+
 def test_kill_9_in_any_order_loses_no_microsecond(few_models, tmp_path, _stubs):
     rounds, rng = scaled(200, at_least=20), random.Random(seed())
     with make_cluster(few_models, tmp_path, executors=2) as cluster:
@@ -112,6 +138,7 @@ def test_kill_9_in_any_order_loses_no_microsecond(few_models, tmp_path, _stubs):
         assert storm.wrong == []
         settle(cluster)
         books = assert_sums_are_equal(cluster)
+        assert_the_answered_have_receipts(cluster, storm.charged)
         assert any(is_orphan for book in books.values() for _, is_orphan in book.values())
 
 

@@ -109,24 +109,54 @@ static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *
     return w->identity == GW_IDENTITY_KNOWN ? open_door.identify(NULL, c, out, err) : w->identity;
 }
 
+static sl_status append(void *ctx, enum gw_record_kind kind, struct sl_span bytes, uint64_t ticket)
+{
+    struct fake_world *w = ctx;
+    if (w->append_answer != SL_OK)
+        return w->append_answer;
+    if (w->entry_count == FAKE_SENT_MAX || bytes.len > sizeof w->entries[0].bytes)
+        abort();
+    struct fake_entry *e = &w->entries[w->entry_count++];
+    *e = (struct fake_entry){.kind = kind, .ticket = ticket, .len = bytes.len};
+    memcpy(e->bytes, bytes.data, bytes.len);
+    return SL_OK;
+}
+
+static bool may_admit(void *ctx, struct sl_error *why)
+{
+    struct fake_world *w = ctx;
+    if (w->store_refuses)
+        sl_error_set(why, SL_REASON_NO_CAPACITY, "nothing can be recorded now");
+    return !w->store_refuses;
+}
+
+void fake_stored(struct fake_world *w, size_t count, sl_status outcome)
+{
+    for (; count > 0 && w->answered_count < w->entry_count; count--)
+        gw_flow_on_stored(w->flow, w->entries[w->answered_count++].ticket, outcome);
+}
+
 sl_status fake_world_start(struct fake_world *w)
 {
     const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
-    const struct gw_ports ports = {.net = {w, post, connections},
-                                   .auth = {w, identify},
-                                   .link = w->link != NULL ? *w->link : nodes,
-                                   .wire = gw_wire_port};
+    const struct gw_ports ports = {
+        .net = {w, post, connections},
+        .auth = {w, identify},
+        .link = w->link != NULL ? *w->link : nodes,
+        .wire = gw_wire_port,
+        .store = {.ctx = w, .append = w->has_store ? append : NULL, .may_admit = may_admit}};
     return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
 }
 
-/* Leases may still be out, of calls that ended before; nothing else holds a model without calls. */
-static bool holds_are_leases(struct gw_fleet *fleet)
+/* Leases may still be out, of calls that ended before and owe; nothing else holds a model without calls. */
+static bool holds_are_leases(struct gw_flow *flow)
 {
+    struct gw_fleet *fleet = gw_flow_fleet(flow);
     size_t cursor = 0, holders = 0;
     const struct gw_fleet_model *m;
     while ((m = gw_fleet_next_model(fleet, &cursor)) != NULL)
         holders += m->holders;
-    return holders == gw_fleet_totals(fleet).leases;
+    return holders == gw_fleet_totals(fleet).leases + gw_ledger_totals(gw_flow_ledger(flow)).holds;
 }
 
 static const char *what_is_wrong(struct fake_world *w)
@@ -146,8 +176,7 @@ static const char *what_is_wrong(struct fake_world *w)
     if (gw_ledger_totals(gw_flow_ledger(w->flow)).holds >
         gw_fleet_totals(gw_flow_fleet(w->flow)).leases)
         return "a hold is open that no lease owes for";
-    return holds_are_leases(gw_flow_fleet(w->flow)) ? NULL
-                                                    : "a model is held by a call that is gone";
+    return holds_are_leases(w->flow) ? NULL : "a model is held by a call that is gone";
 }
 
 const char *fake_world_finish(struct fake_world *w)

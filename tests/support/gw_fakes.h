@@ -39,6 +39,14 @@ struct fake_sent {
     uint8_t payload[64]; /* its beginning */
 };
 
+/* What was appended to the store. */
+struct fake_entry {
+    enum gw_record_kind kind;
+    uint64_t ticket;
+    size_t len;
+    uint8_t bytes[512];
+};
+
 struct fake_world {
     const struct sl_alloc *alloc;
     struct gw_flow_conf conf;
@@ -60,6 +68,11 @@ struct fake_world {
     uint64_t journal, record; /* of the next node that joins, and of the next result; 0: none */
     uint64_t acks[FAKE_SENT_MAX];
     size_t ack_count;
+    bool has_store;
+    bool store_refuses;      /* new work */
+    sl_status append_answer; /* SL_OK: taken */
+    struct fake_entry entries[FAKE_SENT_MAX];
+    size_t entry_count, answered_count;
     unsigned releases; /* of payloads that were handed over */
     uint64_t sessions;
     const char *version; /* of the models that nodes announce; "1" */
@@ -83,6 +96,9 @@ struct fake_exchange *fake_call(struct fake_world *w, struct gw_body *give_body)
 /* The reply has left: its payload is released, the exchange is gone. It must have been replied
  * to. */
 void fake_leave(struct fake_world *w, struct fake_exchange *e);
+
+/* The store answers for the oldest entries that it has not answered for. */
+void fake_stored(struct fake_world *w, size_t count, sl_status outcome);
 
 void fake_turn(struct fake_world *w);
 void fake_advance(struct fake_world *w, int64_t ns); /* and a turn */

@@ -35,10 +35,11 @@ class Storm:
 
     counts: how many calls ended how: "ok", or the reason, or the code of a lost connection.
     wrong: sentences about answers and errors that must not be.
+    charged: {call id: what its trailer said}, in milliseconds, of those that were answered.
     """
 
     def __init__(self, cluster, seed, small=4, large=1):
-        self.counts, self.wrong = Counter(), []
+        self.counts, self.wrong, self.charged = Counter(), [], {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads = []
@@ -84,7 +85,9 @@ class Storm:
         while not self._stopping.is_set():
             message, raw = make(rng)
             try:
-                reply = stub.ModelInfer(message, timeout=PATIENCE_S)
+                reply, call = stub.ModelInfer.with_call(message, timeout=PATIENCE_S)
+                told = dict(call.trailing_metadata())
+                self.charged[told["sluice-call-id"]] = told["sluice-charged-ms"]
                 same = reply.raw_output_contents[0] == raw
                 self._note("ok", None if same else f"{message.model_name}: another call's bytes")
             except grpc.RpcError as error:

@@ -97,6 +97,27 @@ static void the_longest_texts_fit(void **state SL_UNUSED)
     finish(&d);
 }
 
+/* It is beside the others, with the longest subject that it tells, and without a longer one. */
+static void whose_quota_it_is(void **state SL_UNUSED)
+{
+    for (size_t len = 300; len <= 301; len++) {
+        struct gw_reply r = {.trailer_count = 1, .retry_after_ms = 86400000};
+        char visitor[302];
+        struct decoded d;
+        memset(visitor, 'v', len);
+        visitor[len] = '\0';
+        r.trailers[0] = (struct gw_trailer){"sluice-visitor", visitor};
+        sl_error_set(&r.error, SL_REASON_QUOTA_EXCEEDED, "%0511d", 1);
+        decode(&r, &d);
+        struct sl_span raw = sl_buf_span(&d.bytes);
+        assert_string_equal(d.status.reason, "QUOTA_EXCEEDED");
+        assert_non_null(memmem(raw.data, raw.len, "google.rpc.QuotaFailure", 23));
+        assert_non_null(memmem(raw.data, raw.len, "google.rpc.RetryInfo", 20));
+        assert_int_equal(memmem(raw.data, raw.len, visitor, len) != NULL, len == 300);
+        finish(&d);
+    }
+}
+
 static void what_does_not_fit_is_left_out_whole(void **state SL_UNUSED)
 {
     struct gw_reply r = {.trailer_count = 1};
@@ -115,6 +136,7 @@ int main(void)
         cmocka_unit_test(reason_ids_and_delay),
         cmocka_unit_test(the_field_at_fault),
         cmocka_unit_test(the_longest_texts_fit),
+        cmocka_unit_test(whose_quota_it_is),
         cmocka_unit_test(what_does_not_fit_is_left_out_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,24 @@ static void test_a_record_is_taken_once_in_any_order(void **state)
     gw_marks_destroy(m);
 }
 
+static void test_what_is_given_back_is_taken_again(void **state)
+{
+    struct gw_marks *m = make(1);
+    struct gw_mark *mark = join(m, 9);
+    (void)state;
+    assert_true(gw_mark_take(mark, record(5, 1)));
+    assert_true(gw_mark_take(mark, record(6, 1)));
+    gw_mark_give_back(mark, record(5, 1));
+    assert_true(gw_mark_take(mark, record(5, 1)));
+    assert_false(gw_mark_take(mark, record(6, 1)));
+    gw_mark_give_back(mark, record(7, 1)); /* it never was */
+    assert_true(gw_mark_take(mark, record(7, 1)));
+    assert_true(gw_mark_take(mark, record(7 + GW_MARKS_SPAN, 0)));
+    gw_mark_give_back(mark, record(7, 1)); /* its bit is another's by now */
+    assert_false(gw_mark_take(mark, record(7 + GW_MARKS_SPAN, 0)));
+    gw_marks_destroy(m);
+}
+
 static void test_what_lies_before_the_window_was_taken(void **state)
 {
     struct gw_marks *m = make(1);
@@ -152,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_record_is_taken_once_in_any_order),
+        cmocka_unit_test(test_what_is_given_back_is_taken_again),
         cmocka_unit_test(test_what_lies_before_the_window_was_taken),
         cmocka_unit_test(test_a_journal_is_remembered_and_has_one_user),
         cmocka_unit_test(test_the_one_left_longest_makes_room),
