@@ -30,7 +30,7 @@ class Cluster:
     """Use as a context manager.
 
     gateway, executor: YAML beside what the cluster needs itself, with NODE for an executor's name;
-    link, node_link: more keys of their link.
+    link, node_link: more keys of their link; environment: more of the gateway's.
     Daemons are named "gateway", "n1", "n2", ... Each is a Process whose log goes on over its lives.
     """
 
@@ -45,8 +45,10 @@ class Cluster:
         executor="",
         link="",
         node_link="",
+        environment=None,
     ):
         self.folder, self.slices, self._models = folder, slices, len(os.listdir(models))
+        self._environment = environment or {}
         self.nodes = [f"n{i + 1}" for i in range(executors)]
         grpc_port, http_port = free_ports(2)
         self.grpc, self.http = f"127.0.0.1:{grpc_port}", f"127.0.0.1:{http_port}"
@@ -67,7 +69,8 @@ class Cluster:
     def start(self, name):
         program = "sluice-gateway" if name == "gateway" else "sluice-executor"
         argv = [BIN / program, "--config", self.folder / f"{name}.yaml"]
-        env = {**os.environ, MARK: str(self.folder)}
+        more = self._environment if name == "gateway" else {}
+        env = {**os.environ, MARK: str(self.folder), **more}
         self.daemons[name] = Process(argv, self.folder / f"{name}.log", env=env)
         return self.daemons[name]
 
