@@ -80,6 +80,31 @@ static uint64_t connections(void *ctx)
     return count;
 }
 
+static sl_status append(void *ctx, enum gw_record_kind kind, struct sl_span bytes, uint64_t ticket)
+{
+    struct whole_gateway *w = ctx;
+    (void)kind, (void)bytes;
+    if (w->ticket_count == WHOLE_RECEIPTS_MAX)
+        return SL_EFULL;
+    w->tickets[w->ticket_count++] = ticket;
+    return SL_OK;
+}
+
+static bool may_admit(void *ctx, struct sl_error *why)
+{
+    (void)ctx, (void)why;
+    return true;
+}
+
+static size_t answer_for_stored(struct whole_gateway *w)
+{
+    size_t count = w->ticket_count;
+    w->ticket_count = 0;
+    for (size_t i = 0; i < count; i++)
+        gw_flow_on_stored(w->flow, w->tickets[i], SL_OK);
+    return count;
+}
+
 static void on_mail_to_flow(void *ctx, struct gw_exchange *x, unsigned events)
 {
     struct whole_gateway *w = ctx;
@@ -111,7 +136,8 @@ static sl_status create_flow(struct whole_gateway *w)
     const struct gw_ports ports = {.net = {w, post_to_net, connections},
                                    .auth = open_door,
                                    .link = gw_link_port(w->link),
-                                   .wire = gw_wire_port};
+                                   .wire = gw_wire_port,
+                                   .store = {.ctx = w, .append = append, .may_admit = may_admit}};
     sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
     if (s == SL_OK)
         gw_link_attach(w->link, w->flow);
@@ -173,6 +199,7 @@ size_t whole_gateway_turn(struct whole_gateway *w)
 {
     (void)!gw_mail_flush(&w->to_flow);
     size_t moved = gw_mail_take(&w->to_flow, on_mail_to_flow, w);
+    moved += answer_for_stored(w);
     for (size_t i = 0; i < GW_LINK_FDS; i++)
         gw_link_stir(w->link, i);
     gw_link_read(w->link, w->now);

@@ -16,6 +16,8 @@
 
 enum { WHOLE_CONNS = 4 };
 
+enum { WHOLE_RECEIPTS_MAX = 8 };
+
 struct whole_gateway {
     /* May be changed between init and start. */
     struct gw_h2_conf h2_conf;
@@ -32,6 +34,9 @@ struct whole_gateway {
     struct gw_h2 *conns[WHOLE_CONNS]; /* NULL: none */
     struct gw_link *link;
     struct gw_flow *flow;
+    /* A store without a file: it answers in the next turn, and has little room. */
+    uint64_t tickets[WHOLE_RECEIPTS_MAX];
+    size_t ticket_count;
     sl_mono_ns now;
     size_t opened_count, sent_count; /* exchanges: first and last words */
 };
