@@ -135,7 +135,7 @@ def test_the_published_messages_are_googles(tmp_path):
     for file in descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file:
         for message in file.message_type:
             ours[message.name] = message
-    assert set(ours) == {"Status", "ErrorInfo", "RetryInfo", "BadRequest"}
+    assert set(ours) == {"Status", "ErrorInfo", "RetryInfo", "BadRequest", "QuotaFailure"}
     for name, message in ours.items():
         theirs = descriptor_pb2.DescriptorProto()
         module = status_pb2 if name == "Status" else error_details_pb2
