@@ -129,7 +129,7 @@ static void store_groups(struct way *w, struct gw_store_queue *q, uint64_t first
 static void build_tables(struct way *before)
 {
     while (gw_store_lag(&before->db) > 0)
-        if (gw_store_build(&before->db, 64) != SL_OK)
+        if (gw_store_build(&before->db, 512) != SL_OK)
             die(before->path, before->db.why);
     if (gw_store_db_checkpoint(&before->db) != SL_OK)
         die(before->path, before->db.why);
@@ -172,7 +172,8 @@ static void open_way(struct way *w, const char *folder, int index, int64_t recei
     snprintf(w->path, sizeof w->path, "%s/way%d.db", folder, index);
     w->receipts = w->syncs && w->group < 256 ? receipts / 20 : receipts; /* syncs take their time */
     w->receipts = w->receipts > 0 ? w->receipts : 1;
-    const struct gw_store_db_conf c = {.path = w->path, .syncs_commits = w->syncs};
+    const struct gw_store_db_conf c = {
+        .alloc = &sl_alloc_malloc, .path = w->path, .syncs_commits = w->syncs};
     if (w->is_building)
         return;
     if (w->group == 0)

@@ -6,14 +6,17 @@
 #include "gw_store_build.h"
 #include "gw_store_mend.h"
 #include "gw_store_reader.h"
+#include "gw_store_sums.h"
 #include "sl_log.h"
 
-/* Entries that are built in one piece: some 2 ms, for which a commit may have to wait. */
-enum { BUILD_AT_ONCE = 64, BUILD_AT_LEAST = 256, FORGET_AT_ONCE = 64 };
-/* Pages of 4 KiB in the WAL, when there is work, and when there is none. */
+/* A whole piece is built as soon as it is there: some 2 ms, for which a commit may have to wait. Less than
+ * that waits until nothing comes for a moment, but not for long. */
+static const int64_t quiet_ns = 50 * SL_NS_PER_MS, build_within_ns = 1 * SL_NS_PER_S;
+/* Pages of 4 KiB in the WAL: when there is work, and when there has been none for a while. */
 enum { CHECKPOINT_PAGES = 4096, CHECKPOINT_IDLE_PAGES = 256 };
+static const int64_t idle_ns = 1 * SL_NS_PER_S;
 
-static const int64_t quiet_ns = 200 * SL_NS_PER_MS;
+enum { FORGET_AT_ONCE = 256 };
 static const int64_t forget_every_ns = 60 * SL_NS_PER_S;
 static const int64_t retry_first_ns = 100 * SL_NS_PER_MS, retry_last_ns = 5 * SL_NS_PER_S;
 
@@ -28,6 +31,7 @@ struct gw_store {
     /* the store's thread; the root's before it starts and after it has ended */
     struct gw_store_db db;
     struct gw_store_batches waiting; /* taken and not stored */
+    sl_mono_ns build_by;             /* while the tables are behind */
     sl_mono_ns retry_at, forget_at, broken_since;
     int64_t retry_ns;
     bool has_more_to_forget, is_broken, is_behind;
@@ -92,28 +96,30 @@ static void answer(struct gw_store *s, sl_status outcome)
         s->conf.wake(s->conf.wake_ctx);
 }
 
-static void commit(struct gw_store *s)
+static void commit(struct gw_store *s, sl_mono_ns now)
 {
     int64_t before_n = s->db.last_n;
     if (s->waiting.head == NULL || gw_store_db_commit(&s->db, s->waiting.head) != SL_OK)
         return;
+    if (s->db.built_n == before_n)
+        s->build_by = sl_sat_add(now, build_within_ns);
     sl_metric_add(s->conf.metrics.entries, s->db.last_n - before_n);
     sl_metric_add(s->conf.metrics.groups, 1);
     answer(s, SL_OK);
 }
 
-static sl_status build(struct gw_store *s, bool is_quiet)
+static sl_status build(struct gw_store *s, bool is_quiet, sl_mono_ns now)
 {
     int64_t lag = gw_store_lag(&s->db);
-    if (lag >= BUILD_AT_LEAST || (is_quiet && lag > 0))
-        return gw_store_build(&s->db, BUILD_AT_ONCE);
+    if (lag >= GW_STORE_PIECE_MAX || (lag > 0 && (is_quiet || now >= s->build_by)))
+        return gw_store_build(&s->db, GW_STORE_PIECE_MAX);
     return SL_OK;
 }
 
-static sl_status checkpoint(struct gw_store *s, bool is_quiet)
+static sl_status checkpoint(struct gw_store *s, bool is_idle)
 {
     int unmoved = gw_store_db_unmoved(&s->db);
-    if (unmoved >= CHECKPOINT_PAGES || (is_quiet && unmoved >= CHECKPOINT_IDLE_PAGES))
+    if (unmoved >= CHECKPOINT_PAGES || (is_idle && unmoved >= CHECKPOINT_IDLE_PAGES))
         return gw_store_db_checkpoint(&s->db);
     return SL_OK;
 }
@@ -130,9 +136,10 @@ static sl_status forget(struct gw_store *s, sl_mono_ns now)
 /* Entries first; the rest stops at its first fault. */
 static void work(struct gw_store *s, bool is_quiet, sl_mono_ns now)
 {
-    commit(s);
-    if (s->db.fault == GW_STORE_FINE && build(s, is_quiet) == SL_OK &&
-        checkpoint(s, is_quiet) == SL_OK && forget(s, now) == SL_OK)
+    bool is_idle = is_quiet && gw_store_lag(&s->db) == 0;
+    commit(s, now);
+    if (s->db.fault == GW_STORE_FINE && build(s, is_quiet, now) == SL_OK &&
+        checkpoint(s, is_idle) == SL_OK && forget(s, now) == SL_OK)
         note_well(s, now);
     else
         note_broken(s, now);
@@ -161,19 +168,31 @@ static void try_to_work(struct gw_store *s, bool is_quiet)
         work(s, is_quiet, now);
 }
 
+static int64_t time_until(const struct gw_store *s, sl_mono_ns at)
+{
+    int64_t ns = at - sl_clock_mono(s->conf.clock);
+    return ns > 0 ? ns : 0;
+}
+
+static int64_t wait_while_well(const struct gw_store *s)
+{
+    int64_t lag = gw_store_lag(&s->db);
+    if (lag >= GW_STORE_PIECE_MAX || s->has_more_to_forget)
+        return 0;
+    if (lag > 0) {
+        int64_t ns = time_until(s, s->build_by);
+        return ns < quiet_ns ? ns : quiet_ns;
+    }
+    if (gw_store_db_unmoved(&s->db) >= CHECKPOINT_IDLE_PAGES)
+        return idle_ns;
+    return s->conf.keep_us > 0 ? forget_every_ns : -1;
+}
+
 static int64_t wait_for(const struct gw_store *s)
 {
-    if (s->is_broken && s->db.fault == GW_STORE_FATAL)
-        return -1;
-    if (s->is_broken) {
-        int64_t ns = s->retry_at - sl_clock_mono(s->conf.clock);
-        return ns > 0 ? ns : 0;
-    }
-    if (gw_store_lag(&s->db) >= BUILD_AT_LEAST || s->has_more_to_forget)
-        return 0;
-    if (gw_store_lag(&s->db) > 0 || gw_store_db_unmoved(&s->db) >= CHECKPOINT_IDLE_PAGES)
-        return quiet_ns;
-    return s->conf.keep_us > 0 ? forget_every_ns : -1;
+    if (!s->is_broken)
+        return wait_while_well(s);
+    return s->db.fault == GW_STORE_FATAL ? -1 : time_until(s, s->retry_at);
 }
 
 /* What cannot be stored now will not be by this process. */
@@ -283,8 +302,10 @@ void gw_store_health(struct gw_store *s, struct gw_store_health *out)
 
 static sl_status open_db(struct gw_store *s, struct sl_error *err)
 {
-    const struct gw_store_db_conf c = {
-        .path = s->conf.path, .vfs = s->conf.vfs, .syncs_commits = s->conf.syncs_commits};
+    const struct gw_store_db_conf c = {.alloc = s->alloc,
+                                       .path = s->conf.path,
+                                       .vfs = s->conf.vfs,
+                                       .syncs_commits = s->conf.syncs_commits};
     return gw_store_db_open(&s->db, &c, sl_clock_wall(s->conf.clock), err);
 }
 

@@ -1,21 +1,8 @@
 #include "gw_store_build.h"
 
 #include "gw_receipt_code.h"
+#include "gw_store_sums.h"
 #include "sl_log.h"
-
-static const int64_t day_us = INT64_C(86400) * SL_US_PER_S;
-enum { DAYS_BEFORE_EPOCH = 3 }; /* 1970-01-01 was a Thursday */
-
-int64_t gw_store_week_of(sl_wall_us at)
-{
-    int64_t since = sl_sat_add(at, DAYS_BEFORE_EPOCH * day_us), week = 7 * day_us;
-    return since >= 0 ? since / week : -((-(since + 1)) / week) - 1;
-}
-
-sl_wall_us gw_store_week_at(int64_t week)
-{
-    return sl_sat_add(sl_sat_mul(week, 7 * day_us), -DAYS_BEFORE_EPOCH * day_us);
-}
 
 static sqlite3_stmt *with_text(struct gw_store_db *db, enum gw_store_sql which, struct sl_span text)
 {
@@ -24,76 +11,7 @@ static sqlite3_stmt *with_text(struct gw_store_db *db, enum gw_store_sql which, 
     return s;
 }
 
-/* ---- one entry of each kind */
-
-static int open_window(struct gw_store_db *db, struct sl_span account, sl_wall_us opened_at)
-{
-    sqlite3_bind_int64(with_text(db, GW_STORE_SQL_OPEN_WINDOW, account), 2, opened_at);
-    return gw_store_db_run(db, GW_STORE_SQL_OPEN_WINDOW);
-}
-
-static int build_window(struct gw_store_db *db, const struct gw_record_window *r)
-{
-    return open_window(db, r->account, r->opened_at);
-}
-
-static int spend(struct gw_store_db *db, struct sl_span account, sl_wall_us window_opened_at,
-                 sl_gpu_us charged_us)
-{
-    if (window_opened_at == 0)
-        return SQLITE_OK;
-    int rc = open_window(db, account, window_opened_at);
-    if (rc != SQLITE_OK || charged_us == 0)
-        return rc;
-    sqlite3_stmt *s = with_text(db, GW_STORE_SQL_SPEND, account);
-    sqlite3_bind_int64(s, 2, window_opened_at);
-    sqlite3_bind_int64(s, 3, charged_us);
-    return gw_store_db_run(db, GW_STORE_SQL_SPEND);
-}
-
-int64_t gw_store_call_number(const uint8_t call_id[16])
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v = v << 8 | call_id[i];
-    return (int64_t)v;
-}
-
-static int add_receipt(struct gw_store_db *db, int64_t n, const struct gw_receipt *r,
-                       struct sl_span visitor)
-{
-    sqlite3_stmt *s = gw_store_db_sql(db, GW_STORE_SQL_ADD_RECEIPT);
-    sqlite3_bind_int64(s, 1, n);
-    sqlite3_bind_int64(s, 2, r->ended_at);
-    gw_store_bind_text(s, 3, visitor);
-    gw_store_bind_text(s, 4, r->app);
-    sqlite3_bind_int64(s, 5, gw_store_call_number(r->call_id));
-    sqlite3_bind_int64(s, 6, (int64_t)r->lease_journal);
-    sqlite3_bind_int64(s, 7, (int64_t)r->lease_record);
-    return gw_store_db_run(db, GW_STORE_SQL_ADD_RECEIPT);
-}
-
-static int add_usage(struct gw_store_db *db, const struct gw_receipt *r, struct sl_span visitor)
-{
-    sqlite3_stmt *s = gw_store_db_sql(db, GW_STORE_SQL_ADD_USAGE);
-    sqlite3_bind_int64(s, 1, gw_store_week_of(r->ended_at));
-    gw_store_bind_text(s, 2, r->app);
-    gw_store_bind_text(s, 3, visitor);
-    sqlite3_bind_int64(s, 4, r->used_us);
-    sqlite3_bind_int64(s, 5, r->charged_us);
-    return gw_store_db_run(db, GW_STORE_SQL_ADD_USAGE);
-}
-
-static int build_receipt(struct gw_store_db *db, int64_t n, const struct gw_receipt *r)
-{
-    struct sl_span visitor = r->account_count > 0 ? r->accounts[0] : sl_span_of(NULL, 0);
-    int rc = add_receipt(db, n, r, visitor);
-    if (rc == SQLITE_OK)
-        rc = add_usage(db, r, visitor);
-    for (size_t i = 0; rc == SQLITE_OK && i < r->account_count; i++)
-        rc = spend(db, r->accounts[i], r->windows_opened_at[i], r->charged_us);
-    return rc;
-}
+/* ---- one entry of each kind that is not gathered */
 
 static int build_grant(struct gw_store_db *db, int64_t n, const struct gw_record_grant *r)
 {
@@ -166,8 +84,6 @@ static int build_block(struct gw_store_db *db, const struct gw_record_block *r)
 static int build_record(struct gw_store_db *db, int64_t n, const struct gw_record *r)
 {
     switch (r->kind) {
-    case GW_RECORD_WINDOW:
-        return build_window(db, &r->window);
     case GW_RECORD_GRANT:
         return build_grant(db, n, &r->grant);
     case GW_RECORD_ACCOUNT:
@@ -180,40 +96,76 @@ static int build_record(struct gw_store_db *db, int64_t n, const struct gw_recor
         return build_block(db, &r->block);
     case GW_RECORD_LOSS: /* for people, in the log */
     case GW_RECORD_RECEIPT:
+    case GW_RECORD_WINDOW:
         break;
     }
     return SQLITE_OK;
 }
 
-static int build_entry(struct gw_store_db *db, int64_t n, int kind, struct sl_span bytes)
+/* ---- a piece of the log */
+
+struct entry {
+    int64_t n;
+    int kind;
+    struct sl_span bytes;
+};
+
+static struct entry entry_of(sqlite3_stmt *s)
+{
+    const void *bytes = sqlite3_column_blob(s, 2);
+    return (struct entry){
+        .n = sqlite3_column_int64(s, 0),
+        .kind = sqlite3_column_int(s, 1),
+        .bytes = sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 2)),
+    };
+}
+
+static void say_unreadable(const struct entry *e, sl_status why)
+{
+    sl_log(SL_LOG_ERROR, "an entry of the store cannot be read and is left out of its tables",
+           SL_I("n", e->n), SL_S("kind", gw_record_name(e->kind)), SL_U("bytes", e->bytes.len),
+           SL_S("why", sl_status_text(why)));
+}
+
+/* What is gathered of accounts came before. */
+static int build_at_once(struct gw_store_db *db, int64_t n, const struct gw_record *r)
+{
+    bool is_of_account = r->kind == GW_RECORD_GRANT || r->kind == GW_RECORD_ACCOUNT;
+    int rc = is_of_account ? gw_store_sums_write_accounts(db->sums, db) : SQLITE_OK;
+    return rc == SQLITE_OK ? build_record(db, n, r) : rc;
+}
+
+/* *out_is_full: not taken, the piece ends before it. */
+static int build_entry(struct gw_store_db *db, const struct entry *e, bool *out_is_full)
 {
     struct gw_receipt receipt;
     struct gw_record record;
-    bool is_receipt = kind == GW_RECORD_RECEIPT;
-    sl_status s =
-        is_receipt ? gw_receipt_decode(bytes, &receipt) : gw_record_decode(kind, bytes, &record);
-    if (s != SL_OK) {
-        sl_log(SL_LOG_ERROR, "an entry of the store cannot be read and is left out of its tables",
-               SL_I("n", n), SL_S("kind", gw_record_name(kind)), SL_U("bytes", bytes.len),
-               SL_S("why", sl_status_text(s)));
-        return SQLITE_OK;
-    }
-    return is_receipt ? build_receipt(db, n, &receipt) : build_record(db, n, &record);
+    bool is_receipt = e->kind == GW_RECORD_RECEIPT;
+    sl_status s = is_receipt ? gw_receipt_decode(e->bytes, &receipt)
+                             : gw_record_decode(e->kind, e->bytes, &record);
+    *out_is_full = false;
+    if (s != SL_OK)
+        say_unreadable(e, s);
+    else if (is_receipt)
+        *out_is_full = !gw_store_sums_add_receipt(db->sums, db->id, e->n, &receipt);
+    else if (record.kind == GW_RECORD_WINDOW)
+        *out_is_full = !gw_store_sums_add_window(db->sums, &record.window);
+    else
+        return build_at_once(db, e->n, &record);
+    return SQLITE_OK;
 }
-
-/* ---- a piece of the log */
 
 static int build_entries(struct gw_store_db *db, int entries_max, int64_t *built_n)
 {
     sqlite3_stmt *s = gw_store_db_sql(db, GW_STORE_SQL_UNBUILT);
+    bool is_full = false;
     int rc = SQLITE_OK;
     sqlite3_bind_int64(s, 1, db->built_n);
     sqlite3_bind_int(s, 2, entries_max);
-    while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-        const void *bytes = sqlite3_column_blob(s, 2);
-        *built_n = sqlite3_column_int64(s, 0);
-        rc = build_entry(db, *built_n, sqlite3_column_int(s, 1),
-                         sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 2)));
+    while (rc == SQLITE_OK && !is_full && sqlite3_step(s) == SQLITE_ROW) {
+        const struct entry e = entry_of(s);
+        rc = build_entry(db, &e, &is_full);
+        *built_n = is_full ? *built_n : e.n;
     }
     int ended = sqlite3_reset(s);
     return rc == SQLITE_OK ? ended : rc;
@@ -222,8 +174,11 @@ static int build_entries(struct gw_store_db *db, int entries_max, int64_t *built
 static int build_piece(struct gw_store_db *db, int entries_max, int64_t *built_n)
 {
     int rc = gw_store_db_run(db, GW_STORE_SQL_BEGIN);
+    gw_store_sums_clear(db->sums);
     if (rc == SQLITE_OK)
         rc = build_entries(db, entries_max, built_n);
+    if (rc == SQLITE_OK)
+        rc = gw_store_sums_write(db->sums, db);
     if (rc != SQLITE_OK)
         return rc;
     sqlite3_bind_int64(gw_store_db_sql(db, GW_STORE_SQL_SET_BUILT), 1, *built_n);

@@ -15,19 +15,13 @@ static inline int64_t gw_store_lag(const struct gw_store_db *db)
     return db->last_n - db->built_n;
 }
 
-/* Up to entries_max further entries. Errors: SL_EIO. */
+/* Up to entries_max further entries, and up to GW_STORE_PIECE_MAX. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_store_build(struct gw_store_db *db, int entries_max);
 
-/* Forgets receipts that ended before `before`, up to rows_max of them, with their entries of the log; then
- * accounts whose window opened before, and who used what in weeks that ended before: what apps used is kept.
- * *out_more: there is more to forget. Errors: SL_EIO. */
+/* Forgets receipts that ended before `before`, up to rows_max of one chapter, with their entries of the log.
+ * When there is none left: accounts whose window opened before, and who used what in weeks that ended
+ * before; what apps used is kept. *out_more: there is more to forget. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_store_forget(struct gw_store_db *db, sl_wall_us before, int rows_max,
                                         bool *out_more);
-
-/* By which receipts are found: a part of the call's id. */
-int64_t gw_store_call_number(const uint8_t call_id[16]);
-/* The week of usage that an instant belongs to, and its Monday. */
-int64_t gw_store_week_of(sl_wall_us at);
-sl_wall_us gw_store_week_at(int64_t week);
 
 #endif

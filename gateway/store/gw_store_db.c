@@ -7,6 +7,7 @@
 
 #include "gw_store_mend.h"
 #include "gw_store_schema.h"
+#include "gw_store_sums.h"
 #include "sl_base.h"
 #include "sl_log.h"
 
@@ -22,9 +23,9 @@ static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
     [GW_STORE_SQL_UNBUILT] = "SELECT n, kind, data FROM log WHERE n > ?1 ORDER BY n LIMIT ?2",
     [GW_STORE_SQL_SET_BUILT] = "UPDATE meta SET value = ?1 WHERE name = 'built_n'",
     [GW_STORE_SQL_OPEN_WINDOW] =
-        "INSERT INTO accounts VALUES(?1, ?2, 0, 0) ON CONFLICT(account) DO UPDATE SET"
+        "INSERT INTO accounts VALUES(?1, ?2, ?3, 0) ON CONFLICT(account) DO UPDATE SET"
         " granted_us = iif(window_opened_at = 0, granted_us, 0),"
-        " window_opened_at = excluded.window_opened_at, spent_us = 0"
+        " window_opened_at = excluded.window_opened_at, spent_us = excluded.spent_us"
         " WHERE excluded.window_opened_at > window_opened_at",
     [GW_STORE_SQL_SPEND] = "UPDATE accounts SET spent_us = spent_us + ?3"
                            " WHERE account = ?1 AND window_opened_at = ?2",
@@ -34,11 +35,15 @@ static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
         " WHERE window_opened_at = excluded.window_opened_at",
     [GW_STORE_SQL_ADD_GRANT] = "INSERT OR REPLACE INTO grants VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [GW_STORE_SQL_SET_ACCOUNT] = "INSERT OR REPLACE INTO accounts VALUES(?1, ?2, ?3, ?4)",
-    [GW_STORE_SQL_ADD_RECEIPT] =
-        "INSERT OR REPLACE INTO receipts VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GW_STORE_SQL_ADD_RECEIPT] = "INSERT OR IGNORE INTO receipts VALUES(?1, ?2, ?3)",
+    [GW_STORE_SQL_ADD_CHAPTER] =
+        "INSERT INTO chapters VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET"
+        " first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)",
+    [GW_STORE_SQL_ADD_LEASE] = "INSERT INTO leases VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET"
+                               " last_record = max(last_record, excluded.last_record)",
     [GW_STORE_SQL_ADD_USAGE] =
-        "INSERT INTO usage VALUES(?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT DO UPDATE SET"
-        " calls = calls + 1, used_us = used_us + excluded.used_us,"
+        "INSERT INTO usage VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
+        " calls = calls + excluded.calls, used_us = used_us + excluded.used_us,"
         " charged_us = charged_us + excluded.charged_us",
     [GW_STORE_SQL_SET_TOKEN] =
         "INSERT OR REPLACE INTO tokens VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -46,9 +51,16 @@ static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
     [GW_STORE_SQL_REMOVE_APP] = "DELETE FROM apps WHERE name = ?1",
     [GW_STORE_SQL_BLOCK] = "INSERT OR REPLACE INTO blocks VALUES(?1, ?2, ?3, ?4)",
     [GW_STORE_SQL_UNBLOCK] = "DELETE FROM blocks WHERE account = ?1",
-    [GW_STORE_SQL_OLDEST] = "SELECT n FROM receipts WHERE ended_at < ?1 AND n <= ?2"
-                            " ORDER BY ended_at LIMIT ?3",
-    [GW_STORE_SQL_FORGET_RECEIPT] = "DELETE FROM receipts WHERE n = ?1",
+    [GW_STORE_SQL_OLD_CHAPTER] =
+        "SELECT chapter FROM chapters WHERE first_at < ?1 ORDER BY chapter LIMIT 1",
+    [GW_STORE_SQL_READ_CHAPTER] =
+        "SELECT n, data FROM log WHERE n >= ?1 AND n < ?2 AND kind = 1 ORDER BY n",
+    [GW_STORE_SQL_SET_CHAPTER] = "UPDATE chapters SET first_at = ?2, last_at = ?3"
+                                 " WHERE chapter = ?1",
+    [GW_STORE_SQL_FORGET_CHAPTER] = "DELETE FROM chapters WHERE chapter = ?1",
+    [GW_STORE_SQL_FORGET_LEASES] = "DELETE FROM leases WHERE chapter = ?1",
+    [GW_STORE_SQL_FORGET_RECEIPT] =
+        "DELETE FROM receipts WHERE chapter = ?1 AND key = ?2 AND n = ?3",
     [GW_STORE_SQL_FORGET_LOG] = "DELETE FROM log WHERE n = ?1",
     [GW_STORE_SQL_FORGET_ACCOUNTS] =
         "DELETE FROM accounts WHERE account IN (SELECT account FROM accounts WHERE"
@@ -328,7 +340,12 @@ static sl_status compare_with_mark(struct gw_store_db *db, sl_wall_us now)
 sl_status gw_store_db_open(struct gw_store_db *db, const struct gw_store_db_conf *conf,
                            sl_wall_us now, struct sl_error *err)
 {
-    *db = (struct gw_store_db){.conf = *conf, .mark = {.fd = -1}};
+    *db = (struct gw_store_db){
+        .conf = *conf, .mark = {.fd = -1}, .sums = gw_store_sums_create(conf->alloc)};
+    if (db->sums == NULL) {
+        sl_error_set(err, SL_REASON_INTERNAL, "no memory for the store");
+        return SL_ENOMEM;
+    }
     sl_status s = gw_store_mark_open(&db->mark, conf->path, err);
     if (s == SL_OK)
         s = gw_store_mend_finish(conf->path, err);
@@ -348,6 +365,8 @@ void gw_store_db_close(struct gw_store_db *db)
 {
     gw_store_db_disconnect(db);
     gw_store_mark_close(&db->mark);
+    gw_store_sums_destroy(db->sums);
+    db->sums = NULL;
 }
 
 /* ---- groups */

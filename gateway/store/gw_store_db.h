@@ -22,6 +22,7 @@
 enum gw_store_fault { GW_STORE_FINE, GW_STORE_RETRY, GW_STORE_MEND, GW_STORE_FATAL };
 
 struct gw_store_db_conf {
+    const struct sl_alloc *alloc;
     const char *path;   /* borrowed */
     const char *vfs;    /* NULL: the system's; borrowed */
     bool syncs_commits; /* synchronous=FULL */
@@ -41,13 +42,19 @@ enum gw_store_sql {
     GW_STORE_SQL_ADD_GRANT,
     GW_STORE_SQL_SET_ACCOUNT,
     GW_STORE_SQL_ADD_RECEIPT,
+    GW_STORE_SQL_ADD_CHAPTER,
+    GW_STORE_SQL_ADD_LEASE,
     GW_STORE_SQL_ADD_USAGE,
     GW_STORE_SQL_SET_TOKEN,
     GW_STORE_SQL_SET_APP,
     GW_STORE_SQL_REMOVE_APP,
     GW_STORE_SQL_BLOCK,
     GW_STORE_SQL_UNBLOCK,
-    GW_STORE_SQL_OLDEST,
+    GW_STORE_SQL_OLD_CHAPTER,
+    GW_STORE_SQL_READ_CHAPTER,
+    GW_STORE_SQL_SET_CHAPTER,
+    GW_STORE_SQL_FORGET_CHAPTER,
+    GW_STORE_SQL_FORGET_LEASES,
     GW_STORE_SQL_FORGET_RECEIPT,
     GW_STORE_SQL_FORGET_LOG,
     GW_STORE_SQL_FORGET_ACCOUNTS,
@@ -58,10 +65,13 @@ enum gw_store_sql {
 
 enum { GW_STORE_WHY_MAX = 256 };
 
+struct gw_store_sums;
+
 struct gw_store_db {
     struct gw_store_db_conf conf;
     sqlite3 *handle;
     sqlite3_stmt *statements[GW_STORE_SQL_COUNT];
+    struct gw_store_sums *sums;
     struct gw_store_mark mark;
     uint64_t id;
     bool is_known;              /* last_n is: the file has been open before */
@@ -75,7 +85,7 @@ struct gw_store_db {
 };
 
 /* Opens or makes the file, finishes what an earlier process had begun, and compares it with its mark. Errors:
- * SL_EEXIST (in use), SL_ENEVER (not a store, or of a newer Sluice), SL_EIO; with a sentence. */
+ * SL_EEXIST (in use), SL_ENEVER (not a store, or of a newer Sluice), SL_EIO, SL_ENOMEM; with a sentence. */
 SL_MUST_CHECK sl_status gw_store_db_open(struct gw_store_db *db,
                                          const struct gw_store_db_conf *conf, sl_wall_us now,
                                          struct sl_error *err);

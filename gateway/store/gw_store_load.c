@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "gw_receipt_code.h"
 #include "gw_store_build.h"
-
-enum { ENTRIES_AT_ONCE = 4096 };
+#include "gw_store_key.h"
+#include "gw_store_sums.h"
 
 /* One table: its rows in turn. */
 struct reading {
@@ -69,9 +70,13 @@ static void on_block(sqlite3_stmt *s, const struct gw_store_loader *l)
         l->on_block(l->ctx, &b);
 }
 
-static void on_lease(sqlite3_stmt *s, const struct gw_store_loader *l)
+static void on_receipt(sqlite3_stmt *s, const struct gw_store_loader *l)
 {
-    l->on_lease(l->ctx, (uint64_t)sqlite3_column_int64(s, 0), (uint64_t)sqlite3_column_int64(s, 1));
+    struct gw_receipt r;
+    const void *bytes = sqlite3_column_blob(s, 0);
+    if (gw_receipt_decode(sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 0)), &r) == SL_OK &&
+        r.lease_journal != 0)
+        l->on_lease(l->ctx, r.lease_journal, r.lease_record);
 }
 
 static sl_status read_rows(struct gw_store_db *db, const struct reading *r,
@@ -89,17 +94,16 @@ static sl_status read_rows(struct gw_store_db *db, const struct reading *r,
     return rc == SQLITE_OK ? SL_OK : gw_store_db_fail(db, rc, "cannot read the store");
 }
 
-/* The next journal is found through its index, without a walk over the leases of this one. */
+/* The chapters that hold them, whole. */
 static sl_status read_leases(struct gw_store_db *db, uint64_t span, const struct gw_store_loader *l)
 {
     const struct reading r = {
-        "WITH RECURSIVE journals(j) AS (SELECT min(lease_journal) FROM receipts"
-        " WHERE lease_journal <> 0 UNION ALL SELECT (SELECT min(lease_journal) FROM receipts"
-        " WHERE lease_journal <> 0 AND lease_journal > j) FROM journals WHERE j IS NOT NULL)"
-        "SELECT lease_journal, lease_record FROM journals CROSS JOIN receipts"
-        " WHERE lease_journal = j AND lease_journal <> 0 AND lease_record > (SELECT"
-        " max(lease_record) FROM receipts WHERE lease_journal = j AND lease_journal <> 0) - ?1",
-        (int64_t)span, 0, on_lease};
+        "WITH newest(journal, record) AS MATERIALIZED"
+        " (SELECT journal, max(last_record) FROM leases GROUP BY journal)"
+        "SELECT data FROM chapters CROSS JOIN log ON n >= chapter * ?2 AND n < (chapter + 1) * ?2"
+        " WHERE chapter IN (SELECT chapter FROM leases JOIN newest USING(journal)"
+        " WHERE last_record > record - ?1) AND +kind = 1 ORDER BY chapter, n",
+        (int64_t)span, GW_STORE_CHAPTER_COUNT, on_receipt};
     return l->on_lease != NULL ? read_rows(db, &r, l) : SL_OK;
 }
 
@@ -117,7 +121,7 @@ sl_status gw_store_load(struct gw_store_db *db, sl_wall_us windows_since, sl_wal
     };
     sl_status s = SL_OK;
     while (s == SL_OK && gw_store_lag(db) > 0)
-        s = gw_store_build(db, ENTRIES_AT_ONCE);
+        s = gw_store_build(db, GW_STORE_PIECE_MAX);
     for (size_t i = 0; s == SL_OK && i < SL_ARRAY_LEN(readings); i++)
         s = read_rows(db, &readings[i], loader);
     return s == SL_OK ? read_leases(db, leases_span, loader) : s;

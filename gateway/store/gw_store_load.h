@@ -11,7 +11,7 @@ struct gw_store_loader {
     void (*on_token)(void *ctx, const struct gw_record_token *t);
     void (*on_app)(void *ctx, const struct gw_record_app *a);
     void (*on_block)(void *ctx, const struct gw_record_block *b);
-    /* A lease that has its receipt: the newest leases_span numbers of each journal. */
+    /* A lease that has its receipt: at least the newest leases_span numbers of each journal, oldest first. */
     void (*on_lease)(void *ctx, uint64_t journal, uint64_t record);
 };
 

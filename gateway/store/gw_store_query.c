@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "gw_receipt_code.h"
-#include "gw_store_build.h"
 #include "gw_store_db.h"
+#include "gw_store_key.h"
+#include "gw_store_sums.h"
 
 /* What is being answered. */
 struct answering {
     const struct gw_store_question *question;
+    uint64_t store_id;
+    int64_t built_n;
     struct sl_arena *arena;
     struct gw_store_answer *answer;
 };
@@ -59,8 +62,8 @@ static bool take_grant(struct answering *a, sqlite3_stmt *s, struct gw_store_row
 
 /* ---- the questions as SQL
  *
- * ?1 account, ?2 app, ?3 from, ?4 until, ?5 the row after which the page begins, ?6 rows, ?7 call.
- * Only the conditions that a question has are in its text, so that each goes by its index. */
+ * ?1 account, ?2 app, ?3 from, ?4 until, ?5 where the page begins, ?6 rows, ?7 key, ?8 entries of a
+ * chapter. Receipts are looked at one after the other, the newest first, until the page is full. */
 
 enum { SQL_MAX = 1024 };
 
@@ -69,25 +72,33 @@ static void add(char *sql, const char *more)
     strncat(sql, more, SQL_MAX - strlen(sql) - 1);
 }
 
-static void write_receipts(const struct gw_store_question *q, char *sql)
+static bool has_key(const struct gw_store_question *q)
 {
-    add(sql, "SELECT r.n, l.data FROM receipts r JOIN log l ON l.n = r.n WHERE 1");
-    if (q->account[0] != '\0')
-        add(sql, " AND r.account = ?1");
-    if (q->app[0] != '\0')
-        add(sql, " AND r.app = ?2 AND r.app <> ''");
-    if (q->from != 0)
-        add(sql, " AND r.ended_at >= ?3");
-    if (q->until != 0)
-        add(sql, " AND r.ended_at < ?4");
-    if (q->after_n != 0)
-        add(sql, " AND r.n < ?5");
-    add(sql, " ORDER BY r.n DESC LIMIT ?6");
+    return q->kind == GW_STORE_RECEIPT || q->account[0] != '\0' || q->app[0] != '\0';
 }
 
-static void write_receipt(const struct gw_store_question *q SL_UNUSED, char *sql)
+static int64_t key_of(uint64_t store_id, const struct gw_store_question *q)
 {
-    add(sql, "SELECT r.n, l.data FROM receipts r JOIN log l ON l.n = r.n WHERE r.call = ?7");
+    if (q->kind == GW_STORE_RECEIPT)
+        return gw_store_key(store_id, GW_STORE_KEY_CALL, sl_span_of(q->call_id, sizeof q->call_id));
+    if (q->account[0] != '\0')
+        return gw_store_key(store_id, GW_STORE_KEY_ACCOUNT, sl_span_str(q->account));
+    return gw_store_key(store_id, GW_STORE_KEY_APP, sl_span_str(q->app));
+}
+
+/* A plus keeps SQLite from an index of its own making; one upper bound, because it would choose among two. */
+static void write_receipts(const struct gw_store_question *q, char *sql)
+{
+    add(sql, "SELECT l.n, l.data FROM chapters c CROSS JOIN ");
+    if (has_key(q))
+        add(sql, "receipts r ON r.chapter = c.chapter AND r.key = ?7 AND r.n < ?5"
+                 " CROSS JOIN log l ON l.n = r.n");
+    else
+        add(sql, "log l ON l.n >= c.chapter * ?8 AND l.n < min((c.chapter + 1) * ?8, ?5)"
+                 " AND +l.kind = 1");
+    add(sql, " WHERE c.chapter <= ?5 / ?8 AND c.last_at >= ?3 AND c.first_at < ?4"
+             " ORDER BY c.chapter DESC, ");
+    add(sql, has_key(q) ? "r.n DESC" : "l.n DESC");
 }
 
 static void write_usage(const struct gw_store_question *q, char *sql)
@@ -128,23 +139,37 @@ static const struct kind {
     bool (*take)(struct answering *a, sqlite3_stmt *s, struct gw_store_row *row);
 } kinds[] = {
     [GW_STORE_RECEIPTS] = {write_receipts, take_receipt},
-    [GW_STORE_RECEIPT] = {write_receipt, take_receipt},
+    [GW_STORE_RECEIPT] = {write_receipts, take_receipt},
     [GW_STORE_USAGE] = {write_usage, take_usage},
     [GW_STORE_GRANTS] = {write_grants, take_grant},
 };
 
-static void bind(sqlite3_stmt *s, const struct gw_store_question *q, size_t rows_max)
+/* Receipts: below this number, and none that is not in the tables yet. */
+static int64_t page_begin(const struct answering *a)
 {
+    const struct gw_store_question *q = a->question;
+    bool is_of_log = q->kind == GW_STORE_RECEIPTS || q->kind == GW_STORE_RECEIPT;
+    int64_t end = a->built_n + 1;
+    if (!is_of_log)
+        return q->after_n;
+    return q->after_n != 0 && q->after_n < end ? q->after_n : end;
+}
+
+static void bind(const struct answering *a, sqlite3_stmt *s, size_t rows_max)
+{
+    const struct gw_store_question *q = a->question;
     bool is_usage = q->kind == GW_STORE_USAGE;
     sl_wall_us until = q->until != 0 ? q->until : INT64_MAX;
+    sl_wall_us from = q->from != 0 ? q->from : INT64_MIN;
     gw_store_bind_text(s, 1, sl_span_str(q->account));
     gw_store_bind_text(s, 2, sl_span_str(q->app));
-    sqlite3_bind_int64(s, 3, is_usage ? gw_store_week_of(q->from) : q->from);
+    sqlite3_bind_int64(s, 3, is_usage ? gw_store_week_of(q->from) : from);
     sqlite3_bind_int64(s, 4, is_usage ? gw_store_week_of(until - 1) : until);
-    sqlite3_bind_int64(s, 5, q->after_n);
+    sqlite3_bind_int64(s, 5, page_begin(a));
     sqlite3_bind_int64(s, 6,
                        (int64_t)rows_max + 1); /* one more tells whether there is a next page */
-    sqlite3_bind_int64(s, 7, gw_store_call_number(q->call_id));
+    sqlite3_bind_int64(s, 7, key_of(a->store_id, q));
+    sqlite3_bind_int64(s, 8, GW_STORE_CHAPTER_COUNT);
 }
 
 /* ---- answering */
@@ -155,14 +180,25 @@ static void fail(struct gw_store_answer *out, sl_status status, const char *why)
     snprintf(out->why, sizeof out->why, "the store cannot answer: %s", why);
 }
 
-/* Receipts are found by a part of the call's id: this is the whole of it. */
-static bool is_asked_for(const struct gw_store_question *q, const struct gw_store_row *row)
+static bool is_of(const struct gw_receipt *r, const struct gw_store_question *q)
+{
+    struct sl_span account = r->account_count > 0 ? r->accounts[0] : sl_span_of(NULL, 0);
+    return (q->account[0] == '\0' || sl_span_eq_str(account, q->account)) &&
+           (q->app[0] == '\0' || sl_span_eq_str(r->app, q->app)) && r->ended_at >= q->from &&
+           (q->until == 0 || r->ended_at < q->until);
+}
+
+/* A key is a hint; the receipt decides. */
+static bool is_asked_for(const struct gw_store_question *q, sqlite3_stmt *s)
 {
     struct gw_receipt r;
-    if (q->kind != GW_STORE_RECEIPT)
+    if (q->kind != GW_STORE_RECEIPT && q->kind != GW_STORE_RECEIPTS)
         return true;
-    return gw_receipt_decode(row->receipt, &r) == SL_OK &&
-           memcmp(r.call_id, q->call_id, sizeof r.call_id) == 0;
+    const void *bytes = sqlite3_column_blob(s, 1);
+    if (gw_receipt_decode(sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 1)), &r) != SL_OK)
+        return false;
+    return q->kind == GW_STORE_RECEIPT ? memcmp(r.call_id, q->call_id, sizeof r.call_id) == 0
+                                       : is_of(&r, q);
 }
 
 static int64_t page_after(const struct gw_store_question *q, const struct gw_store_answer *a)
@@ -178,6 +214,8 @@ static int take_rows(struct answering *a, sqlite3_stmt *s, size_t rows_max)
     struct gw_store_answer *out = a->answer;
     int rc;
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        if (!is_asked_for(a->question, s))
+            continue;
         if (out->row_count == rows_max) {
             out->next_n = page_after(a->question, out);
             return SQLITE_DONE;
@@ -186,31 +224,46 @@ static int take_rows(struct answering *a, sqlite3_stmt *s, size_t rows_max)
         row->n = sqlite3_column_int64(s, 0);
         if (!kinds[a->question->kind].take(a, s, row))
             return SQLITE_NOMEM;
-        if (is_asked_for(a->question, row))
-            out->row_count++;
+        out->row_count++;
     }
     return rc;
+}
+
+static sqlite3_stmt *prepare(struct answering *a, sqlite3 *reader)
+{
+    char sql[SQL_MAX] = "";
+    int64_t id = 0;
+    sqlite3_stmt *s = NULL;
+    kinds[a->question->kind].write(a->question, sql);
+    int rc = gw_store_db_number(reader, "SELECT value FROM meta WHERE name = 'id'", &id);
+    if (rc == SQLITE_OK)
+        rc = gw_store_db_number(reader, "SELECT value FROM meta WHERE name = 'built_n'",
+                                &a->built_n);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(reader, sql, -1, &s, NULL);
+    if (rc != SQLITE_OK)
+        fail(a->answer, SL_EIO, sqlite3_errmsg(reader));
+    a->store_id = (uint64_t)id;
+    return s;
 }
 
 void gw_store_answer(sqlite3 *reader, const struct gw_store_question *q, struct sl_arena *arena,
                      struct gw_store_answer *out)
 {
-    char sql[SQL_MAX] = "";
-    sqlite3_stmt *s;
-    struct answering a = {q, arena, out};
+    struct answering a = {.question = q, .arena = arena, .answer = out};
     size_t rows_max = q->rows_max < GW_STORE_ROWS_MAX ? q->rows_max : GW_STORE_ROWS_MAX;
     rows_max = rows_max > 0 ? rows_max : 1;
     *out = (struct gw_store_answer){.rows = sl_arena_zero(arena, rows_max, sizeof *out->rows)};
-    kinds[q->kind].write(q, sql);
     if (out->rows == NULL) {
         fail(out, SL_ENOMEM, "no memory");
-    } else if (sqlite3_prepare_v2(reader, sql, -1, &s, NULL) != SQLITE_OK) {
-        fail(out, SL_EIO, sqlite3_errmsg(reader));
-    } else {
-        bind(s, q, rows_max);
-        int rc = take_rows(&a, s, rows_max);
-        if (rc != SQLITE_DONE)
-            fail(out, rc == SQLITE_NOMEM ? SL_ENOMEM : SL_EIO, sqlite3_errstr(rc));
-        sqlite3_finalize(s);
+        return;
     }
+    sqlite3_stmt *s = prepare(&a, reader);
+    if (s == NULL)
+        return;
+    bind(&a, s, rows_max);
+    int rc = take_rows(&a, s, rows_max);
+    if (rc != SQLITE_DONE)
+        fail(out, rc == SQLITE_NOMEM ? SL_ENOMEM : SL_EIO, sqlite3_errstr(rc));
+    sqlite3_finalize(s);
 }

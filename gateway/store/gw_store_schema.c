@@ -10,7 +10,9 @@
  *
  * log       everything that lasts, in the order in which it came; all other tables are built from it
  * meta      id: a random number, by which a mark belongs to this file; built_n: how far the tables below are
- * receipts  where in the log a receipt is; call is the call id's first 8 bytes
+ * chapters  of the log: of each the first and the last time of its receipts
+ * receipts  in which chapter, and where, the receipts of an account, an app and a call are: gw_store_key.h
+ * leases    the newest lease of each executor's journal in each chapter
  * usage     sums by week (days from a Monday to the next, UTC; week 0 is that of 1969-12-29)
  */
 static const char *const steps[] = {
@@ -20,15 +22,12 @@ static const char *const steps[] = {
     "CREATE TABLE accounts(account TEXT PRIMARY KEY, window_opened_at INTEGER NOT NULL,"
     " spent_us INTEGER NOT NULL, granted_us INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX accounts_by_window ON accounts(window_opened_at);"
-    "CREATE TABLE receipts(n INTEGER PRIMARY KEY, ended_at INTEGER NOT NULL,"
-    " account TEXT NOT NULL, app TEXT NOT NULL, call INTEGER NOT NULL,"
-    " lease_journal INTEGER NOT NULL, lease_record INTEGER NOT NULL);"
-    "CREATE INDEX receipts_by_account ON receipts(account);"
-    "CREATE INDEX receipts_by_app ON receipts(app) WHERE app <> '';"
-    "CREATE INDEX receipts_by_time ON receipts(ended_at);"
-    "CREATE INDEX receipts_by_call ON receipts(call);"
-    "CREATE INDEX receipts_by_lease ON receipts(lease_journal, lease_record)"
-    " WHERE lease_journal <> 0;"
+    "CREATE TABLE chapters(chapter INTEGER PRIMARY KEY, first_at INTEGER NOT NULL,"
+    " last_at INTEGER NOT NULL);"
+    "CREATE TABLE receipts(chapter INTEGER NOT NULL, key INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY(chapter, key, n)) WITHOUT ROWID;"
+    "CREATE TABLE leases(chapter INTEGER NOT NULL, journal INTEGER NOT NULL,"
+    " last_record INTEGER NOT NULL, PRIMARY KEY(chapter, journal)) WITHOUT ROWID;"
     "CREATE TABLE usage(week INTEGER NOT NULL, app TEXT NOT NULL, account TEXT NOT NULL,"
     " calls INTEGER NOT NULL, used_us INTEGER NOT NULL, charged_us INTEGER NOT NULL,"
     " PRIMARY KEY(week, app, account)) WITHOUT ROWID;"

@@ -41,7 +41,8 @@ int store_rig_teardown(void **state)
 
 sl_status store_rig_open(struct store_rig *r, const char *vfs, bool syncs)
 {
-    const struct gw_store_db_conf c = {.path = r->path, .vfs = vfs, .syncs_commits = syncs};
+    const struct gw_store_db_conf c = {
+        .alloc = &sl_alloc_malloc, .path = r->path, .vfs = vfs, .syncs_commits = syncs};
     return gw_store_db_open(&r->db, &c, STORE_RIG_NOW, &r->err);
 }
 

@@ -319,7 +319,7 @@ static void questions_are_answered_beside_it(void **state)
         while (u.answer_ticket != ticket)
             wait_and_take(&u);
         assert_ok(u.answer_status);
-        nanosleep(&pause, NULL); /* the tables come a fifth of a second behind */
+        nanosleep(&pause, NULL); /* the tables come a moment behind */
     }
     assert_int_equal(u.answer_rows, 40);
     for (int i = 0; i < 64; i++)

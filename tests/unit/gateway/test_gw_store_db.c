@@ -6,6 +6,7 @@
 #include "gw_store_build.h"
 #include "gw_store_query.h"
 #include "gw_store_schema.h"
+#include "gw_store_sums.h"
 #include "sl_test.h"
 #include "store_rig.h"
 
@@ -186,11 +187,11 @@ static void history_is_kept_for_its_time(void **state)
     assert_ok(store_rig_load(r, 0, &past));
     while (more)
         assert_ok(gw_store_forget(&r->db, STORE_RIG_NOW + 20 * day_us, 7, &more));
-    assert_int_equal(store_rig_number(r, "SELECT count(*) FROM receipts"), 10);
+    assert_int_equal(store_rig_number(r, "SELECT count(*) FROM log WHERE kind = 1"), 10);
     assert_int_equal(store_rig_number(r, "SELECT count(*) FROM log"), 10);
     assert_int_equal(store_rig_number(r, "SELECT sum(calls) FROM usage"), 30);
     assert_int_equal(store_rig_number(r, "SELECT sum(calls) FROM usage WHERE account = ''"), 18);
-    while (more || store_rig_number(r, "SELECT count(*) FROM receipts") > 1)
+    while (more || store_rig_number(r, "SELECT count(*) FROM log WHERE kind = 1") > 1)
         assert_ok(gw_store_forget(&r->db, STORE_RIG_NOW + 99 * day_us, 7, &more));
     reopen(r);
     assert_int_equal(r->db.last_n, 30); /* no number is given twice */
@@ -382,7 +383,7 @@ static void a_store_has_one_gateway(void **state)
     if (child == 0) {
         struct gw_store_db other;
         struct sl_error err;
-        const struct gw_store_db_conf c = {.path = r->path};
+        const struct gw_store_db_conf c = {.alloc = &sl_alloc_malloc, .path = r->path};
         _exit(gw_store_db_open(&other, &c, 0, &err) == SL_EEXIST &&
                       strstr(err.text, "another gateway") != NULL
                   ? 0
