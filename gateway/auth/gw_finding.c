@@ -19,6 +19,15 @@ bool gw_finding_refuse(struct gw_finding *f, const char *fmt, ...)
     return false;
 }
 
+bool gw_finding_unknown(struct gw_finding *f, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    set(f, GW_VERDICT_UNKNOWN, fmt, args);
+    va_end(args);
+    return false;
+}
+
 bool gw_finding_unavailable(struct gw_finding *f, const char *fmt, ...)
 {
     va_list args;

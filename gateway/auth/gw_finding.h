@@ -17,6 +17,8 @@ struct gw_finding {
 
 /* Each answers false, so that a check can end with it. */
 bool gw_finding_refuse(struct gw_finding *f, const char *fmt, ...) SL_PRINTF(2, 3);
+/* It is for another verifier to say; the sentence is for who has no other. */
+bool gw_finding_unknown(struct gw_finding *f, const char *fmt, ...) SL_PRINTF(2, 3);
 bool gw_finding_unavailable(struct gw_finding *f, const char *fmt, ...) SL_PRINTF(2, 3);
 /* The issuer's keys are on their way. */
 bool gw_finding_later(struct gw_finding *f);

@@ -282,15 +282,15 @@ static const struct gw_jwk *find_key(struct gw_issuers *s, struct issuer *i, con
     return NULL;
 }
 
-static bool verify_parsed(struct gw_issuers *s, const struct gw_jwt *t, sl_wall_us now,
-                          struct gw_claims *out, struct gw_finding *f)
+/* A gw_jwt_check. */
+static bool check(void *ctx, const struct gw_jwt *t, sl_wall_us now, struct gw_claims *out,
+                  struct gw_finding *f)
 {
+    struct gw_issuers *s = ctx;
     struct issuer *i = find_issuer(s, t);
-    if (i == NULL) {
-        gw_finding_refuse(f, "the token's iss is not that of an issuer in the configuration");
-        f->verdict = GW_VERDICT_UNKNOWN;
-        return false;
-    }
+    if (i == NULL)
+        return gw_finding_unknown(f,
+                                  "the token's iss is not that of an issuer in the configuration");
     if ((i->algorithms & 1u << t->alg) == 0)
         return gw_finding_refuse(f, "the token's alg %s is not one of its issuer's algorithms",
                                  gw_alg_names[t->alg]);
@@ -310,17 +310,7 @@ static bool verify_parsed(struct gw_issuers *s, const struct gw_jwt *t, sl_wall_
 enum gw_verdict gw_issuers_verify(struct gw_issuers *s, struct sl_span token, sl_wall_us now,
                                   struct gw_claims *out, struct gw_denial *denial)
 {
-    struct gw_finding f = {.verdict = GW_VERDICT_GOOD};
-    struct gw_jwt t;
-    if (!gw_jwt_is_shaped(token))
-        return GW_VERDICT_UNKNOWN;
-    if (gw_jwt_parse(token, &t, &f)) {
-        verify_parsed(s, &t, now, out, &f);
-        gw_jwt_finish(&t);
-    }
-    if (f.verdict != GW_VERDICT_GOOD)
-        *denial = f.denial;
-    return f.verdict;
+    return gw_jwt_verify(token, check, s, now, out, denial);
 }
 
 static enum gw_verdict verify(void *ctx, struct sl_span token, sl_wall_us now,

@@ -155,3 +155,19 @@ void gw_jwt_finish(struct gw_jwt *t)
     json_decref(t->claims);
     t->header = t->claims = NULL;
 }
+
+enum gw_verdict gw_jwt_verify(struct sl_span token, gw_jwt_check *check, void *ctx, sl_wall_us now,
+                              struct gw_claims *out, struct gw_denial *denial)
+{
+    struct gw_finding f = {.verdict = GW_VERDICT_GOOD};
+    struct gw_jwt t;
+    if (!gw_jwt_is_shaped(token))
+        return GW_VERDICT_UNKNOWN;
+    if (gw_jwt_parse(token, &t, &f)) {
+        check(ctx, &t, now, out, &f);
+        gw_jwt_finish(&t);
+    }
+    if (f.verdict != GW_VERDICT_GOOD)
+        *denial = f.denial;
+    return f.verdict;
+}

@@ -1,5 +1,6 @@
 /* gw_jwt.h - a signed token (RFC 7519 in the compact form of RFC 7515), taken apart and checked for its
- * form. Nothing here looks at keys, signatures or the clock: gw_jwk and gw_jwt_claims do.
+ * form, and the frame of what verifies one. Nothing here looks at keys, signatures or the clock: gw_jwk and
+ * gw_jwt_claims do.
  *
  *   token text -> [gw_jwt_parse] -> gw_jwks_find, gw_jwk_verify -> gw_jwt_claims_check
  *
@@ -46,5 +47,14 @@ void gw_jwt_finish(struct gw_jwt *t);
 /* Is the header's `typ` the wanted one, case and a leading "application/" aside? NULL: "JWT", "at+jwt" or
  * none, as issuers write it. */
 bool gw_jwt_check_type(const struct gw_jwt *t, const char *wanted, struct gw_finding *f);
+
+/* A verifier's own part: by whom it is signed, and what it says. false: *f says why it is not good. */
+typedef bool gw_jwt_check(void *ctx, const struct gw_jwt *t, sl_wall_us now, struct gw_claims *out,
+                          struct gw_finding *f);
+
+/* A verifier's whole answer (gw_claims.h): UNKNOWN for what has no shape of a JWT, REFUSED for what cannot be
+ * parsed, and for all else what check finds. */
+enum gw_verdict gw_jwt_verify(struct sl_span token, gw_jwt_check *check, void *ctx, sl_wall_us now,
+                              struct gw_claims *out, struct gw_denial *denial);
 
 #endif

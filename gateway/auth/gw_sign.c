@@ -232,14 +232,13 @@ static bool read_claims(const struct gw_sign *s, const json_t *claims, sl_wall_u
                               f);
 }
 
-static bool verify_parsed(const struct gw_sign *s, const struct gw_jwt *t, sl_wall_us now,
-                          struct gw_claims *out, struct gw_finding *f)
+/* A gw_jwt_check. */
+static bool check(void *ctx, const struct gw_jwt *t, sl_wall_us now, struct gw_claims *out,
+                  struct gw_finding *f)
 {
-    if (!is_ours(t->claims, "iss", s->issuer)) {
-        gw_finding_refuse(f, "the token's iss is not this gateway");
-        f->verdict = GW_VERDICT_UNKNOWN;
-        return false;
-    }
+    const struct gw_sign *s = ctx;
+    if (!is_ours(t->claims, "iss", s->issuer))
+        return gw_finding_unknown(f, "the token's iss is not this gateway");
     if (!gw_jwt_check_type(t, GW_SIGN_TYPE, f))
         return false;
     const struct gw_sign_key *key = gw_sign_ring_find(&s->ring, t->kid);
@@ -253,17 +252,7 @@ static bool verify_parsed(const struct gw_sign *s, const struct gw_jwt *t, sl_wa
 enum gw_verdict gw_sign_verify(struct gw_sign *s, struct sl_span token, sl_wall_us now,
                                struct gw_claims *out, struct gw_denial *denial)
 {
-    struct gw_finding f = {.verdict = GW_VERDICT_GOOD};
-    struct gw_jwt t;
-    if (!gw_jwt_is_shaped(token))
-        return GW_VERDICT_UNKNOWN;
-    if (gw_jwt_parse(token, &t, &f)) {
-        verify_parsed(s, &t, now, out, &f);
-        gw_jwt_finish(&t);
-    }
-    if (f.verdict != GW_VERDICT_GOOD)
-        *denial = f.denial;
-    return f.verdict;
+    return gw_jwt_verify(token, check, s, now, out, denial);
 }
 
 static enum gw_verdict verify(void *ctx, struct sl_span token, sl_wall_us now,
