@@ -1,8 +1,6 @@
 #include "sl_base64.h"
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-size_t sl_base64_encode(struct sl_span bytes, char *out)
+size_t sl_base64_encode_by(const char digits[64], struct sl_span bytes, char *out)
 {
     uint32_t bits = 0;
     unsigned bit_count = 0;
@@ -16,6 +14,12 @@ size_t sl_base64_encode(struct sl_span bytes, char *out)
         out[len++] = digits[bits << (6 - bit_count) & 63];
     out[len] = '\0';
     return len;
+}
+
+size_t sl_base64_encode(struct sl_span bytes, char *out)
+{
+    return sl_base64_encode_by("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+                               bytes, out);
 }
 
 static bool is_digit(uint8_t c)

@@ -16,6 +16,8 @@
 
 /* Writes SL_BASE64_LEN(bytes.len) characters and a NUL; returns their count. */
 size_t sl_base64_encode(struct sl_span bytes, char *out);
+/* The same by another alphabet (sl_base64url.h). */
+size_t sl_base64_encode_by(const char digits[64], struct sl_span bytes, char *out);
 
 /* Could these characters be read? Padded or not; bits beyond the last byte are not looked at. */
 bool sl_base64_is_valid(struct sl_span text);

@@ -1,21 +1,9 @@
 #include "sl_base64url.h"
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 size_t sl_base64url_encode(struct sl_span bytes, char *out)
 {
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    size_t len = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        bits = bits << 8 | bytes.data[i];
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6)
-            out[len++] = digits[bits >> (bit_count - 6) & 63];
-    }
-    if (bit_count > 0)
-        out[len++] = digits[bits << (6 - bit_count) & 63];
-    out[len] = '\0';
-    return len;
+    return sl_base64_encode_by("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+                               bytes, out);
 }
 
 /* 0 to 63, or -1. */

@@ -8,11 +8,12 @@
 
 #include <stddef.h>
 
+#include "sl_base64.h"
 #include "sl_span.h"
 #include "sl_status.h"
 
 /* Characters of so many bytes, without the NUL; and the most bytes of so many characters. */
-#define SL_BASE64URL_LEN(bytes)   (((bytes)*4 + 2) / 3)
+#define SL_BASE64URL_LEN(bytes)   SL_BASE64_LEN(bytes)
 #define SL_BASE64URL_BYTES(chars) ((chars)*3 / 4)
 
 /* Writes SL_BASE64URL_LEN(bytes.len) characters and a NUL; returns their count. */
