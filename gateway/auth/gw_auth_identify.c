@@ -97,6 +97,31 @@ static enum gw_verdict verify(const struct gw_asking *ask, struct sl_span token,
     return verdict;
 }
 
+static enum gw_identity_answer refuse_bearer(const struct gw_asking *ask,
+                                             const struct gw_denial *denial)
+{
+    return gw_auth_refuse_token(ask, denial->why);
+}
+
+/* KNOWN: *out is there. What is not good is told by refuse: it is the caller's token, or his visitor's. */
+static enum gw_identity_answer read_claims(
+    const struct gw_asking *ask, struct sl_span token,
+    enum gw_identity_answer (*refuse)(const struct gw_asking *, const struct gw_denial *),
+    struct gw_claims *out)
+{
+    struct gw_denial denial;
+    switch (verify(ask, token, out, &denial)) {
+    case GW_VERDICT_GOOD:
+        return GW_IDENTITY_KNOWN;
+    case GW_VERDICT_LATER:
+        return GW_IDENTITY_LATER;
+    case GW_VERDICT_UNAVAILABLE:
+        return gw_auth_refuse_unavailable(ask, denial.why);
+    default:
+        return refuse(ask, &denial);
+    }
+}
+
 /* -1: a tier that the configuration does not have. */
 static int tier_of_claims(const struct gw_auth *a, const struct gw_claims *claims)
 {
@@ -108,14 +133,9 @@ static enum gw_identity_answer identify_signed_token(const struct gw_asking *ask
                                                      struct sl_span token, struct gw_principal *out)
 {
     struct gw_claims claims;
-    struct gw_denial denial;
-    enum gw_verdict verdict = verify(ask, token, &claims, &denial);
-    if (verdict == GW_VERDICT_LATER)
-        return GW_IDENTITY_LATER;
-    if (verdict == GW_VERDICT_UNAVAILABLE)
-        return gw_auth_refuse_unavailable(ask, denial.why);
-    if (verdict != GW_VERDICT_GOOD)
-        return gw_auth_refuse_token(ask, denial.why);
+    enum gw_identity_answer answer = read_claims(ask, token, refuse_bearer, &claims);
+    if (answer != GW_IDENTITY_KNOWN)
+        return answer;
     if (claims.app[0] != '\0')
         return gw_auth_refuse_token(ask, "a visitor's token, which only its app may hand on");
     int tier = tier_of_claims(ask->a, &claims);
@@ -160,7 +180,6 @@ static enum gw_identity_answer identify_visitor(const struct gw_asking *ask,
                                                 struct gw_principal *caller)
 {
     struct gw_claims claims;
-    struct gw_denial denial;
     struct sl_span token = ask->c->x_ip_token;
     if (caller->app[0] == '\0')
         return gw_auth_refuse_untrusted(ask,
@@ -168,13 +187,9 @@ static enum gw_identity_answer identify_visitor(const struct gw_asking *ask,
                                         "token is not an app's");
     if (token.len > GW_AUTH_TOKEN_MAX)
         return deny_visitor(ask, "a visitor's token of more than 8192 bytes");
-    enum gw_verdict verdict = verify(ask, token, &claims, &denial);
-    if (verdict == GW_VERDICT_LATER)
-        return GW_IDENTITY_LATER;
-    if (verdict == GW_VERDICT_UNAVAILABLE)
-        return gw_auth_refuse_unavailable(ask, denial.why);
-    if (verdict != GW_VERDICT_GOOD)
-        return gw_auth_refuse_visitor(ask, &denial);
+    enum gw_identity_answer answer = read_claims(ask, token, gw_auth_refuse_visitor, &claims);
+    if (answer != GW_IDENTITY_KNOWN)
+        return answer;
     if (claims.app[0] != '\0' && strcmp(claims.app, caller->app) != 0)
         return deny_visitor(ask, "a visitor's token that was issued to another app");
     return become_visitor(ask, &claims, caller);
