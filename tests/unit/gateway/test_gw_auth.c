@@ -10,7 +10,7 @@
 #include "sl_log.h"
 #include "sl_test.h"
 
-enum { NOW = 1000000000, LOG_MAX = 1 << 16 };
+enum { NOW = 1000000000, LOG_MAX = 1 << 16, HEADER_MAX = 64 };
 
 enum tier { ANONYMOUS, FREE, PRO };
 
@@ -28,6 +28,7 @@ struct rig {
     struct gw_digest *digest;
     struct issuer issuer;
     struct gw_credentials c;
+    char header[HEADER_MAX]; /* of the last token that was made */
     struct gw_principal who;
     struct sl_error err;
     sl_wall_us now;
@@ -152,14 +153,27 @@ static void bearer(struct rig *r, const char *text)
     r->c.authorization = sl_span_str(text);
 }
 
-/* A token of ana's; its text goes to out with "Bearer " before it. */
-static struct gw_token_row make_token(struct rig *r, const char *app, char out[64])
+/* A new token of what row says becomes the caller's; the gateway does not know it. */
+static void make_token(struct rig *r, struct gw_token_row *row)
+{
+    memcpy(r->header, "Bearer ", 7);
+    assert_ok(gw_token_make(r->digest, r->header + 7, row));
+    bearer(r, r->header);
+}
+
+/* The same, and the gateway knows it. */
+static void sign_in(struct rig *r, struct gw_token_row *row)
+{
+    make_token(r, row);
+    assert_ok(gw_token_table_add(gw_auth_tokens(r->auth), row));
+}
+
+/* The caller is ana, or an app of hers. */
+static struct gw_token_row sign_in_ana(struct rig *r, const char *app)
 {
     struct gw_token_row row = {.user = "ana", .tier = "pro"};
-    memcpy(out, "Bearer ", 7);
-    assert_ok(gw_token_make(r->digest, out + 7, &row));
     snprintf(row.app, sizeof row.app, "%s", app);
-    assert_ok(gw_token_table_add(gw_auth_tokens(r->auth), &row));
+    sign_in(r, &row);
     return row;
 }
 
@@ -251,48 +265,37 @@ static void cookies(void **state SL_UNUSED)
 static void api_tokens(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
-    struct gw_token_row row = make_token(&r, "", text);
-    bearer(&r, text);
+    struct gw_token_row row = sign_in_ana(&r, "");
     assert_known(&r, "user:ana", PRO);
     assert_int_equal(r.who.kind, GW_PRINCIPAL_USER);
     assert_true(r.who.is_signed_in);
     assert_false(r.who.is_admin);
-    memcpy(text, "bEaReR", 6); /* schemes have no case (RFC 9110, 11.1) */
+    memcpy(r.header, "bEaReR", 6); /* schemes have no case (RFC 9110, 11.1) */
     assert_known(&r, "user:ana", PRO);
     assert_int_equal(r.issuer.asked, 0);
     assert_ok(gw_token_table_revoke(gw_auth_tokens(r.auth), sl_span_str(row.prefix)));
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid", "was revoked");
     assert_non_null(strstr(log_text, row.prefix)); /* by which the operator knows it */
-    assert_null(strstr(log_text, text + 7));
+    assert_null(strstr(log_text, r.header + 7));
     finish(&r);
 }
 
 static void tokens_that_are_not_good(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64], other[64];
-    begin(&r);
     struct gw_token_row row = {.user = "ana", .tier = "pro", .expires_at = NOW * SL_US_PER_S};
-    memcpy(text, "Bearer ", 7);
-    assert_ok(gw_token_make(r.digest, text + 7, &row));
-    assert_ok(gw_token_table_add(gw_auth_tokens(r.auth), &row));
-    bearer(&r, text);
+    begin(&r);
+    sign_in(&r, &row);
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid", "has expired");
     row.expires_at = 0;
-    memcpy(other, "Bearer ", 7);
-    assert_ok(gw_token_make(r.digest, other + 7, &row));
-    bearer(&r, other);
+    make_token(&r, &row);
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid", "that nobody has");
-    other[20] = other[20] == 'x' ? 'y' : 'x';
+    r.header[20] = r.header[20] == 'x' ? 'y' : 'x';
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid", "mistyped or cut");
-    assert_null(strstr(log_text, other + 7));
+    assert_null(strstr(log_text, r.header + 7));
     snprintf(row.tier, sizeof row.tier, "gold");
-    assert_ok(gw_token_table_add(gw_auth_tokens(r.auth), &row));
-    other[20] = 'z';
-    assert_ok(gw_token_make(r.digest, other + 7, &row));
-    assert_ok(gw_token_table_add(gw_auth_tokens(r.auth), &row));
+    sign_in(&r, &row);
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid",
                    "its tier is none of the configuration");
     finish(&r);
@@ -323,10 +326,8 @@ static void headers_that_are_no_bearer(void **state SL_UNUSED)
 static void tokens_want_tls(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
-    make_token(&r, "", text);
-    bearer(&r, text);
+    sign_in_ana(&r, "");
     r.c.origin.is_tls = false;
     log_len = 0;
     assert_int_equal(ask(&r), GW_IDENTITY_REFUSED);
@@ -399,11 +400,9 @@ static void verdicts(void **state SL_UNUSED)
 static void visitors_pay(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
     make_app(&r, "demo");
-    make_token(&r, "demo", text);
-    bearer(&r, text);
+    sign_in_ana(&r, "demo");
     assert_known(&r, "user:ana", PRO); /* the app for itself: its owner pays */
     assert_string_equal(r.who.app, "demo");
     r.c.x_ip_token = sl_span_str("GOOD-visitor");
@@ -425,11 +424,9 @@ static void visitors_pay(void **state SL_UNUSED)
 static void visitors_tokens_are_never_passed_over(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
     make_app(&r, "demo");
-    make_token(&r, "demo", text);
-    bearer(&r, text);
+    sign_in_ana(&r, "demo");
     r.c.x_ip_token = sl_span_str("GOOD");
     r.issuer.verdict = GW_VERDICT_REFUSED;
     r.issuer.denial = (struct gw_denial){"it has expired", "expired 3 min ago"};
@@ -452,7 +449,6 @@ static void visitors_tokens_are_never_passed_over(void **state SL_UNUSED)
 static void only_apps_bring_visitors(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
     r.c.x_ip_token = sl_span_str("GOOD");
     assert_refused(
@@ -460,8 +456,7 @@ static void only_apps_bring_visitors(void **state SL_UNUSED)
         "x-ip-token is for registered apps alone, which call with a token of their own as "
         "authorization",
         "x-ip-token");
-    make_token(&r, "", text);
-    bearer(&r, text);
+    sign_in_ana(&r, "");
     assert_refused(&r, SL_REASON_NOT_TRUSTED,
                    "x-ip-token is for registered apps alone; this caller's token is not an app's",
                    "x-ip-token");
@@ -478,10 +473,8 @@ static void only_apps_bring_visitors(void **state SL_UNUSED)
 static void apps_come_and_go(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
-    make_token(&r, "demo", text);
-    bearer(&r, text);
+    sign_in_ana(&r, "demo");
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid",
                    "its app is not registered");
     make_app(&r, "demo");
@@ -512,18 +505,16 @@ static void the_log_is_not_flooded(void **state SL_UNUSED)
 static void every_byte_of_a_token_changed(void **state SL_UNUSED)
 {
     struct rig r;
-    char text[64];
     begin(&r);
-    make_token(&r, "", text);
-    size_t len = strlen(text), known = 0;
-    bearer(&r, text);
+    sign_in_ana(&r, "");
+    size_t len = strlen(r.header), known = 0;
     for (size_t at = 0; at < len; at++) {
-        char was = text[at];
+        char was = r.header[at];
         for (unsigned value = 1; value < 256; value++) {
-            text[at] = (char)value;
+            r.header[at] = (char)value;
             known += ask(&r) == GW_IDENTITY_KNOWN;
         }
-        text[at] = was;
+        r.header[at] = was;
     }
     /* Every byte as it was, and the letters of "Bearer" in the other case. */
     assert_int_equal(known, len + 6);
