@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sl_text.h"
+
 enum {
     MARK_LEN = 3,
     RANDOM_DIGITS = 27,
@@ -52,6 +54,26 @@ bool gw_token_is_whole(struct sl_span text)
             return false;
     write_check((const char *)text.data, check);
     return memcmp(text.data + CHECK_AT, check, CHECK_DIGITS) == 0;
+}
+
+static bool may_be_in_a_name(uint32_t c)
+{
+    bool is_blank_or_control = c <= ' ' || (c >= 0x7f && c <= 0xa0);
+    return !is_blank_or_control && c != '#' && c != '/' && c != ':';
+}
+
+bool gw_user_name_is_good(struct sl_span name)
+{
+    if (name.len == 0 || name.len > GW_USER_NAME_MAX)
+        return false;
+    while (name.len > 0) {
+        uint32_t c = 0;
+        size_t len = sl_text_utf8_next(name, &c);
+        if (len == 0 || !may_be_in_a_name(c))
+            return false;
+        name = sl_span_of(name.data + len, name.len - len);
+    }
+    return true;
 }
 
 /* Divides a number of bytes, highest first, by BASE; returns the remainder. */

@@ -22,6 +22,8 @@ static int differ(const void *a, const void *b, size_t len)
 #define uthash_nonfatal_oom(element) (element)->is_lost = true
 #include <uthash.h>
 
+#include "gw_app.h"
+
 struct entry {
     struct gw_token_row row; /* first: a row is its entry */
     bool is_lost;            /* there was no memory to put it into a table */
@@ -88,7 +90,8 @@ static bool link_entry(struct gw_token_table *t, struct entry *e)
 
 sl_status gw_token_table_add(struct gw_token_table *t, const struct gw_token_row *row)
 {
-    if (row->user[0] == '\0')
+    if (!gw_user_name_is_good(sl_span_str(row->user)) ||
+        (row->app[0] != '\0' && !gw_app_name_is_good(sl_span_str(row->app))))
         return SL_EINVAL;
     if (gw_token_table_find(t, row->hash) != NULL ||
         find_prefix(t, sl_span_of(row->prefix, GW_TOKEN_PREFIX_LEN)) != NULL)

@@ -20,8 +20,8 @@ SL_MUST_CHECK sl_status gw_token_table_create(const struct sl_alloc *alloc, size
                                               struct gw_token_table **out);
 void gw_token_table_destroy(struct gw_token_table *t); /* NULL is fine */
 
-/* The row is copied. Errors: SL_EEXIST (its hash or its prefix is there), SL_EFULL, SL_ENOMEM, SL_EINVAL (it
- * has no user). */
+/* The row is copied. Errors: SL_EEXIST (its hash or its prefix is there), SL_EFULL, SL_ENOMEM, SL_EINVAL (its
+ * user or its app has no good name). */
 SL_MUST_CHECK sl_status gw_token_table_add(struct gw_token_table *t,
                                            const struct gw_token_row *row);
 /* Revoked and expired ones too; NULL: not known. Valid until the row is removed. */

@@ -50,9 +50,17 @@ static void owners_have_limits(void **state SL_UNUSED)
 static void names(void **state SL_UNUSED)
 {
     static const char *const bad[] = {
-        "",    "-a",       ".",
-        "A",   "a b",      "a/b",
-        "a\n", "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123"};
+        "",
+        "-a",
+        ".",
+        "A",
+        "a b",
+        "a/b",
+        "a#b",
+        "a:b",
+        "a\n",
+        "\xc3\xa4",
+        "0123456789012345678901234567890123456789012345678901234567890123"};
     static const char *const good[] = {"a", "0", "my-app_2.test"};
     struct gw_apps *a;
     struct sl_error err;

@@ -45,6 +45,28 @@ static void every_byte_changed(void **state SL_UNUSED)
     assert_false(gw_token_is_whole(sl_span_of(good, GW_TOKEN_LEN + 1)));
 }
 
+/* A name with a separator would be another's account: "corp#ana" is the issuer corp's ana. */
+static const char *const bad_names[] = {
+    "",     "corp#ana", "a/b",  "user:ana",          "a b",      " ana",         "ana\n",
+    "a\tb", "a\x7f",    "\xff", "\xc2\x80" /* C1 */, "\xc2\xa0", "a\xed\xa0\x80"};
+
+static void names_of_users(void **state SL_UNUSED)
+{
+    static const char *const good[] = {"ana", "ana@example.org", "A-b_c.d+e", "J\xc3\xb6rg", "7",
+                                       "*"};
+    char longest[GW_USER_NAME_MAX + 1];
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad_names); i++)
+        if (gw_user_name_is_good(sl_span_str(bad_names[i])))
+            fail_msg("'%s' is taken", bad_names[i]);
+    for (size_t i = 0; i < SL_ARRAY_LEN(good); i++)
+        if (!gw_user_name_is_good(sl_span_str(good[i])))
+            fail_msg("'%s' is refused", good[i]);
+    memset(longest, 'a', sizeof longest);
+    assert_true(gw_user_name_is_good(sl_span_of(longest, GW_USER_NAME_MAX)));
+    assert_false(gw_user_name_is_good(sl_span_of(longest, GW_USER_NAME_MAX + 1)));
+    assert_false(gw_user_name_is_good(sl_span_of("a\0b", 3)));
+}
+
 static struct gw_token_row row_of(unsigned number)
 {
     struct gw_token_row r = {.created_at = 1};
@@ -85,9 +107,24 @@ static void rows_come_and_go(void **state SL_UNUSED)
     r = gw_token_table_next(t, r);
     assert_string_equal(r->user, "user3");
     assert_null(gw_token_table_next(t, r));
-    struct gw_token_row nobody = row_of(7);
-    nobody.user[0] = '\0';
-    assert_status(gw_token_table_add(t, &nobody), SL_EINVAL);
+    gw_token_table_destroy(t);
+}
+
+static void rows_without_a_good_name_are_not_taken(void **state SL_UNUSED)
+{
+    struct gw_token_table *t;
+    assert_ok(gw_token_table_create(&sl_alloc_malloc, 3, &t));
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad_names); i++) {
+        struct gw_token_row r = row_of(1);
+        snprintf(r.user, sizeof r.user, "%s", bad_names[i]);
+        assert_status(gw_token_table_add(t, &r), SL_EINVAL);
+    }
+    struct gw_token_row of_app = row_of(2);
+    snprintf(of_app.app, sizeof of_app.app, "demo/7");
+    assert_status(gw_token_table_add(t, &of_app), SL_EINVAL);
+    of_app.app[4] = '\0';
+    assert_ok(gw_token_table_add(t, &of_app));
+    assert_int_equal(gw_token_table_count(t), 1);
     gw_token_table_destroy(t);
 }
 
@@ -157,7 +194,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),
         cmocka_unit_test(every_byte_changed),
+        cmocka_unit_test(names_of_users),
         cmocka_unit_test(rows_come_and_go),
+        cmocka_unit_test(rows_without_a_good_name_are_not_taken),
         cmocka_unit_test(revoked_and_expired),
         cmocka_unit_test(many),
         cmocka_unit_test(no_memory),
