@@ -40,6 +40,7 @@ enum {
 static const int64_t abandon_patience_ns = 2 * SL_NS_PER_S;
 static const int64_t results_idle_ns = 10 * SL_NS_PER_S;
 static const int64_t workers_patience_ns = SL_NS_PER_S;
+static const int64_t unrecorded_log_pause_ns = 10 * SL_NS_PER_S;
 
 struct ex_server {
     const struct ex_conf *conf;
@@ -66,7 +67,9 @@ struct ex_server {
     enum phase phase;
     sl_mono_ns phase_ends_at; /* LOADING: hello anyway; later ones: no longer */
     uint32_t late_models;     /* announced as loading */
-    sl_mono_ns now;           /* of this turn */
+    uint64_t unrecorded;      /* of the calls given back for the journal's sake, told in the log */
+    sl_mono_ns unrecorded_log_at;
+    sl_mono_ns now; /* of this turn */
 };
 
 /* ---- models */
@@ -502,6 +505,19 @@ static int wait_ms(const struct ex_server *s)
     return ms < 60000 ? (int)ms : 60000;
 }
 
+/* Calls are given back because the gateway acknowledges no leases: while that goes on, said now and then. */
+static void tell_unrecorded(struct ex_server *s)
+{
+    const uint64_t unrecorded = ex_jobs_stats(s->jobs).unrecorded;
+    if (unrecorded == s->unrecorded || s->now < s->unrecorded_log_at)
+        return;
+    sl_log(SL_LOG_WARN, "calls given back: the journal of leases is full",
+           SL_U("calls", unrecorded - s->unrecorded),
+           SL_U("unacknowledged", ex_journal_totals(s->journal).unacknowledged));
+    s->unrecorded = unrecorded;
+    s->unrecorded_log_at = sl_sat_add(s->now, unrecorded_log_pause_ns);
+}
+
 /* ready: bits of what has something. Returns bits of what has more, at once. */
 static unsigned turn(struct ex_server *s, unsigned ready)
 {
@@ -512,6 +528,7 @@ static unsigned turn(struct ex_server *s, unsigned ready)
     ex_link_receive(s->link, ready & LINK, s->now);
     ex_pool_receive(s->pool, ready & POOL, s->now);
     ex_jobs_tick(s->jobs, s->now);
+    tell_unrecorded(s);
     ex_pool_tick(s->pool, s->now);
     ex_hold_tick(&s->hold, s->pool, s->now);
     announce_models(s);
@@ -528,12 +545,13 @@ static void log_end(const struct ex_server *s)
     const struct ex_link_stats link = ex_link_stats(s->link);
     const struct ex_journal_totals leases = ex_journal_totals(s->journal);
     sl_log(SL_LOG_INFO, "stopped", SL_U("results", jobs.results), SL_U("failures", jobs.failures),
-           SL_U("returned", jobs.returned), SL_U("orphans", jobs.orphans),
+           SL_U("returned", jobs.returned), SL_U("unrecorded", jobs.unrecorded),
+           SL_U("orphans", jobs.orphans),
            SL_U("refused_messages", jobs.refused_messages + link.dropped),
            SL_U("workers_started", pool.started), SL_U("worker_crashes", pool.crashes),
            SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions),
            SL_U("leases", leases.leases), SL_I("lease_us", leases.held_us),
-           SL_U("unacknowledged", leases.unacknowledged));
+           SL_U("unacknowledged", leases.unacknowledged), SL_U("untold", link.untold_leases));
 }
 
 /* Adds what is ready. False: waiting is not possible. */

@@ -1,6 +1,7 @@
 #include "gw_link.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "gw_link_int.h"
@@ -39,11 +40,27 @@ static bool set_options(void *socket, uint64_t io)
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof max) == 0;
 }
 
+/* "tcp://[::ffff:127.0.0.1]:5571" as it was configured: ZeroMQ tells what its socket for both families is bound to. */
+static void undo_mapping(char *endpoint)
+{
+    static const char mapped[] = "tcp://[::ffff:";
+    const size_t scheme_len = strlen("tcp://");
+    char *address = endpoint + sizeof mapped - 1;
+    char *end = strchr(endpoint, ']');
+    if (strncmp(endpoint, mapped, sizeof mapped - 1) != 0 || end == NULL)
+        return;
+    memmove(end, end + 1, strlen(end + 1) + 1);
+    memmove(endpoint + scheme_len, address, strlen(address) + 1);
+}
+
 static bool bind_to(void *socket, const char *endpoint, char bound[GW_LINK_ENDPOINT_MAX])
 {
     size_t bytes = GW_LINK_ENDPOINT_MAX;
-    return zmq_bind(socket, endpoint) == 0 &&
-           zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bytes) == 0;
+    if (zmq_bind(socket, endpoint) != 0 ||
+        zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &bytes) != 0)
+        return false;
+    undo_mapping(bound);
+    return true;
 }
 
 /* secret NULL: no CURVE. */

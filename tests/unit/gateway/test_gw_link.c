@@ -346,6 +346,30 @@ static void an_endpoint_that_cannot_be_bound_is_named(void **state SL_UNUSED)
     rig_finish(&r);
 }
 
+static void endpoints_are_told_with_their_port_and_as_they_are_written(void **state SL_UNUSED)
+{
+    static const char *const hosts[] = {"tcp://127.0.0.1:", "tcp://0.0.0.0:", "tcp://[::1]:"};
+    struct rig r;
+    struct sl_error err;
+    rig_begin(&r);
+    rig_start(&r);
+    for (size_t i = 0; i < SL_ARRAY_LEN(hosts); i++) {
+        char any[64];
+        struct gw_link *link;
+        struct gw_link_conf conf = r.conf;
+        snprintf(any, sizeof any, "%s*", hosts[i]);
+        conf.control = conf.bulk = any;
+        assert_ok(gw_link_create(&sl_alloc_malloc, &conf, &r.counts, &link, &err));
+        const char *control = gw_link_control_endpoint(link);
+        if (strncmp(control, hosts[i], strlen(hosts[i])) != 0)
+            fail_msg("%s is told as %s", any, control);
+        assert_true(strtol(control + strlen(hosts[i]), NULL, 10) > 0);
+        assert_string_not_equal(control, gw_link_bulk_endpoint(link));
+        gw_link_destroy(link);
+    }
+    rig_finish(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +386,7 @@ int main(void)
         cmocka_unit_test(what_is_over_its_limit_is_not_read),
         cmocka_unit_test(a_bulk_connection_shows_its_token_first),
         cmocka_unit_test(an_endpoint_that_cannot_be_bound_is_named),
+        cmocka_unit_test(endpoints_are_told_with_their_port_and_as_they_are_written),
     };
     sl_log_set_level(SL_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
