@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_json.h"
 #include "gw_keygen.h"
 #include "gw_server.h"
 #include "gw_trust.h"
@@ -44,6 +45,7 @@ static int serve(const struct arguments *args, const struct gw_conf *conf)
     struct gw_server_options options = {.config_path = args->common.config,
                                         .announce_fd = args->announce_fd};
     sl_heap_keep_large();
+    gw_json_guard(&sl_alloc_malloc);
     sl_log_setup("gateway", (enum sl_log_level)conf->log_level,
                  (enum sl_log_format)conf->log_format);
     if (gw_server_create(conf, &options, &sl_clock_real, &server, &err) != SL_OK) {

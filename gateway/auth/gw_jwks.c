@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gw_json.h"
 #include "sl_alloc.h"
 #include "sl_buf.h"
 
@@ -15,6 +16,12 @@ struct gw_jwks {
     size_t count;
     size_t left_out;
 };
+
+static sl_status no_memory(struct sl_error *error)
+{
+    sl_error_set(error, SL_REASON_INTERNAL, "no memory for a key set");
+    return SL_ENOMEM;
+}
 
 /* ---- text ---- */
 
@@ -53,10 +60,13 @@ static sl_status add_keys(struct gw_jwks *s, const json_t *keys, bool with_secre
 static sl_status read_set(struct gw_jwks *s, struct sl_span text, bool with_secrets,
                           struct sl_error *error)
 {
-    json_t *root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    enum gw_json_fault fault;
+    json_t *root = gw_json_read(text, &fault);
     json_t *keys = keys_of(root);
     sl_status status = SL_EINVAL;
-    if (keys == NULL)
+    if (fault == GW_JSON_NO_MEMORY)
+        status = no_memory(error);
+    else if (keys == NULL)
         sl_error_set(error, SL_REASON_BAD_INPUT, "it is no key set: no JSON object with keys");
     else if (json_array_size(keys) > GW_JWKS_KEYS_MAX)
         sl_error_set(error, SL_REASON_BAD_INPUT, "the key set has %zu keys; at most %d are read",
@@ -76,10 +86,8 @@ sl_status gw_jwks_parse(struct sl_span text, bool with_secrets, struct gw_jwks *
         return SL_ETOOBIG;
     }
     struct gw_jwks *s = calloc(1, sizeof *s);
-    if (s == NULL) {
-        sl_error_set(error, SL_REASON_INTERNAL, "no memory for a key set");
-        return SL_ENOMEM;
-    }
+    if (s == NULL)
+        return no_memory(error);
     sl_status status = read_set(s, text, with_secrets, error);
     if (status == SL_OK)
         *out = s;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gw_json.h"
 #include "sl_base64url.h"
 
 const char *const gw_alg_names[] = {"HS256", "RS256", "PS256", "ES256", "EdDSA", NULL};
@@ -27,16 +28,18 @@ static bool split(struct sl_span text, struct sl_span parts[3])
 static json_t *read_object(struct sl_span part, const char *what, struct gw_finding *f)
 {
     char bytes[SL_BASE64URL_BYTES(GW_JWT_BYTES_MAX) + 1];
-    json_error_t error = {.line = 0}; /* without memory it is left as it is */
+    enum gw_json_fault fault;
     size_t len;
     if (sl_base64url_decode(part, bytes, sizeof bytes, &len) != SL_OK) {
         gw_finding_refuse(f, "the token's %s is no base64url", what);
         return NULL;
     }
-    json_t *o = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+    json_t *o = gw_json_read(sl_span_of(bytes, len), &fault);
     if (json_is_object(o))
         return o;
-    if (o == NULL && json_error_code(&error) == json_error_duplicate_key)
+    if (fault == GW_JSON_NO_MEMORY)
+        gw_finding_unavailable(f, "no memory to read the token's %s", what);
+    else if (fault == GW_JSON_KEY_TWICE)
         gw_finding_refuse(f, "the token's %s has a key twice", what);
     else
         gw_finding_refuse(f, "the token's %s is no JSON object", what);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_json.h"
 #include "gw_jwk_evp.h"
 #include "gw_secret_file.h"
 #include "sl_base64url.h"
@@ -171,13 +172,18 @@ sl_status gw_sign_ring_read(struct gw_sign_ring *r, const char *dir, struct sl_e
     sl_status s = gw_secret_file_read(dir, GW_SIGN_FILE, text, sizeof text, &len, error);
     if (s != SL_OK)
         return s;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    enum gw_json_fault fault;
+    json_t *root = gw_json_read(sl_span_of(text, len), &fault);
     bool ok = read_keys(r, root);
     json_decref(root);
     explicit_bzero(text, sizeof text);
     if (ok)
         return SL_OK;
     gw_sign_ring_finish(r);
+    if (fault == GW_JSON_NO_MEMORY) {
+        sl_error_set(error, SL_REASON_INTERNAL, "no memory to read '%s/" GW_SIGN_FILE "'", dir);
+        return SL_ENOMEM;
+    }
     sl_error_set(error, SL_REASON_BAD_INPUT,
                  "'%s/" GW_SIGN_FILE
                  "' does not hold the keys that this gateway wrote there; move it away to let "
