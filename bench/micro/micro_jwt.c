@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "gw_issuers.h"
+#include "gw_json.h"
 #include "jwt_maker.h"
 #include "sl_log.h"
 
@@ -194,6 +195,7 @@ int main(int argc, char **argv)
     int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
     must(rounds > 0 && rounds <= ROUNDS_MAX, "ROUNDS is 1 to 1001");
     sl_log_set_level(SL_LOG_WARN);
+    gw_json_guard(&sl_alloc_malloc);
     printf("%d rounds of %d; CPU time of one, medians\n", rounds, CALLS_A_ROUND);
     printf("%-6s %11s %11s   %s\n", "", "gateway", "OpenSSL", "ratio (least to most)");
     for (size_t i = 0; i < SL_ARRAY_LEN(algorithms); i++) {

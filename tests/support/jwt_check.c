@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "gw_json.h"
 #include "gw_verifiers.h"
 #include "sl_clock.h"
 #include "sl_log.h"
@@ -155,6 +156,7 @@ int main(int argc, char **argv)
     app.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     sl_log_setup("jwt_check", SL_LOG_INFO, SL_LOG_TEXT);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    gw_json_guard(&sl_alloc_malloc);
     if (!load(true))
         return 1;
     while (fgets(line, sizeof line, stdin) != NULL) {
