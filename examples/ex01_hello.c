@@ -29,8 +29,10 @@ static int run(struct sluice_channel *channel, struct sluice_request *request)
             printf(" %g", (double)values[j]);
         printf("\n");
     }
-    const char *exec_ms = sluice_result_metadata(result, "sluice-exec-ms");
-    printf("execution: %s ms\n", exec_ms != NULL ? exec_ms : "(not told)");
+    struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
+    if (sluice_result_receipt(result, &receipt)) /* another server tells of no GPU time */
+        printf("%.3f ms charged to %s, %.1f s left\n", (double)receipt.charged_us / 1e3,
+               receipt.visitor, (double)receipt.left_us / 1e6);
     sluice_result_destroy(result);
     return 0;
 }

@@ -72,7 +72,7 @@ LIBRARIES = {
     "lauxlib.h": ["gateway/lua/*"],
     "lualib.h": ["gateway/lua/*"],
     "jansson.h": ["gateway/http/*", "gateway/auth/*", "client/*", "examples/*", "bench/*"],
-    "protobuf-c/": [],
+    "protobuf-c/": ["client/cli/*"],
     "cuda.h": ["executor/slice/ex_cuda_assert.c"],
     "nvml.h": ["executor/slice/ex_nvml_assert.c"],
 }  # fmt: skip

@@ -1,8 +1,8 @@
 /* cli.h - what the verbs of the sluice command share: exit codes, common options, talking to people.
  *
  * Exit codes   CLI_OK, or why not: programs may rely on them.
- * Output       Results on stdout; errors as one sentence on stderr, or with --json as one object
- *              {"error": ..., "reason": ..., "code": ...} on stdout.
+ * Output       Results on stdout; errors as one sentence on stderr (when to try again and what was charged on lines of
+ *              their own), or with --json as one object {"error", "reason", "code", and what else is known} on stdout.
  * Environment  SLUICE_ADDRESS (default 127.0.0.1:8001), SLUICE_TOKEN (a bearer token), SLUICE_TLS (1: speak
  *              TLS), SLUICE_CA (what --ca says, where TLS is spoken).
  */
@@ -46,6 +46,8 @@ struct cli_common {
     const char *ca, *certificate, *key, *server_name;
     int64_t timeout_ms; /* -1: none */
     bool json;
+    bool as_operator;   /* set by verbs that are an operator's: the token of `sluice up` is found */
+    bool sent_no_token; /* set by cli_open */
 };
 
 /* Values of struct option for the options below; verbs use smaller ones for their own. */
@@ -96,11 +98,14 @@ bool cli_common_take(struct cli_common *c, int option, const char *value, const 
                      int *out_exit);
 
 /* A channel by the common options. CLI_OK, or the exit code after the error was told. */
-int cli_open(const struct cli_common *c, struct sluice_channel **out);
+int cli_open(struct cli_common *c, struct sluice_channel **out);
 /* The timeout as call options. */
 struct sluice_call_options cli_call_options(const struct cli_common *c);
 
-/* Tells how a call failed and returns the exit code for it. */
+/* Tells how a call failed, when to try again, and with a result (which may be NULL) what was charged and what is left.
+ * Returns the exit code for it. */
+int cli_fail_result(const struct cli_common *c, const struct sluice_status *s,
+                    const struct sluice_result *result);
 int cli_fail_status(const struct cli_common *c, const struct sluice_status *s);
 /* Tells what is wrong; code is CLI_FAILED or CLI_USAGE, and returned. */
 int cli_fail(const struct cli_common *c, int code, const char *fmt, ...) SL_PRINTF(3, 4);
@@ -111,5 +116,10 @@ int cli_print_json(json_t *document);
 /* A whole file, at most max_bytes. free *out. NULL on success, else what is wrong (static or from
  * strerror). */
 const char *cli_read_file(const char *path, size_t max_bytes, char **out, size_t *out_len);
+
+/* A new file for a secret, mode 0600: what is there is never overwritten. NULL, or what is wrong. */
+const char *cli_secret_open(const char *path, int *out_fd);
+/* Writes the text and a line's end, to the disk, and closes. NULL, or what is wrong. */
+const char *cli_secret_write(int fd, const char *text);
 
 #endif

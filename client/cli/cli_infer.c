@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "cli_input.h"
 #include "cli_npy.h"
+#include "cli_receipt.h"
 #include "cli_show.h"
 
 enum {
@@ -337,19 +338,22 @@ static json_t *metadata_json(const struct sluice_result *r)
 
 static int print_json(const struct sluice_result *r)
 {
+    struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
     json_t *outputs = json_array();
     json_t *parameters = json_object();
 
+    sluice_result_receipt(r, &receipt);
     for (size_t i = 0; i < sluice_result_output_count(r); i++)
         json_array_append_new(outputs, cli_show_json(sluice_result_output(r, i)));
     for (size_t i = 0; i < sluice_result_parameter_count(r); i++) {
         const struct sluice_parameter *p = sluice_result_parameter(r, i);
         json_object_set_new(parameters, p->name, parameter_json(p));
     }
-    return cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "model_name", sluice_result_model_name(r),
-                  "model_version", sluice_result_model_version(r), "id", sluice_result_id(r),
-                  "parameters", parameters, "outputs", outputs, "metadata", metadata_json(r)));
+    return cli_print_json(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "model_name",
+                                    sluice_result_model_name(r), "model_version",
+                                    sluice_result_model_version(r), "id", sluice_result_id(r),
+                                    "parameters", parameters, "outputs", outputs, "receipt",
+                                    cli_receipt_json(&receipt), "metadata", metadata_json(r)));
 }
 
 static void print_output(const struct sluice_tensor *t)
@@ -365,34 +369,31 @@ static void print_output(const struct sluice_tensor *t)
     sl_buf_finish(&text);
 }
 
-/* "queue 0.125 ms, execution 1.5 ms, node peer, call 0f8f..." of what was told. */
-static void print_times(const struct sluice_result *r)
+static void print_line(sl_status (*format)(const struct sluice_receipt *, struct sl_buf *),
+                       const struct sluice_receipt *receipt)
 {
-    static const struct {
-        const char *trailer, *before, *after;
-    } parts[] = {{"sluice-queue-ms", "queue ", " ms"},
-                 {"sluice-exec-ms", "execution ", " ms"},
-                 {"sluice-charged-ms", "charged ", " ms"},
-                 {"sluice-node", "node ", ""},
-                 {"sluice-call-id", "call ", ""}};
-    const char *separator = "";
+    struct sl_buf text;
 
-    for (size_t i = 0; i < SL_ARRAY_LEN(parts); i++) {
-        const char *value = sluice_result_metadata(r, parts[i].trailer);
-        if (value == NULL)
-            continue;
-        printf("%s%s%s%s", separator, parts[i].before, value, parts[i].after);
-        separator = ", ";
-    }
-    if (*separator != '\0')
-        putchar('\n');
+    sl_buf_init(&text, &sl_alloc_malloc, SHOWN_BYTES_MAX);
+    if (format(receipt, &text) == SL_OK && text.len > 0)
+        printf("%.*s\n", (int)text.len, (const char *)text.data);
+    sl_buf_finish(&text);
+}
+
+static void print_receipt(const struct sluice_result *r)
+{
+    struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
+
+    sluice_result_receipt(r, &receipt);
+    print_line(cli_receipt_money, &receipt);
+    print_line(cli_receipt_way, &receipt);
 }
 
 static int print_text(const struct sluice_result *r)
 {
     for (size_t i = 0; i < sluice_result_output_count(r); i++)
         print_output(sluice_result_output(r, i));
-    print_times(r);
+    print_receipt(r);
     return CLI_OK;
 }
 
@@ -414,7 +415,7 @@ static int send_request(struct infer *v, struct sluice_channel *channel,
     int code;
 
     if (sluice_infer(channel, request, &options, &result, &status) != SLUICE_OK)
-        code = cli_fail_status(&v->common, &status);
+        code = cli_fail_result(&v->common, &status, result);
     else
         code = write_outputs(v, result);
     if (status.code == SLUICE_OK && code == CLI_OK)

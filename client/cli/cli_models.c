@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli_admin.h"
+#include "cli_ask.h"
+#include "cli_options.h"
 #include "cli_table.h"
+#include "sluice/v1/admin.pb-c.h"
 
 typedef Sluice__V1__ListModelsResponse__Model pb_model;
 
@@ -72,14 +74,15 @@ static int print_table(const Sluice__V1__ListModelsResponse *r)
 
 int cli_models(int argc, char **argv)
 {
+    static const struct cli_grammar grammar = {.name = "models", .help = help, .as_operator = true};
     struct cli_common c;
     ProtobufCMessage *m;
     int code;
 
-    if (!cli_admin_options(argc, argv, help, &c, &code))
+    if (!cli_options_read(argc, argv, &grammar, &c, NULL, &code))
         return code;
-    code = cli_admin_ask(&c, "/sluice.v1.Admin/ListModels",
-                         &sluice__v1__list_models_response__descriptor, &m);
+    code = cli_ask(&c, "/sluice.v1.Admin/ListModels", NULL,
+                   &sluice__v1__list_models_response__descriptor, &m);
     if (code != CLI_OK)
         return code;
     const Sluice__V1__ListModelsResponse *r = (const void *)m;

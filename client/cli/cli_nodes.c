@@ -2,9 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli_admin.h"
+#include "cli_ask.h"
+#include "cli_options.h"
 #include "cli_table.h"
+#include "cli_time.h"
 #include "sl_text.h"
+#include "sluice/v1/admin.pb-c.h"
 
 typedef Sluice__V1__ListNodesResponse__Node pb_node;
 
@@ -115,14 +118,15 @@ static int print_table(const Sluice__V1__ListNodesResponse *r)
 
 int cli_nodes(int argc, char **argv)
 {
+    static const struct cli_grammar grammar = {.name = "nodes", .help = help, .as_operator = true};
     struct cli_common c;
     ProtobufCMessage *m;
     int code;
 
-    if (!cli_admin_options(argc, argv, help, &c, &code))
+    if (!cli_options_read(argc, argv, &grammar, &c, NULL, &code))
         return code;
-    code = cli_admin_ask(&c, "/sluice.v1.Admin/ListNodes",
-                         &sluice__v1__list_nodes_response__descriptor, &m);
+    code = cli_ask(&c, "/sluice.v1.Admin/ListNodes", NULL,
+                   &sluice__v1__list_nodes_response__descriptor, &m);
     if (code != CLI_OK)
         return code;
     const Sluice__V1__ListNodesResponse *r = (const void *)m;

@@ -1,7 +1,10 @@
 /* cli_status.c - sluice status: how the gateway does. */
 #include <stdio.h>
 
-#include "cli_admin.h"
+#include "cli_ask.h"
+#include "cli_options.h"
+#include "cli_time.h"
+#include "sluice/v1/admin.pb-c.h"
 
 typedef Sluice__V1__GetStatusResponse pb_status;
 
@@ -49,14 +52,15 @@ static int print_text(const struct cli_common *c, const pb_status *s)
 
 int cli_status(int argc, char **argv)
 {
+    static const struct cli_grammar grammar = {.name = "status", .help = help, .as_operator = true};
     struct cli_common c;
     ProtobufCMessage *m;
     int code;
 
-    if (!cli_admin_options(argc, argv, help, &c, &code))
+    if (!cli_options_read(argc, argv, &grammar, &c, NULL, &code))
         return code;
-    code = cli_admin_ask(&c, "/sluice.v1.Admin/GetStatus",
-                         &sluice__v1__get_status_response__descriptor, &m);
+    code = cli_ask(&c, "/sluice.v1.Admin/GetStatus", NULL,
+                   &sluice__v1__get_status_response__descriptor, &m);
     if (code != CLI_OK)
         return code;
     code = c.json ? print_json((const pb_status *)m) : print_text(&c, (const pb_status *)m);

@@ -2,9 +2,14 @@
 #include "cli_table.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli_text.h"
+
+enum { GAP = 2 };
 
 void cli_table_init(struct cli_table *t, const char *const *heads, size_t column_count)
 {
@@ -25,6 +30,7 @@ void cli_table_add(struct cli_table *t, const char *fmt, ...)
         free(n < 0 ? NULL : text);
         return;
     }
+    cli_text_make_safe(text);
     t->cells = cells;
     t->cells[t->cell_count++] = text;
 }
@@ -34,46 +40,87 @@ static const char *head_text(const struct cli_table *t, size_t column)
     return t->heads[column] + (t->heads[column][0] == '>');
 }
 
-/* Characters, not bytes. */
-static int width_of(const char *text)
+static void measure(const struct cli_table *t, int *widths)
 {
-    int width = 0;
-    for (; *text != '\0'; text++)
-        width += (*text & 0xC0) != 0x80;
-    return width;
-}
-
-static int column_width(const struct cli_table *t, size_t column)
-{
-    int width = width_of(head_text(t, column));
-    for (size_t i = column; i < t->cell_count; i += t->column_count) {
-        int cell = width_of(t->cells[i]);
-        width = cell > width ? cell : width;
+    for (size_t i = 0; i < t->column_count; i++)
+        widths[i] = cli_text_width(head_text(t, i));
+    for (size_t i = 0; i < t->cell_count; i++) {
+        int cell = cli_text_width(t->cells[i]);
+        int *width = &widths[i % t->column_count];
+        *width = cell > *width ? cell : *width;
     }
-    return width;
 }
 
-static void print_cell(const struct cli_table *t, size_t column, const char *text)
+static void write_cell(const struct cli_table *t, FILE *out, const int *widths, size_t column,
+                       const char *text)
 {
     bool is_last = column + 1 == t->column_count;
-    int fill = column_width(t, column) - width_of(text);
+    int fill = widths[column] - cli_text_width(text);
 
     if (t->heads[column][0] == '>')
-        printf("%*s%s", fill, "", text);
+        fprintf(out, "%*s%s", fill, "", text);
     else
-        printf("%s%*s", text, is_last ? 0 : fill, "");
-    fputs(is_last ? "\n" : "  ", stdout);
+        fprintf(out, "%s%*s", text, is_last ? 0 : fill, "");
+    if (is_last)
+        putc('\n', out);
+    else
+        fprintf(out, "%*s", GAP, "");
+}
+
+static void write_rows(const struct cli_table *t, FILE *out, const int *widths)
+{
+    for (size_t i = 0; i < t->column_count; i++)
+        write_cell(t, out, widths, i, head_text(t, i));
+    for (size_t i = 0; i < t->cell_count; i++)
+        write_cell(t, out, widths, i % t->column_count, t->cells[i]);
+}
+
+static void write_blocks(const struct cli_table *t, FILE *out)
+{
+    int head_width = 0;
+
+    for (size_t i = 0; i < t->column_count; i++) {
+        int width = cli_text_width(head_text(t, i));
+        head_width = width > head_width ? width : head_width;
+    }
+    for (size_t i = 0; i < t->cell_count; i++) {
+        const char *head = head_text(t, i % t->column_count);
+        if (i > 0 && i % t->column_count == 0)
+            putc('\n', out);
+        fprintf(out, "%s%*s%s\n", head, head_width - cli_text_width(head) + GAP, "", t->cells[i]);
+    }
+}
+
+void cli_table_write(struct cli_table *t, FILE *out, int line_width)
+{
+    int widths[CLI_TABLE_COLUMNS_MAX];
+    int total = -GAP;
+
+    measure(t, widths);
+    for (size_t i = 0; i < t->column_count; i++)
+        total += widths[i] + GAP;
+    if (line_width > 0 && total > line_width)
+        write_blocks(t, out);
+    else
+        write_rows(t, out, widths);
+    if (t->is_broken)
+        fputs("(no memory for the rest)\n", out);
+    cli_table_finish(t);
+}
+
+void cli_table_finish(struct cli_table *t)
+{
+    for (size_t i = 0; i < t->cell_count; i++)
+        free(t->cells[i]);
+    free(t->cells);
+    t->cells = NULL;
+    t->cell_count = 0;
 }
 
 void cli_table_print(struct cli_table *t)
 {
-    for (size_t i = 0; i < t->column_count; i++)
-        print_cell(t, i, head_text(t, i));
-    for (size_t i = 0; i < t->cell_count; i++)
-        print_cell(t, i % t->column_count, t->cells[i]);
-    if (t->is_broken)
-        fputs("(no memory for the rest)\n", stdout);
-    for (size_t i = 0; i < t->cell_count; i++)
-        free(t->cells[i]);
-    free(t->cells);
+    struct winsize size = {0};
+    bool is_terminal = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+
+    cli_table_write(t, stdout, is_terminal ? size.ws_col : 0);
 }

@@ -19,6 +19,7 @@
 #include "up_conf.h"
 #include "up_paths.h"
 #include "up_probe.h"
+#include "up_running.h"
 
 #define PROBE_EVERY_NS   (50 * SL_NS_PER_MS)
 #define REMIND_EVERY_NS  (10 * SL_NS_PER_S)
@@ -289,9 +290,10 @@ static void on_announced_line(struct up *u, const char *line)
     memcpy(u->http, http, sizeof(http));
     u->has_address = true;
     if (u->phase == STARTING)
-        up_probe_set_address(&u->probe, u->grpc);
+        up_probe_set_address(&u->probe, u->grpc, u->paths.admin_token);
     /* A gateway that is started again listens where its callers know it. */
-    if (write_gateway_conf(u, &why) != SL_OK)
+    if (write_gateway_conf(u, &why) != SL_OK ||
+        up_running_announce(u->paths.state, u->grpc, &why) != SL_OK)
         fprintf(stderr, "sluice up: %s\n", why.text);
 }
 
@@ -428,6 +430,8 @@ static int run(struct up *u)
     sl_status s = up_paths_init(u->state, u->models, &u->paths, &why);
 
     if (s == SL_OK)
+        up_running_withdraw(u->paths.state); /* what one before this left */
+    if (s == SL_OK)
         s = write_gateway_conf(u, &why);
     if (s == SL_OK)
         s = write_executor_conf(u, &why);
@@ -441,7 +445,9 @@ static int run(struct up *u)
         return CLI_FAILED;
     }
     u->remind_at = sl_sat_add(sl_clock_mono(&sl_clock_real), REMIND_EVERY_NS);
-    return supervise(u);
+    int code = supervise(u);
+    up_running_withdraw(u->paths.state);
+    return code;
 }
 
 int cli_up(int argc, char **argv)

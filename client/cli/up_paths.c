@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,25 +41,31 @@ static sl_status make_dirs(const char *path, struct sl_error *why)
     return SL_OK;
 }
 
-static sl_status choose_state(const char *given, struct up_paths *p, struct sl_error *why)
+bool up_default_state(char out[UP_STATE_BYTES])
 {
     const char *xdg = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
-    char chosen[PATH_MAX];
+    int len = -1;
+
+    if (xdg != NULL && xdg[0] == '/')
+        len = snprintf(out, UP_STATE_BYTES, "%s/sluice", xdg);
+    else if (home != NULL && home[0] == '/')
+        len = snprintf(out, UP_STATE_BYTES, "%s/.local/state/sluice", home);
+    return len > 0 && len < UP_STATE_BYTES;
+}
+
+static sl_status choose_state(const char *given, struct up_paths *p, struct sl_error *why)
+{
+    char by_default[UP_STATE_BYTES];
     char resolved[PATH_MAX];
 
-    if (given != NULL)
-        snprintf(chosen, sizeof(chosen), "%s", given);
-    else if (xdg != NULL && xdg[0] == '/')
-        snprintf(chosen, sizeof(chosen), "%s/sluice", xdg);
-    else if (home != NULL && home[0] == '/')
-        snprintf(chosen, sizeof(chosen), "%s/.local/state/sluice", home);
-    else
-        chosen[0] = '\0';
-    if (chosen[0] == '\0') {
-        sl_error_set(why, SL_REASON_BAD_INPUT, "no place for state: give --state or set HOME");
+    if (given == NULL && !up_default_state(by_default)) {
+        sl_error_set(why, SL_REASON_BAD_INPUT,
+                     "no place for state: give --state or set HOME, of less than %d bytes",
+                     UP_STATE_BYTES);
         return SL_EINVAL;
     }
+    const char *chosen = given != NULL ? given : by_default;
     sl_status s = make_dirs(chosen, why);
     if (s != SL_OK)
         return s;
@@ -78,6 +83,7 @@ static sl_status choose_state(const char *given, struct up_paths *p, struct sl_e
 /* One `sluice up` for each state directory. The lock goes with the process. */
 static sl_status take_lock(struct up_paths *p, struct sl_error *why)
 {
+    struct flock all_of_it = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX];
     char pid[32] = "";
 
@@ -85,7 +91,7 @@ static sl_status take_lock(struct up_paths *p, struct sl_error *why)
     p->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (p->lock_fd < 0)
         return fail(why, "cannot open", path);
-    if (flock(p->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (fcntl(p->lock_fd, F_OFD_SETLK, &all_of_it) != 0) {
         ssize_t n = read(p->lock_fd, pid, sizeof(pid) - 1);
         sl_error_set(why, SL_REASON_BAD_INPUT,
                      "another sluice up (pid %.*s) uses %s; stop it or give another --state",
@@ -197,6 +203,7 @@ sl_status up_paths_init(const char *state, const char *models, struct up_paths *
     if (s == SL_OK)
         s = choose_models(models, out, why);
     snprintf(out->store, sizeof(out->store), "%s/sluice.db", out->state);
+    snprintf(out->admin_token, sizeof(out->admin_token), "%s/admin.token", out->state);
     snprintf(out->gateway_conf, sizeof(out->gateway_conf), "%s/gateway.yaml", out->state);
     snprintf(out->executor_conf, sizeof(out->executor_conf), "%s/executor.yaml", out->state);
     return s;

@@ -7,14 +7,18 @@
 #define UP_PATHS_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "sl_reason.h"
 #include "sl_status.h"
 
+enum { UP_STATE_BYTES = PATH_MAX / 2 };
+
 struct up_paths {
-    char state[PATH_MAX / 2];
+    char state[UP_STATE_BYTES];
     char models[PATH_MAX];
     char store[PATH_MAX];
+    char admin_token[PATH_MAX]; /* which the gateway makes */
     char gateway_conf[PATH_MAX];
     char executor_conf[PATH_MAX];
     char control[128]; /* ipc://... */
@@ -28,6 +32,9 @@ struct up_paths {
 SL_MUST_CHECK sl_status up_paths_init(const char *state, const char *models, struct up_paths *out,
                                       struct sl_error *why);
 void up_paths_finish(struct up_paths *p);
+
+/* $XDG_STATE_HOME/sluice, else ~/.local/state/sluice. false: neither is set, or its name is too long. */
+bool up_default_state(char out[UP_STATE_BYTES]);
 
 /* The program beside this one, else its bare name for PATH. out holds PATH_MAX bytes. */
 void up_find_program(const char *name, char *out);

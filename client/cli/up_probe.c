@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli_admin.h"
+#include "cli_ask.h"
+#include "sluice/v1/admin.pb-c.h"
 
-enum { PROBE_TIMEOUT_MS = 250 };
+enum { PROBE_TIMEOUT_MS = 250, TOKEN_BYTES_MAX = 8192 };
 
 void up_probe_finish(struct up_probe *p)
 {
@@ -17,11 +18,22 @@ void up_probe_finish(struct up_probe *p)
     *p = (struct up_probe){0};
 }
 
-void up_probe_set_address(struct up_probe *p, const char *address)
+void up_probe_set_address(struct up_probe *p, const char *address, const char *token_path)
 {
+    struct sluice_channel_options o = SLUICE_CHANNEL_OPTIONS_INIT;
+    char *token = NULL;
+    size_t len;
+
     sluice_channel_destroy(p->channel);
     p->channel = NULL;
-    sluice_channel_create(address, NULL, &p->channel, NULL);
+    if (cli_read_file(token_path, TOKEN_BYTES_MAX, &token, &len) == NULL) {
+        token[strcspn(token, "\r\n")] = '\0';
+        o.token = token;
+    }
+    sluice_channel_create(address, &o, &p->channel, NULL);
+    if (token != NULL)
+        explicit_bzero(token, len);
+    free(token);
 }
 
 static bool was_told(const struct up_probe *p, const char *problem)
@@ -67,8 +79,8 @@ bool up_probe_is_ready(struct up_probe *p)
         sluice_server_ready(p->channel, &options, &is_ready, NULL) != SLUICE_OK)
         return false;
     ProtobufCMessage *m =
-        cli_admin_try(p->channel, "/sluice.v1.Admin/ListNodes",
-                      &sluice__v1__list_nodes_response__descriptor, &options, NULL);
+        cli_ask_quietly(p->channel, "/sluice.v1.Admin/ListNodes",
+                        &sluice__v1__list_nodes_response__descriptor, &options, NULL);
     if (m == NULL)
         return false;
     bool is_connected = look_at_nodes(p, (const void *)m);

@@ -51,7 +51,8 @@ struct program {
     size_t batch[BATCH_MAX]; /* indexes of its items */
     size_t batch_count;
     size_t call_count;
-    double queue_ms, exec_ms;
+    int64_t queue_us, exec_us, charged_us; /* of all calls */
+    struct sluice_receipt last;            /* who was charged, and what is left */
 };
 
 /* Fills in len bytes from offset; false when they are not there any more. */
@@ -128,10 +129,16 @@ static void fail_batch(struct program *p, const struct sluice_status *status)
         p->items[p->batch[i]].error = "no answer from the model";
 }
 
-static double milliseconds(const struct sluice_result *result, const char *name)
+/* Adds up what the call took and cost; -1 stands for what was not told. */
+static void take_receipt(struct program *p, const struct sluice_result *result)
 {
-    const char *text = sluice_result_metadata(result, name);
-    return text != NULL ? strtod(text, NULL) : 0.0;
+    struct sluice_receipt r = SLUICE_RECEIPT_INIT;
+
+    sluice_result_receipt(result, &r);
+    p->queue_us += r.queue_us > 0 ? r.queue_us : 0;
+    p->exec_us += r.exec_us > 0 ? r.exec_us : 0;
+    p->charged_us += r.charged_us > 0 ? r.charged_us : 0;
+    p->last = r;
 }
 
 /* The probabilities of the batch's files; NULL when the answer is not what the model should give. */
@@ -159,8 +166,7 @@ static void take_answer(struct program *p, const struct sluice_result *result)
             item->answer = magika_decide(p->config, scores + i * count);
     }
     p->call_count++;
-    p->queue_ms += milliseconds(result, "sluice-queue-ms");
-    p->exec_ms += milliseconds(result, "sluice-exec-ms");
+    take_receipt(p, result);
 }
 
 /* One call for all files of the batch. */
@@ -238,7 +244,11 @@ static void print_lines(const struct program *p)
             printf("%s: %s %.4f\n", item->path, item->answer.kind->label, item->answer.score);
     }
     fprintf(stderr, "%zu files, %zu calls: queue %.3f ms, execution %.3f ms\n", p->item_count,
-            p->call_count, p->queue_ms, p->exec_ms);
+            p->call_count, (double)p->queue_us / 1e3, (double)p->exec_us / 1e3);
+    if (p->last.visitor[0] != '\0')
+        fprintf(stderr, "charged %.3f ms of GPU time to %s (tier %s), %.1f s left\n",
+                (double)p->charged_us / 1e3, p->last.visitor, p->last.tier,
+                (double)p->last.left_us / 1e6);
 }
 
 static int exit_code(const struct program *p)

@@ -386,6 +386,44 @@ const struct sluice_pair *sluice_result_pair(const struct sluice_result *result,
 /* The value of the first trailer, else header, of that (lower-case) name; NULL: none. */
 const char *sluice_result_metadata(const struct sluice_result *result, const char *name);
 
+/* ---- The receipt ------------------------------------------------------------------------------ */
+
+enum {
+    SLUICE_RECEIPT_CALL_ID_BYTES = 40,
+    SLUICE_RECEIPT_VISITOR_BYTES = 256,
+    SLUICE_RECEIPT_NAME_BYTES = 64,
+};
+
+/* What a call cost, whom, and what is left, as a gateway of Sluice tells it in the trailers of each inference,
+ * refusals included. A plain value: copied freely, never freed. Numbers that were not told, or that are none,
+ * are -1, texts are ""; texts that are longer than here are cut at a character. */
+struct sluice_receipt {
+    size_t struct_bytes; /* set by SLUICE_RECEIPT_INIT */
+    /* GPU time, in microseconds of one slice times the size's factor: what this call was charged (0 for what
+     * costs nothing), and what its visitor may still use. Calls in flight hold time, which is not left. */
+    int64_t charged_us;
+    int64_t left_us;
+    /* When the visitor's 24 h are over and all of the time is there again: seconds since 1970-01-01T00:00:00Z. */
+    int64_t resets_at_s;
+    /* Waiting, and holding the slice, in microseconds; of a call that was started. */
+    int64_t queue_us;
+    int64_t exec_us;
+    char call_id[SLUICE_RECEIPT_CALL_ID_BYTES]; /* a UUID */
+    char
+        visitor[SLUICE_RECEIPT_VISITOR_BYTES]; /* who was charged: "user:alice", "ip:203.0.113.7" */
+    char tier[SLUICE_RECEIPT_NAME_BYTES];      /* the visitor's: "pro" */
+    char node[SLUICE_RECEIPT_NAME_BYTES];      /* where it ran */
+};
+
+#define SLUICE_RECEIPT_INIT                                                                        \
+    {                                                                                              \
+        sizeof(struct sluice_receipt), -1, -1, -1, -1, -1, "", "", "", ""                          \
+    }
+
+/* Reads the receipt; out begins as SLUICE_RECEIPT_INIT. result may be NULL. false: this answer does not say who
+ * was charged (another server, or a caller that was not let in); what else it told is there all the same. */
+bool sluice_result_receipt(const struct sluice_result *result, struct sluice_receipt *out);
+
 #ifdef __cplusplus
 }
 #endif

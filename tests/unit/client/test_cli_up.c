@@ -12,6 +12,7 @@
 #include "up_child.h"
 #include "up_conf.h"
 #include "up_paths.h"
+#include "up_running.h"
 
 static char dir[64];
 
@@ -193,6 +194,31 @@ static void paths_are_made_and_locked(void **state SL_UNUSED)
     up_paths_finish(&b);
 }
 
+static void a_running_one_is_found_by_its_address(void **state SL_UNUSED)
+{
+    struct up_paths p;
+    struct sl_error why;
+    char token[PATH_MAX];
+
+    setenv("XDG_STATE_HOME", in_dir("xdg"), 1);
+    assert_false(up_running_admin_token("127.0.0.1:8001", token)); /* nothing is there */
+    assert_ok(up_paths_init(NULL, NULL, &p, &why));
+    assert_ok(up_running_announce(p.state, "127.0.0.1:8001", &why));
+    assert_false(up_running_admin_token("127.0.0.1:8001", token)); /* it has no token yet */
+    write_text(p.admin_token, "sl_x\n");
+    assert_true(up_running_admin_token("127.0.0.1:8001", token));
+    assert_string_equal(token, p.admin_token);
+    assert_false(up_running_admin_token("127.0.0.1:8002", token));
+    assert_false(up_running_admin_token("127.0.0.1:800", token));
+    up_running_withdraw(p.state);
+    assert_false(up_running_admin_token("127.0.0.1:8001", token));
+    assert_ok(up_running_announce(p.state, "127.0.0.1:8001", &why));
+    up_paths_finish(&p); /* it ended without a word: whoever is at that address now is another */
+    assert_false(up_running_admin_token("127.0.0.1:8001", token));
+    assert_status(up_running_announce(in_dir("no/dir"), "x:1", &why), SL_EIO);
+    unsetenv("XDG_STATE_HOME");
+}
+
 static void long_state_names_get_short_sockets(void **state SL_UNUSED)
 {
     struct up_paths p;
@@ -225,6 +251,7 @@ int main(void)
         TEST(ends_plan_the_next_start),
         TEST(a_child_gets_its_arguments),
         TEST(paths_are_made_and_locked),
+        TEST(a_running_one_is_found_by_its_address),
         TEST(long_state_names_get_short_sockets),
     };
 #undef TEST

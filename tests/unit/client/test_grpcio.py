@@ -64,7 +64,7 @@ def counts(sluice):
 def test_the_smallest_program(peer):
     ran = subprocess.run([BIN / "ex01_hello", peer], capture_output=True, text=True, timeout=30)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == "OUTPUT0: 1 2.5 -3 1e+06\nexecution: 1.5 ms\n"
+    assert ran.stdout == "OUTPUT0: 1 2.5 -3 1e+06\n"  # of GPU time it tells nothing
 
 
 def test_deadline_and_cancel_reach_the_server(peer, sluice):
@@ -115,7 +115,7 @@ def test_a_rich_error(sluice):
     ran = sluice("infer", "fail", "-i", VALUE)
     assert ran.returncode == 1
     assert "the queue is full: 64 calls — try again (QUEUE_FULL)" in ran.stderr
-    assert "try again in 1.5 s" in ran.stderr
+    assert "sluice: try again in 1.5s\n" in ran.stderr
     told = json.loads(sluice("infer", "fail", "--json", "-i", VALUE).stdout)
     assert told["reason"] == "QUEUE_FULL"
     assert told["code"] == "RESOURCE_EXHAUSTED"
