@@ -167,7 +167,7 @@ void gw_conf_make_auth(const struct gw_conf_auth *conf, const struct gw_tiers *t
                        const char *state_dir, struct gw_auth_conf *out)
 {
     *out = (struct gw_auth_conf){
-        .tiers = *tiers,
+        .tiers = tiers,
         .serves_anonymous = conf->anonymous.allow,
         .anonymous_tier = tier_of(tiers, conf->anonymous.tier),
         .signed_in_tier = tier_of(tiers, conf->tier),

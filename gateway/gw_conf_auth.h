@@ -39,7 +39,7 @@ extern const struct sl_conf_key gw_conf_range_table[]; /* of const char * */
 void gw_conf_check_auth(struct sl_conf_check *c, const struct gw_conf_auth *conf,
                         const struct gw_tiers *tiers);
 
-/* Of a configuration that was checked. */
+/* Of a configuration that was checked; out borrows tiers. */
 void gw_conf_make_auth(const struct gw_conf_auth *conf, const struct gw_tiers *tiers,
                        const char *state_dir, struct gw_auth_conf *out);
 void gw_conf_make_ranges(const struct sl_conf_seq *texts, struct gw_networks *out);

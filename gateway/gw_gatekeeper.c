@@ -1,21 +1,8 @@
 /* gw_gatekeeper.c - from configuration to identities. */
 #include "gw_gatekeeper.h"
 
-#include "gw_conf_tiers.h"
 #include "gw_secret_file.h"
 #include "sl_log.h"
-
-/* A tier that is known keeps its index, for calls and tokens that have it. */
-static void make_auth_conf(struct gw_gatekeeper *g, const struct gw_conf *conf,
-                           struct gw_auth_conf *out)
-{
-    struct gw_tiers fresh;
-    gw_conf_make_tiers(&conf->rates, &fresh);
-    if (gw_tiers_renew(&g->tiers, &fresh) != SL_OK)
-        sl_log(SL_LOG_ERROR, "tiers not changed: with those of before there are too many names",
-               SL_U("limit", GW_TIERS_MAX));
-    gw_conf_make_auth(&conf->auth, &g->tiers, conf->state, out);
-}
 
 /* Without a directory there is no administrator: nothing would tell him his token. */
 static sl_status load_admin(struct gw_gatekeeper *g, const struct gw_conf *conf,
@@ -45,21 +32,21 @@ static sl_status add_verifiers(struct gw_gatekeeper *g, struct sl_error *err)
 }
 
 sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf,
-                             const struct gw_auth_metrics *metrics, void (*wake)(void *ctx),
-                             void *wake_ctx, sl_mono_ns mono, sl_wall_us now, struct sl_error *err)
+                             const struct gw_gatekeeper_place *place, sl_mono_ns mono,
+                             sl_wall_us now, struct sl_error *err)
 {
     struct gw_auth_conf c;
-    *g = (struct gw_gatekeeper){.auth = NULL};
+    *g = (struct gw_gatekeeper){.tiers = place->tiers};
     sl_status s = conf->state[0] != '\0' ? gw_secret_dir(conf->state, err) : SL_OK;
     if (s != SL_OK)
         return s;
-    make_auth_conf(g, conf, &c);
+    gw_conf_make_auth(&conf->auth, g->tiers, conf->state, &c);
     gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
-    s = gw_auth_create(&sl_alloc_malloc, &c, metrics, &g->auth, err);
+    s = gw_auth_create(&sl_alloc_malloc, &c, place->metrics, &g->auth, err);
     if (s == SL_OK)
         s = load_admin(g, conf, err);
     if (s == SL_OK)
-        s = gw_verifiers_open(&g->verifiers, conf, wake, wake_ctx, mono, now, err);
+        s = gw_verifiers_open(&g->verifiers, conf, place->wake, place->wake_ctx, mono, now, err);
     if (s == SL_OK)
         s = add_verifiers(g, err);
     if (s != SL_OK)
@@ -78,7 +65,7 @@ void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf, s
 {
     struct gw_auth_conf c;
     struct sl_error err;
-    make_auth_conf(g, conf, &c);
+    gw_conf_make_auth(&conf->auth, g->tiers, conf->state, &c);
     gw_auth_set_conf(g->auth, &c);
     gw_conf_make_ranges(&conf->auth.proxy_protocol, &g->proxies);
     if (load_admin(g, conf, &err) != SL_OK)

@@ -14,17 +14,23 @@
 struct gw_gatekeeper {
     struct gw_auth *auth;
     struct gw_verifiers verifiers; /* of signed tokens */
-    uint64_t verified_version;     /* what gw_auth remembers of them is from then */
-    struct gw_tiers tiers;         /* of the configuration, and those that it had before */
-    struct gw_networks proxies;    /* whose connections begin with a PROXY header */
-    sl_wall_us now;                /* of this turn */
+    const struct gw_tiers *tiers;
+    uint64_t verified_version;  /* what gw_auth remembers of them is from then */
+    struct gw_networks proxies; /* whose connections begin with a PROXY header */
+    sl_wall_us now;             /* of this turn */
 };
 
-/* g stays where it is. wake: a turn is wanted, from any thread. Errors: SL_EIO, SL_EINVAL, SL_ENOMEM, with a
- * sentence; nothing is to be closed then. */
+/* What it is given by the root, and borrows. */
+struct gw_gatekeeper_place {
+    const struct gw_tiers *tiers; /* changed in place, before a reload */
+    const struct gw_auth_metrics *metrics;
+    void (*wake)(void *ctx); /* a turn is wanted; on any thread */
+    void *wake_ctx;
+};
+
+/* g stays where it is. Errors: SL_EIO, SL_EINVAL, SL_ENOMEM, with a sentence; nothing is to be closed then. */
 SL_MUST_CHECK sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf,
-                                           const struct gw_auth_metrics *metrics,
-                                           void (*wake)(void *ctx), void *wake_ctx, sl_mono_ns mono,
+                                           const struct gw_gatekeeper_place *place, sl_mono_ns mono,
                                            sl_wall_us now, struct sl_error *err);
 void gw_gatekeeper_close(struct gw_gatekeeper *g);
 /* Takes over what conf says now, and looks at the administrator's token; logs what came of it. */

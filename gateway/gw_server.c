@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "gw_certs.h"
+#include "gw_conf_tiers.h"
 #include "gw_front.h"
 #include "gw_gatekeeper.h"
 #include "gw_hold.h"
@@ -54,6 +55,7 @@ struct gw_server {
     uv_signal_t signals[3];
     bool has_loop;
     struct sl_shm_pool *bodies; /* large requests; NULL: on the heap */
+    struct gw_tiers tiers; /* of the configuration, and those that it had before; one for all */
     struct gw_gatekeeper gatekeeper;
     struct gw_link *link;
     struct gw_flow *flow;
@@ -299,6 +301,16 @@ static void tell_change(void *ctx, const struct sl_conf_key *key)
 static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c);
 static void fill_front_conf(const struct gw_server *s, struct gw_front_conf *c);
 
+/* A tier that is known keeps its index, for calls and tokens that have it. */
+static void renew_tiers(struct gw_server *s, const struct gw_conf *conf)
+{
+    struct gw_tiers fresh;
+    gw_conf_make_tiers(&conf->rates, &fresh);
+    if (gw_tiers_renew(&s->tiers, &fresh) != SL_OK)
+        sl_log(SL_LOG_ERROR, "tiers not changed: with those of before there are too many names",
+               SL_U("limit", GW_TIERS_MAX));
+}
+
 /* The parts are told by the same functions as at the start. */
 static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
 {
@@ -309,6 +321,7 @@ static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
     sl_conf_take_reloadable(gw_conf_table, &s->conf, fresh);
     s->conf.tls = tls;
     sl_log_set_level((enum sl_log_level)s->conf.log_level);
+    renew_tiers(s, fresh);
     gw_gatekeeper_reload(&s->gatekeeper, fresh, s->now);
     fill_flow_conf(s, &flow);
     gw_flow_set_limits(s->flow, &flow);
@@ -417,8 +430,11 @@ static bool set_allowed(struct gw_server *s, const struct gw_conf *conf, struct 
 
 static bool open_gate(struct gw_server *s, struct sl_error *err)
 {
-    return gw_gatekeeper_open(&s->gatekeeper, &s->conf, &s->metrics.auth, on_keys, s,
-                              sl_clock_mono(s->clock), sl_clock_wall(s->clock), err) == SL_OK;
+    const struct gw_gatekeeper_place place = {
+        .tiers = &s->tiers, .metrics = &s->metrics.auth, .wake = on_keys, .wake_ctx = s};
+    renew_tiers(s, &s->conf);
+    return gw_gatekeeper_open(&s->gatekeeper, &s->conf, &place, sl_clock_mono(s->clock),
+                              sl_clock_wall(s->clock), err) == SL_OK;
 }
 
 static bool create_bodies(struct gw_server *s, struct sl_error *err)
@@ -474,7 +490,7 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
     const struct gw_conf *conf = &s->conf;
     *c = (struct gw_flow_conf){
         .version = SLUICE_VERSION,
-        .tiers = &s->gatekeeper.tiers,
+        .tiers = &s->tiers,
         .max_accounts = (size_t)conf->accounts_max,
         .sign_in_url = conf->auth.anonymous.sign_in_url,
         .max_calls = (size_t)conf->limits.calls,

@@ -49,8 +49,9 @@ static enum gw_verdict verify(void *ctx, struct sl_span token, sl_wall_us now,
 static struct gw_auth *make_auth(size_t *asked)
 {
     static const struct gw_auth_metrics nobody_counts;
+    static const struct gw_tiers tiers = {.tiers = {{.name = "free"}}, .tier_count = 1};
     static const struct gw_auth_conf conf = {
-        .tiers = {.tiers = {{.name = "free"}}, .tier_count = 1},
+        .tiers = &tiers,
         .serves_anonymous = true,
         .cookies_per_address = 10,
         .cookies = {SL_US_PER_S * 86400, SL_US_PER_S * 86400},

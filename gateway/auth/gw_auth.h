@@ -45,7 +45,7 @@ struct gw_auth_app_tier {
 
 /* Tiers are indexes in tiers. */
 struct gw_auth_conf {
-    struct gw_tiers tiers;
+    const struct gw_tiers *tiers; /* borrowed; changed in place, between calls */
     bool serves_anonymous;
     uint16_t anonymous_tier;
     uint16_t signed_in_tier;      /* of claims that name none */

@@ -14,7 +14,7 @@ static enum gw_identity_answer become_user(const struct gw_asking *ask,
                                            const struct gw_token_row *row, struct gw_principal *out)
 {
     char account[GW_ACCOUNT_NAME_MAX + 1] = "user:";
-    int tier = gw_tiers_index(&ask->a->conf.tiers, row->tier);
+    int tier = gw_tiers_index(ask->a->conf.tiers, row->tier);
     if (tier < 0)
         return gw_auth_refuse_row(ask, "its tier is none of the configuration", row->prefix);
     size_t room = sizeof account - strlen(account) - 1;
@@ -126,7 +126,7 @@ static enum gw_identity_answer read_claims(
 static int tier_of_claims(const struct gw_auth *a, const struct gw_claims *claims)
 {
     return claims->tier[0] == '\0' ? a->conf.signed_in_tier
-                                   : gw_tiers_index(&a->conf.tiers, claims->tier);
+                                   : gw_tiers_index(a->conf.tiers, claims->tier);
 }
 
 static enum gw_identity_answer identify_signed_token(const struct gw_asking *ask,
@@ -167,7 +167,7 @@ static enum gw_identity_answer become_visitor(const struct gw_asking *ask,
     if (tier < 0)
         return deny_visitor(ask, "its tier is none of the configuration");
     if (is_app_s)
-        tier = gw_tiers_lower(&a->conf.tiers, (uint16_t)tier, gw_auth_visitor_tier(a, caller->app));
+        tier = gw_tiers_lower(a->conf.tiers, (uint16_t)tier, gw_auth_visitor_tier(a, caller->app));
     gw_identity_of_account(sl_span_str(claims->account), GW_PRINCIPAL_VISITOR, (uint16_t)tier,
                            &visitor);
     visitor.is_signed_in = !is_app_s;
@@ -285,7 +285,7 @@ static void note_known(const struct gw_asking *ask, const struct gw_principal *w
     gw_address_format(&ask->from, from);
     sl_log(SL_LOG_DEBUG, "caller known", SL_S("from", from),
            SL_S("account", gw_principal_name(who)),
-           SL_S("tier", ask->a->conf.tiers.tiers[who->tier].name), SL_S("app", who->app));
+           SL_S("tier", ask->a->conf.tiers->tiers[who->tier].name), SL_S("app", who->app));
 }
 
 enum gw_identity_answer gw_auth_identify(struct gw_auth *a, const struct gw_credentials *c,

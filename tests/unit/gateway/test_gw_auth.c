@@ -75,13 +75,17 @@ static void add_range(struct gw_networks *list, const char *text, uint16_t value
     assert_ok(gw_networks_add(list, &n));
 }
 
+static const struct gw_tiers three_tiers = {
+    .tiers = {{.name = "anonymous", .daily_us = 120, .weight = 1},
+              {.name = "free", .daily_us = 210, .weight = 4},
+              {.name = "pro", .daily_us = 1500, .weight = 16, .apps = 10}},
+    .tier_count = 3,
+};
+
 static void set_conf(struct gw_auth_conf *c)
 {
     *c = (struct gw_auth_conf){
-        .tiers = {.tiers = {{.name = "anonymous", .daily_us = 120, .weight = 1},
-                            {.name = "free", .daily_us = 210, .weight = 4},
-                            {.name = "pro", .daily_us = 1500, .weight = 16, .apps = 10}},
-                  .tier_count = 3},
+        .tiers = &three_tiers,
         .serves_anonymous = true,
         .anonymous_tier = ANONYMOUS,
         .signed_in_tier = FREE,

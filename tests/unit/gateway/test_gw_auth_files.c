@@ -138,7 +138,8 @@ static void an_administrator_is_made_once(void **state SL_UNUSED)
 static void a_removed_file_is_another_administrator(void **state SL_UNUSED)
 {
     static const struct gw_auth_metrics nobody_counts;
-    const struct gw_auth_conf conf = {.tiers = {.tiers = {{.name = "pro"}}, .tier_count = 1},
+    const struct gw_tiers tiers = {.tiers = {{.name = "pro"}}, .tier_count = 1};
+    const struct gw_auth_conf conf = {.tiers = &tiers,
                                       .cookies = {1, 1},
                                       .state_dir = dir,
                                       .tokens_max = 4,
