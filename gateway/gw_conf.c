@@ -363,6 +363,10 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "How long SIGTERM lets accepted calls go on before they end with DRAINING."),
     KEY("log.level", SL_CONF_CHOICE, log_level, "info", .choices = sl_log_level_names,
         .reloadable = true, .help = "The least important lines that are logged."),
+    KEY("log.calls", SL_CONF_BOOL, log_calls, "true", .reloadable = true,
+        .help =
+            "A line at level info for each call that held GPU time: who, what, how long, what it "
+            "cost, what is left."),
     KEY("log.format", SL_CONF_CHOICE, log_format, "text", .choices = sl_log_format_names,
         .help = "One line of text, or one JSON object, for each event."),
     {0},

@@ -88,6 +88,7 @@ struct gw_conf {
     int64_t drain_notice_ns, drain_timeout_ns;
     int log_level;  /* enum sl_log_level */
     int log_format; /* enum sl_log_format */
+    bool log_calls;
 };
 
 extern const struct sl_conf_key gw_conf_table[];

@@ -114,6 +114,15 @@ static bool may_admit(void *ctx, struct sl_error *why)
     return p.may_admit(p.ctx, why);
 }
 
+static bool must_wait(void *ctx)
+{
+    struct gw_keep *k = ctx;
+    if (k->store == NULL)
+        return true;
+    const struct gw_store_port p = gw_store_port(k->store);
+    return p.must_wait(p.ctx);
+}
+
 static sl_status ask(void *ctx, const struct gw_store_question *q, uint64_t ticket)
 {
     struct gw_keep *k = ctx;
@@ -127,7 +136,8 @@ struct gw_store_port gw_keep_port(struct gw_keep *k, const struct gw_conf *conf)
 {
     if (conf->store.path[0] == '\0')
         return (struct gw_store_port){.ctx = NULL};
-    return (struct gw_store_port){.ctx = k, .append = append, .may_admit = may_admit, .ask = ask};
+    return (struct gw_store_port){
+        .ctx = k, .append = append, .may_admit = may_admit, .must_wait = must_wait, .ask = ask};
 }
 
 /* ---- a turn */

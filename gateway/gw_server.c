@@ -492,6 +492,7 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
         .version = SLUICE_VERSION,
         .tiers = &s->tiers,
         .max_accounts = (size_t)conf->accounts_max,
+        .logs_calls = conf->log_calls,
         .sign_in_url = conf->auth.anonymous.sign_in_url,
         .max_calls = (size_t)conf->limits.calls,
         .max_queued = (size_t)conf->limits.queue,

@@ -14,6 +14,11 @@ struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id)
     return id == 0 ? NULL : sl_slot_get(f->calls, id);
 }
 
+int64_t gw_call_queue_us(const struct gw_call *c)
+{
+    return c->started_at == 0 ? 0 : (c->started_at - c->queued_at) / SL_NS_PER_US;
+}
+
 static void move(struct gw_flow *f, struct gw_call *c, enum gw_call_state to)
 {
     sl_status s = gw_call_move(&c->state, to, &f->counts);
@@ -166,7 +171,7 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     f->ended[reason]++;
     f->is_stuck = false;
     sl_metric_add(f->metrics.calls[reason], 1);
-    if (!c->awaits_store && !c->awaits_room)
+    if (!gw_receipts_hold_reply(f, c))
         gw_call_reply(f, c);
 }
 

@@ -43,7 +43,7 @@ struct gw_call {
     struct gw_settlement settled;
     sl_wall_us ended_wall;
     uint64_t lease_journal, lease_record; /* of the lease that was used; 0: none */
-    bool awaits_store;                    /* its receipt is on its way, and its reply with it */
+    bool awaits_store;                    /* its receipt is on its way, and its reply waits */
     bool awaits_room;                     /* its receipt found no room yet */
     bool owes;                            /* it has ended, and its slice is not free yet */
     bool is_sent;                         /* its exchange is gone */
@@ -53,7 +53,8 @@ struct gw_call {
     struct gw_queue_item queue_item;
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
     struct gw_call *room_prev,
-        *room_next; /* gw_flow.identity_waiting, room_waiting, model_waiting, receipts_waiting */
+        *room_next; /* gw_flow.identity_waiting, room_waiting, model_waiting, store_waiting,
+                       receipts_waiting */
     bool waits_for_identity;
     bool has_length; /* LENGTH came while it waited for that */
     bool waits_for_room;
@@ -83,8 +84,9 @@ struct gw_flow {
     struct gw_marks *marks; /* which leases are accounted for */
     struct gw_ledger *ledger;
     char sign_in_url[GW_FLOW_URL_MAX + 1];
-    sl_wall_us wall_now;              /* of this turn */
-    struct gw_call *receipts_waiting; /* of ENDED calls, oldest first */
+    sl_wall_us wall_now;           /* of this turn */
+    struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */
+    struct gw_call *receipts_waiting; /* ENDED calls whose receipt found no room, oldest first */
     uint64_t receipts_made, receipts_stored;
     bool receipts_lost;          /* the store gave one up: it will not take others either */
     struct gw_pending_ack *acks; /* a ring */
@@ -146,8 +148,11 @@ void gw_call_reply(struct gw_flow *f, struct gw_call *c);
 void gw_call_let_go(struct gw_flow *f, struct gw_call *c);
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
+int64_t gw_call_queue_us(const struct gw_call *c); /* 0: it has not started */
 
 /* ---- gw_money.c */
+/* What all its calls have. */
+const struct gw_size *gw_money_size(const struct gw_flow *f);
 /* Puts aside what an admitted call may use. false: refused, with the sentence. */
 bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err);
 /* It began on a slice so long ago. */
@@ -160,10 +165,15 @@ void gw_money_pay(struct gw_flow *f, struct gw_call *c, bool was_started, int64_
 /* Adds the trailers about it, of a call whose caller is known. */
 void gw_money_tell(struct gw_flow *f, struct gw_call *c);
 
+/* ---- gw_money_log.c: the line that tells what a call cost */
+void gw_money_log(struct gw_flow *f, const struct gw_call *c);
+
 /* ---- gw_receipts.c */
 bool gw_receipts_may_admit(struct gw_flow *f, struct sl_error *err);
-/* Of a call that has been settled; its reply waits while c->awaits_store or c->awaits_room. */
+/* Of a call that has been settled. */
 void gw_receipts_leave(struct gw_flow *f, struct gw_call *c);
+/* Must its reply wait for that? It comes by itself then. */
+bool gw_receipts_hold_reply(const struct gw_flow *f, const struct gw_call *c);
 /* Of a lease that no call owns. false: not now. */
 SL_MUST_CHECK bool gw_receipts_leave_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
                                             uint64_t journal, const struct gw_ended *ended);

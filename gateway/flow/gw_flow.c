@@ -470,6 +470,7 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
     f->conf.body_wait_ns = conf->body_wait_ns;
     f->conf.identity_wait_ns = conf->identity_wait_ns;
     f->conf.asks = conf->asks;
+    f->conf.logs_calls = conf->logs_calls;
     set_sign_in_url(f, conf->sign_in_url);
     gw_room_resize(&f->room, conf->max_body_bytes, conf->max_connection_body_bytes);
     f->has_new_room = true;

@@ -26,6 +26,7 @@ struct gw_flow_conf {
     const char *version;
     const struct gw_tiers *tiers; /* changed in place, between turns */
     size_t max_accounts;
+    bool logs_calls; /* a line for each that held something */
     const char *
         sign_in_url; /* told to those who have used up an address' time; copied; NULL or "": none */
     size_t max_calls; /* in all states */

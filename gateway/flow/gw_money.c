@@ -12,7 +12,7 @@
 
 /* ---- admit > hold */
 
-static const struct gw_size *size_of(const struct gw_flow *f)
+const struct gw_size *gw_money_size(const struct gw_flow *f)
 {
     return &f->conf.tiers->sizes[0]; /* every slice of this version is a `large` one, the first */
 }
@@ -31,7 +31,7 @@ static int64_t learned_us(struct gw_flow *f, const struct gw_call *c)
 {
     struct gw_quota q;
     gw_ledger_quota(f->ledger, &c->who, f->conf.tiers, f->wall_now, &q);
-    int64_t left_us = gw_charge_time_within(q.left_us, size_of(f)->factor_thousandths);
+    int64_t left_us = gw_charge_time_within(q.left_us, gw_money_size(f)->factor_thousandths);
     int64_t wanted_us = gw_learn_duration(&c->model->learn, c->limit_us, left_us);
     return wanted_us < c->limit_us ? wanted_us : c->limit_us;
 }
@@ -42,7 +42,7 @@ bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
     struct gw_hold_refusal refusal;
     if (c->asks.is_auto)
         c->limit_us = learned_us(f, c);
-    c->factor_thousandths = size_of(f)->factor_thousandths;
+    c->factor_thousandths = gw_money_size(f)->factor_thousandths;
     const struct gw_hold_ask ask = {.who = &c->who,
                                     .tiers = f->conf.tiers,
                                     .duration_us = c->limit_us,
@@ -82,6 +82,7 @@ void gw_money_settle(struct gw_flow *f, struct gw_call *c)
     c->charged_us = c->settled.charged_us;
     c->ended_wall = f->wall_now;
     sl_metric_add(f->metrics.charged_us, c->charged_us);
+    gw_money_log(f, c);
     gw_receipts_leave(f, c);
 }
 

@@ -3,7 +3,8 @@
  *   settled > [receipt] > append ... stored > reply, and the executor may forget the lease
  *
  * Receipts are numbered as they are made, and stored in that order. One that finds no room in the store's queue waits
- * in its call, those made after it behind it. What the store gave up is answered, and never acknowledged.
+ * in its call, those made after it behind it. What the store gave up is answered, and never acknowledged. While nothing
+ * can be stored and `store.when_broken` is `serve`, nobody waits, and receipts gather until there is no room for more.
  */
 #include <inttypes.h>
 #include <utlist.h>
@@ -53,11 +54,6 @@ static void fill_purses(const struct gw_call *c, struct gw_receipt *r)
     }
 }
 
-static int64_t queue_us(const struct gw_call *c)
-{
-    return c->started_at == 0 ? 0 : (c->started_at - c->queued_at) / SL_NS_PER_US;
-}
-
 static void fill(const struct gw_flow *f, const struct gw_call *c, struct gw_receipt *r)
 {
     bool was_started = c->usage.was_started;
@@ -66,13 +62,13 @@ static void fill(const struct gw_flow *f, const struct gw_call *c, struct gw_rec
         .tier = sl_span_str(f->conf.tiers->tiers[c->who.tier].name),
         .app = sl_span_str(c->who.app),
         .model = sl_span_str(c->model->spec.name),
-        .size = sl_span_str(f->conf.tiers->sizes[0].name),
+        .size = sl_span_str(gw_money_size(f)->name),
         .node = sl_span_str(c->node),
         .declared_us = c->limit_us,
         .held_us = c->settled.held_us,
         .used_us = was_started ? c->usage.used_us : 0,
         .charged_us = c->settled.charged_us,
-        .queue_us = queue_us(c),
+        .queue_us = gw_call_queue_us(c),
         .lease_journal = c->lease_journal,
         .lease_record = c->lease_record,
         .reason = c->usage.reason,
@@ -99,16 +95,50 @@ static bool may_pass(sl_status s)
     return s == SL_EFULL || s == SL_ENOMEM;
 }
 
-static sl_status append_of(struct gw_flow *f, struct gw_call *c)
+static sl_status append_of(struct gw_flow *f, const struct gw_call *c)
 {
     struct gw_receipt r;
     fill(f, c, &r);
     sl_status s = append(f, &r, c->id);
-    c->awaits_store = s == SL_OK;
     if (s != SL_OK && !may_pass(s))
         sl_log(SL_LOG_ERROR, "a receipt was not kept", SL_S("call", c->call_id),
                SL_S("why", sl_status_text(s)));
     return s;
+}
+
+/* ---- replies wait for them, while the operator wants it so */
+
+static bool must_wait(const struct gw_flow *f)
+{
+    return f->ports.store.must_wait(f->ports.store.ctx);
+}
+
+static bool is_answered(const struct gw_call *c)
+{
+    return c->exchange == NULL || c->exchange->flow_replied;
+}
+
+static void reply_now(struct gw_flow *f, struct gw_call *c)
+{
+    if (!is_answered(c))
+        gw_call_reply(f, c);
+}
+
+bool gw_receipts_hold_reply(const struct gw_flow *f, const struct gw_call *c)
+{
+    return c->awaits_store || (c->awaits_room && must_wait(f));
+}
+
+/* What came of its receipt; lost: nobody will store it. */
+static void go_on(struct gw_flow *f, struct gw_call *c, sl_status s)
+{
+    c->awaits_store = s == SL_OK && !is_answered(c) && must_wait(f);
+    c->awaits_room = may_pass(s);
+    f->receipts_lost |= s != SL_OK && !c->awaits_room;
+    if (c->awaits_store)
+        DL_APPEND2(f->store_waiting, c, room_prev, room_next);
+    else if (c->awaits_room)
+        DL_APPEND2(f->receipts_waiting, c, room_prev, room_next);
 }
 
 void gw_receipts_leave(struct gw_flow *f, struct gw_call *c)
@@ -116,11 +146,24 @@ void gw_receipts_leave(struct gw_flow *f, struct gw_call *c)
     if (!is_kept(f))
         return;
     f->receipts_made++;
-    c->awaits_room = f->receipts_waiting != NULL || may_pass(append_of(f, c));
-    if (c->awaits_room)
-        DL_APPEND2(f->receipts_waiting, c, room_prev, room_next);
-    else if (!c->awaits_store)
-        f->receipts_lost = true;
+    go_on(f, c, f->receipts_waiting != NULL ? SL_EFULL : append_of(f, c));
+}
+
+static void stop_waiting_for_store(struct gw_flow *f, struct gw_call *c)
+{
+    c->awaits_store = false;
+    DL_DELETE2(f->store_waiting, c, room_prev, room_next);
+    reply_now(f, c);
+}
+
+/* The file cannot be written, and calls are served nevertheless. */
+static void answer_all(struct gw_flow *f)
+{
+    struct gw_call *c;
+    while ((c = f->store_waiting) != NULL)
+        stop_waiting_for_store(f, c);
+    DL_FOREACH2(f->receipts_waiting, c, room_next)
+    reply_now(f, c);
 }
 
 bool gw_receipts_leave_orphan(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t journal,
@@ -175,13 +218,6 @@ void gw_receipts_acknowledge(struct gw_flow *f, const struct gw_fleet_node *node
 
 /* ---- the store has answered */
 
-static void reply_now(struct gw_flow *f, struct gw_call *c)
-{
-    c->awaits_store = false;
-    if (!c->is_sent && c->exchange != NULL)
-        gw_call_reply(f, c);
-}
-
 void gw_flow_on_stored(struct gw_flow *f, uint64_t ticket, sl_status outcome)
 {
     if (ticket == 0)
@@ -190,35 +226,66 @@ void gw_flow_on_stored(struct gw_flow *f, uint64_t ticket, sl_status outcome)
     f->receipts_stored += !f->receipts_lost;
     struct gw_call *c = ticket == GW_TICKET_ORPHAN ? NULL : gw_call_find(f, ticket);
     if (c != NULL && c->awaits_store)
-        reply_now(f, c);
+        stop_waiting_for_store(f, c);
     acknowledge_due(f);
 }
 
-static void retry_one(struct gw_flow *f, struct gw_call *c, sl_status s)
+/* Its receipt has a place, or is lost. */
+static void end_waiting_for_room(struct gw_flow *f, struct gw_call *c, sl_status s)
 {
     DL_DELETE2(f->receipts_waiting, c, room_prev, room_next);
-    c->awaits_room = false;
-    if (s != SL_OK) {
-        f->receipts_lost = true;
+    go_on(f, c, s);
+    if (!c->awaits_store)
         reply_now(f, c);
-    }
     gw_call_let_go(f, c);
+}
+
+static void retry(struct gw_flow *f)
+{
+    for (struct gw_call *c; (c = f->receipts_waiting) != NULL;) {
+        sl_status s = append_of(f, c);
+        if (may_pass(s))
+            return;
+        end_waiting_for_room(f, c, s);
+    }
 }
 
 void gw_receipts_turn(struct gw_flow *f)
 {
     if (!is_kept(f))
         return;
-    for (struct gw_call *c; (c = f->receipts_waiting) != NULL;) {
-        sl_status s = append_of(f, c);
-        if (may_pass(s))
-            return;
-        retry_one(f, c, s);
-    }
+    retry(f);
     keep_openings(f);
+    if ((f->store_waiting != NULL || f->receipts_waiting != NULL) && !must_wait(f))
+        answer_all(f);
+}
+
+/* ---- may more begin? */
+
+/* Whoever need not wait for the store is held up by nothing else. */
+static bool is_store_passed_by_too_far(const struct gw_flow *f)
+{
+    return f->receipts_waiting != NULL && !must_wait(f);
 }
 
 bool gw_receipts_may_admit(struct gw_flow *f, struct sl_error *err)
 {
-    return !is_kept(f) || f->ports.store.may_admit(f->ports.store.ctx, err);
+    if (!is_kept(f))
+        return true;
+    if (!f->ports.store.may_admit(f->ports.store.ctx, err))
+        return false;
+    if (is_store_passed_by_too_far(f))
+        sl_error_set(
+            err, SL_REASON_NO_CAPACITY,
+            "what calls cost cannot be recorded now, and there is no room left to remember "
+            "it until it can; please try again later");
+    else if (f->ack_count > f->ack_max / 2)
+        sl_error_set(
+            err, SL_REASON_NO_CAPACITY,
+            "%zu leases wait until their receipts are stored, and the limit is %zu; please "
+            "try again in a second",
+            f->ack_count, f->ack_max / 2);
+    else
+        return true;
+    return false;
 }

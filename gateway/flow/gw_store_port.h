@@ -8,7 +8,8 @@
  *          loss of power.
  * Broken   While the file cannot be written, entries wait in their order and are tried again; no ticket is
  *          answered until they are stored, or given up at the end of the process (SL_EIO: such an entry may
- *          or may not be there later). Meanwhile `may_admit` says why no new paid work should begin.
+ *          or may not be there later). Meanwhile `may_admit` says why no new paid work should begin, or,
+ *          with `store.when_broken: serve`, it may, and `must_wait` says that nobody should wait for a ticket.
  * Behind   Tables that answer questions are built behind the log. When they fall back by `store.lag_max`
  *          entries, `may_admit` says so, too, until they have caught up.
  * Threads  The flow's. Answers come while the root takes them, never from within these functions.
@@ -74,6 +75,8 @@ struct gw_store_port {
     sl_status (*append)(void *ctx, enum gw_record_kind kind, struct sl_span bytes, uint64_t ticket);
     /* May new paid work begin? false: *why has the sentence. */
     bool (*may_admit)(void *ctx, struct sl_error *why);
+    /* Must who was told a ticket wait for its answer? */
+    bool (*must_wait)(void *ctx);
     /* Asks; the answer comes with ticket. Errors: SL_EFULL (too many questions wait), SL_ENOMEM. */
     sl_status (*ask)(void *ctx, const struct gw_store_question *q, uint64_t ticket);
 };

@@ -213,12 +213,21 @@ static bool take(struct gw_store *s)
     return gw_store_queue_take(&s->queue, 0, &s->waiting);
 }
 
+/* Who waits may not have to any more. */
+static void publish_change(struct gw_store *s)
+{
+    int before = atomic_load_explicit(&s->state, memory_order_relaxed);
+    publish(s);
+    if (atomic_load_explicit(&s->state, memory_order_relaxed) != before)
+        s->conf.wake(s->conf.wake_ctx);
+}
+
 static void *run(void *ctx)
 {
     struct gw_store *s = ctx;
     while (take(s)) {
         try_to_work(s, s->waiting.head == NULL);
-        publish(s);
+        publish_change(s);
     }
     end(s);
     return NULL;
@@ -251,6 +260,13 @@ static bool may_admit(void *ctx, struct sl_error *why)
     return false;
 }
 
+static bool must_wait(void *ctx)
+{
+    struct gw_store *s = ctx;
+    return !s->conf.serves_when_broken ||
+           atomic_load_explicit(&s->state, memory_order_acquire) != GW_STORE_BROKEN;
+}
+
 static sl_status ask(void *ctx, const struct gw_store_question *q, uint64_t ticket)
 {
     struct gw_store *s = ctx;
@@ -259,7 +275,8 @@ static sl_status ask(void *ctx, const struct gw_store_question *q, uint64_t tick
 
 struct gw_store_port gw_store_port(struct gw_store *s)
 {
-    return (struct gw_store_port){.ctx = s, .append = append, .may_admit = may_admit, .ask = ask};
+    return (struct gw_store_port){
+        .ctx = s, .append = append, .may_admit = may_admit, .must_wait = must_wait, .ask = ask};
 }
 
 void gw_store_flush(struct gw_store *s)

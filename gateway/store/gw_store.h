@@ -33,7 +33,7 @@ struct gw_store_conf {
     int64_t lag_max;
     int64_t keep_us; /* 0: for ever */
     const struct sl_clock *clock;
-    void (*wake)(void *ctx); /* there is something to take */
+    void (*wake)(void *ctx); /* there is something to take, or its state has changed */
     void *wake_ctx;
     struct gw_store_metrics metrics;
 };

@@ -130,6 +130,12 @@ static bool may_admit(void *ctx, struct sl_error *why)
     return !w->store_refuses;
 }
 
+static bool must_wait(void *ctx)
+{
+    const struct fake_world *w = ctx;
+    return !w->store_is_passed_by;
+}
+
 void fake_stored(struct fake_world *w, size_t count, sl_status outcome)
 {
     for (; count > 0 && w->answered_count < w->entry_count; count--)
@@ -139,12 +145,14 @@ void fake_stored(struct fake_world *w, size_t count, sl_status outcome)
 sl_status fake_world_start(struct fake_world *w)
 {
     const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
-    const struct gw_ports ports = {
-        .net = {w, post, connections},
-        .auth = {w, identify},
-        .link = w->link != NULL ? *w->link : nodes,
-        .wire = gw_wire_port,
-        .store = {.ctx = w, .append = w->has_store ? append : NULL, .may_admit = may_admit}};
+    const struct gw_ports ports = {.net = {w, post, connections},
+                                   .auth = {w, identify},
+                                   .link = w->link != NULL ? *w->link : nodes,
+                                   .wire = gw_wire_port,
+                                   .store = {.ctx = w,
+                                             .append = w->has_store ? append : NULL,
+                                             .may_admit = may_admit,
+                                             .must_wait = must_wait}};
     return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
 }
 

@@ -70,6 +70,7 @@ struct fake_world {
     size_t ack_count;
     bool has_store;
     bool store_refuses;      /* new work */
+    bool store_is_passed_by; /* nobody waits for it */
     sl_status append_answer; /* SL_OK: taken */
     struct fake_entry entries[FAKE_SENT_MAX];
     size_t entry_count, answered_count;

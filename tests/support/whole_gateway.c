@@ -96,6 +96,12 @@ static bool may_admit(void *ctx, struct sl_error *why)
     return true;
 }
 
+static bool must_wait(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
 static size_t answer_for_stored(struct whole_gateway *w)
 {
     size_t count = w->ticket_count;
@@ -133,11 +139,12 @@ static void on_mail_to_net(void *ctx, struct gw_exchange *x, unsigned events)
 static sl_status create_flow(struct whole_gateway *w)
 {
     static const struct gw_flow_metrics nobody_counts;
-    const struct gw_ports ports = {.net = {w, post_to_net, connections},
-                                   .auth = open_door,
-                                   .link = gw_link_port(w->link),
-                                   .wire = gw_wire_port,
-                                   .store = {.ctx = w, .append = append, .may_admit = may_admit}};
+    const struct gw_ports ports = {
+        .net = {w, post_to_net, connections},
+        .auth = open_door,
+        .link = gw_link_port(w->link),
+        .wire = gw_wire_port,
+        .store = {.ctx = w, .append = append, .may_admit = may_admit, .must_wait = must_wait}};
     sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
     if (s == SL_OK)
         gw_link_attach(w->link, w->flow);

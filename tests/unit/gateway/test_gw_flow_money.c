@@ -1,6 +1,7 @@
 /* test_gw_flow_money.c - a call's GPU time from its admission to its end: held, started, settled, told. */
 #include "flow_rig.h"
 #include "gw_ledger.h"
+#include "sl_log.h"
 #include "sl_test.h"
 
 #define S SL_US_PER_S
@@ -186,6 +187,58 @@ static void auto_asks_for_what_calls_took(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* ---- one line of the log */
+
+static char heard[SL_LOG_LINE_MAX + 1];
+static unsigned heard_count;
+
+static void hear(void *ctx, const char *line, unsigned len)
+{
+    (void)ctx;
+    if (strstr(line, " call ended ") == NULL && strstr(line, "\"call ended\"") == NULL)
+        return;
+    snprintf(heard, sizeof heard, "%.*s", (int)len, line);
+    heard_count++;
+}
+
+static void run_with_log(bool logs_calls)
+{
+    struct fake_world w;
+    flow_begin(&w);
+    w.conf.tiers = &strict_tiers;
+    w.conf.logs_calls = logs_calls;
+    w.journal = 99;
+    w.record = 7 << 16;
+    flow_start(&w);
+    gw_flow_set_wall(w.flow, 1800000000 * S);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    heard_count = 0;
+    sl_log_set_sink(hear, NULL);
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    w.now += 3 * SL_NS_PER_MS;
+    fake_started(&w, n, w.sent[0].lease);
+    fake_result(&w, n, w.sent[0].lease, false);
+    for (int i = 0; i < 3; i++) /* two wait, and the third is refused: nothing was held for it */
+        fake_call(&w, flow_request());
+    sl_log_set_sink(NULL, NULL);
+    if (logs_calls)
+        assert_non_null(strstr(heard, flow_trailer(e, "sluice-call-id")));
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static void one_line_tells_a_calls_money(void **state SL_UNUSED)
+{
+    run_with_log(false);
+    assert_int_equal(heard_count, 0);
+    run_with_log(true);
+    assert_int_equal(heard_count, 1);
+    assert_non_null(strstr(
+        heard, " visitor=ip:192.0.2.1 tier=anonymous app=- model=m size=large declared_us=60000000 "
+               "held_us=60000000 used_us=12345 charged_us=12345 left_us=149987655 queue_us=3000 "
+               "exec_us=12345 cause=OK node=n1 journal=99 record=458752\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_call_that_was_cancelled_before_it_began_costs_nothing),
         cmocka_unit_test(an_executor_that_is_lost_with_it_ends_what_is_owed),
         cmocka_unit_test(auto_asks_for_what_calls_took),
+        cmocka_unit_test(one_line_tells_a_calls_money),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "flow_rig.h"
 #include "gw_ledger.h"
 #include "gw_receipt_code.h"
+#include "sl_base.h"
 #include "sl_test.h"
 #include "sl_text.h"
 
@@ -207,6 +208,154 @@ static void what_was_stored_is_known(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* ---- a store that cannot be written, where the operator wants calls served */
+
+static void who_need_not_wait_does_not(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    w.store_is_passed_by = true;
+    struct fake_exchange *e = run_one(&w, n);
+    flow_assert_good_reply(e);
+    assert_int_equal(w.entry_count, 2);
+    assert_int_equal(w.ack_count, 0); /* the node keeps the lease until it is stored */
+    fake_leave(&w, e);
+    fake_stored(&w, 2, SL_OK);
+    assert_int_equal(w.ack_count, 1);
+    flow_finish(&w);
+}
+
+static void who_waits_when_it_breaks_is_answered(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    struct fake_exchange *first = run_one(&w, n);
+    w.append_answer = SL_EFULL;
+    struct fake_exchange *second = run_one(&w, n);
+    assert_int_equal(first->replies + second->replies, 0);
+    w.store_is_passed_by = true;
+    fake_turn(&w);
+    flow_assert_good_reply(first);
+    flow_assert_good_reply(second);
+    fake_leave(&w, second); /* its receipt waits on */
+    w.store_is_passed_by = false;
+    w.append_answer = SL_OK;
+    fake_turn(&w);
+    assert_int_equal(w.entry_count, 3);
+    fake_stored(&w, 3, SL_OK);
+    assert_int_equal(first->replies, 1);
+    assert_int_equal(w.ack_count, 2);
+    flow_finish(&w);
+}
+
+static void beyond_the_room_for_receipts_nothing_begins(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    w.store_is_passed_by = true;
+    w.append_answer = SL_EFULL;
+    flow_assert_good_reply(run_one(&w, n));
+    flow_assert_replied(fake_call(&w, flow_request()), SL_REASON_NO_CAPACITY,
+                        "what calls cost cannot be recorded now, and there is no room left to "
+                        "remember it until it can; please try again later");
+    w.append_answer = SL_OK;
+    fake_turn(&w);
+    flow_assert_good_reply(run_one(&w, n));
+    fake_stored(&w, 3, SL_OK);
+    flow_finish(&w);
+}
+
+/* Nodes keep what is not acknowledged: there is a limit to what is. */
+static void leases_that_wait_to_be_acknowledged_are_limited(void **state SL_UNUSED)
+{
+    enum { LIMIT = 4 * 32 / 2 };
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    w.store_is_passed_by = true;
+    for (int i = 0; i <= LIMIT; i++, w.record += 1 << 16) {
+        struct fake_exchange *e = run_one(&w, n);
+        flow_assert_good_reply(e);
+        fake_leave(&w, e);
+    }
+    flow_assert_replied(
+        fake_call(&w, flow_request()), SL_REASON_NO_CAPACITY,
+        "65 leases wait until their receipts are stored, and the limit is 64; please "
+        "try again in a second");
+    fake_stored(&w, w.entry_count, SL_OK);
+    assert_int_equal(w.ack_count, LIMIT + 1);
+    w.store_is_passed_by = false;
+    run_one(&w, n);
+    fake_stored(&w, 1, SL_OK);
+    flow_finish(&w);
+}
+
+/* ---- cancelled where it is */
+
+static void a_cancel_leaves_one_receipt_in_any_state(void **state SL_UNUSED)
+{
+    static const struct {
+        enum gw_call_state state;
+        bool is_started;
+        int64_t used_us;
+    } cases[] = {{GW_CALL_QUEUED, false, 0},
+                 {GW_CALL_DISPATCHED, false, 0},
+                 {GW_CALL_DISPATCHED, true, 777}, /* before its node had said so */
+                 {GW_CALL_RUNNING, true, 777}};
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct fake_world w;
+        struct gw_fleet_node *n = begin(&w);
+        n->is_draining = cases[i].state == GW_CALL_QUEUED;
+        struct fake_exchange *e = fake_call(&w, flow_request());
+        if (cases[i].state == GW_CALL_RUNNING)
+            fake_started(&w, n, w.sent[0].lease);
+        assert_int_equal(flow_in_state(&w, cases[i].state), 1);
+        fake_event(&w, e, GW_EV_GONE);
+        if (w.sent_count > 0)
+            fake_failure(&w, n, w.sent[0].lease, cases[i].is_started, SL_REASON_CANCELLED, "");
+        fake_turn(&w);
+        fake_stored(&w, w.entry_count, SL_OK);
+        flow_assert_replied(e, SL_REASON_CANCELLED, NULL);
+        struct gw_receipt r = receipt_of(&w.entries[w.entry_count - 1]);
+        assert_true(r.used_us == cases[i].used_us && r.charged_us == cases[i].used_us);
+        assert_int_equal(r.reason, SL_REASON_CANCELLED);
+        assert_int_equal(r.lease_record, cases[i].is_started ? RECORD : 0);
+        assert_int_equal(w.ack_count, cases[i].is_started);
+        flow_finish(&w);
+    }
+}
+
+static void a_cancel_while_a_receipt_is_stored_changes_nothing(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    struct fake_exchange *e = run_one(&w, n);
+    fake_event(&w, e, GW_EV_GONE);
+    assert_int_equal(e->replies, 0);
+    fake_stored(&w, 2, SL_OK);
+    flow_assert_good_reply(e);
+    assert_int_equal(w.entry_count, 2);
+    flow_finish(&w);
+}
+
+/* The gateway stops: what waits is answered when the store has closed, stored or not. */
+static void replies_that_wait_leave_at_the_end(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    struct fake_exchange *waits = run_one(&w, n), *runs = fake_call(&w, flow_request());
+    fake_started(&w, n, w.sent[1].lease);
+    gw_flow_refuse(w.flow);
+    gw_flow_end_all(w.flow, w.now);
+    assert_int_equal(waits->replies, 0);
+    flow_assert_replied(runs, SL_REASON_DRAINING, NULL); /* it owes until its slice is free */
+    fake_stored(&w, w.entry_count, SL_EIO);
+    flow_assert_good_reply(waits);
+    w.append_answer = SL_EIO;
+    fake_failure(&w, n, w.sent[1].lease, true, SL_REASON_CANCELLED, "");
+    assert_int_equal(w.ack_count, 0); /* the next run hears of both */
+    flow_finish(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +368,13 @@ int main(void)
         cmocka_unit_test(a_cancelled_calls_receipt_comes_with_its_slice),
         cmocka_unit_test(orphans_leave_receipts),
         cmocka_unit_test(what_was_stored_is_known),
+        cmocka_unit_test(who_need_not_wait_does_not),
+        cmocka_unit_test(who_waits_when_it_breaks_is_answered),
+        cmocka_unit_test(beyond_the_room_for_receipts_nothing_begins),
+        cmocka_unit_test(leases_that_wait_to_be_acknowledged_are_limited),
+        cmocka_unit_test(a_cancel_leaves_one_receipt_in_any_state),
+        cmocka_unit_test(a_cancel_while_a_receipt_is_stored_changes_nothing),
+        cmocka_unit_test(replies_that_wait_leave_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
