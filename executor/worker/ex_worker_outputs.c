@@ -70,13 +70,15 @@ sl_status ex_worker_outputs_check(struct ex_worker_outputs *o, size_t count)
 
 /* ---- ending and making */
 
-static void forget(struct ex_worker_outputs *o, struct ex_worker_output *item)
+/* False: it stays, because the supervisor cannot be told now (or is gone): it would keep its map for ever. */
+static bool forget(struct ex_worker_outputs *o, struct ex_worker_output *item)
 {
     const struct ex_worker_message m = {
         .kind = EX_WORKER_FORGET, .segment = item->number, .fd = -1};
-    const sl_status s = ex_worker_send(o->control, &m);
-    (void)s; /* fails when the supervisor is gone, and its maps with it */
+    if (ex_worker_send(o->control, &m) != SL_OK)
+        return false;
     unmap(item);
+    return true;
 }
 
 bool ex_worker_outputs_trim(struct ex_worker_outputs *o)
@@ -87,8 +89,7 @@ bool ex_worker_outputs_trim(struct ex_worker_outputs *o)
     for (size_t i = 0; i < EX_SEGMENTS_MAX; i++) {
         if (!is_free(&o->items[i]))
             continue;
-        forget(o, &o->items[i]);
-        had = true;
+        had = forget(o, &o->items[i]) || had;
     }
     return had;
 }
@@ -139,7 +140,7 @@ static struct ex_worker_output *make(struct ex_worker_outputs *o, uint64_t bytes
     struct ex_worker_output *item = find_place(o);
     if (item == NULL || free_bytes(o) + size > EX_OUTPUTS_FREE_MAX) {
         (void)ex_worker_outputs_trim(o);
-        item = find_place(o);
+        item = free_bytes(o) == 0 ? find_place(o) : NULL;
     }
     if (item == NULL || sl_memfd_create("sluice-output", size, &fd, &map) != SL_OK)
         return NULL;

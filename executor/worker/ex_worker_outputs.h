@@ -48,7 +48,7 @@ void *ex_worker_outputs_take(struct ex_worker_outputs *o, uint64_t bytes, uint32
 void ex_worker_outputs_send(struct ex_worker_outputs *o);
 void ex_worker_outputs_drop(struct ex_worker_outputs *o);
 
-/* Gives the memory of free segments back to the system. False: there was none. */
+/* Gives the memory of free segments back to the system. False: there was none, or the supervisor could not be told. */
 bool ex_worker_outputs_trim(struct ex_worker_outputs *o);
 bool ex_worker_outputs_is_empty(const struct ex_worker_outputs *o);
 
