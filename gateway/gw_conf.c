@@ -16,6 +16,14 @@
         .name = (name_), .type = (type_), .offset = offsetof(struct gw_conf, field),               \
         .default_text = (default_), __VA_ARGS__                                                    \
     }
+/* What many rows say. */
+#define ITEMS(table, type) .items = (table), .item_bytes = sizeof(type)
+#define TIER(name_, field, default_, ...)                                                          \
+    KEY(name_, SL_CONF_STRING, field, default_, .max = GW_TIER_NAME_MAX, .reloadable = true,       \
+        .help = __VA_ARGS__)
+#define RANGES(name_, field, ...)                                                                  \
+    KEY(name_, SL_CONF_LIST, field, NULL, .max = GW_NETWORKS_MAX,                                  \
+        ITEMS(gw_conf_range_table, const char *), .reloadable = true, .help = __VA_ARGS__)
 #define S   SL_NS_PER_S
 #define MS  SL_NS_PER_MS
 #define MIB (INT64_C(1) << 20)
@@ -64,12 +72,10 @@ const struct sl_conf_key gw_conf_table[] = {
         .reloadable = true,
         .help = "Whether tokens are taken from connections without TLS that do not come from this "
                 "machine: whoever is on the way can read them."),
-    KEY("auth.tier", SL_CONF_STRING, auth.tier, "free", .max = GW_TIER_NAME_MAX, .reloadable = true,
-        .help = "The tier of who signs in with a token that names none."),
-    KEY("auth.admin_tier", SL_CONF_STRING, auth.admin_tier, "enterprise", .max = GW_TIER_NAME_MAX,
-        .reloadable = true,
-        .help = "The tier of the token in state/admin.token, which is made when it is not there. "
-                "Remove the file and send SIGHUP, and the next one is made."),
+    TIER("auth.tier", auth.tier, "free", "The tier of who signs in with a token that names none."),
+    TIER("auth.admin_tier", auth.admin_tier, "enterprise",
+         "The tier of the token in state/admin.token, which is made when it is not there. "
+         "Remove the file and send SIGHUP, and the next one is made."),
     KEY("auth.keys_wait", SL_CONF_DURATION, auth.keys_wait_ns, "10s", .min = 1 * MS, .max = 60 * S,
         .reloadable = true,
         .help = "How long a call waits while the keys of its token's issuer are fetched."),
@@ -84,8 +90,8 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("anonymous.allow", SL_CONF_BOOL, auth.anonymous.allow, "true", .reloadable = true,
         .help = "Whether callers without a token are served: by address (IPv4 /32, IPv6 /64 within "
                 "its /56 and /48), or by a signed cookie within its address."),
-    KEY("anonymous.tier", SL_CONF_STRING, auth.anonymous.tier, "anonymous", .max = GW_TIER_NAME_MAX,
-        .reloadable = true, .help = "Their tier, where networks says nothing else."),
+    TIER("anonymous.tier", auth.anonymous.tier, "anonymous",
+         "Their tier, where networks says nothing else."),
     KEY("anonymous.sign_in_url", SL_CONF_STRING, auth.anonymous.sign_in_url, "",
         .max = GW_AUTH_URL_MAX, .reloadable = true,
         .help = "Where callers who are refused are sent to sign in."),
@@ -99,28 +105,23 @@ const struct sl_conf_key gw_conf_table[] = {
         .min = 60 * S, .max = 1000 * 86400 * S, .reloadable = true,
         .help = "How long a cookie is good."),
     KEY("networks", SL_CONF_MAP, auth.networks, DEFAULT_NETWORKS, .max = GW_NETWORKS_MAX,
-        .items = gw_conf_network_table, .item_bytes = sizeof(struct gw_conf_tier_of),
-        .reloadable = true,
+        ITEMS(gw_conf_network_table, struct gw_conf_tier_of), .reloadable = true,
         .help =
             "Ranges of addresses whose callers without a token have a tier of their own; the "
             "narrowest range counts. The default holds callers on this machine to be its owner."),
-    KEY("trusted_proxies", SL_CONF_LIST, auth.trusted_proxies, NULL, .max = GW_NETWORKS_MAX,
-        .items = gw_conf_range_table, .item_bytes = sizeof(const char *), .reloadable = true,
-        .help =
-            "Ranges of addresses whose x-forwarded-for is believed: the visitor is its rightmost "
-            "address that is not in them."),
-    KEY("proxy_protocol", SL_CONF_LIST, auth.proxy_protocol, NULL, .max = GW_NETWORKS_MAX,
-        .items = gw_conf_range_table, .item_bytes = sizeof(const char *), .reloadable = true,
-        .help = "Ranges of addresses from which every connection begins with a PROXY v2 header "
-                "(before TLS); one without is closed."),
+    RANGES("trusted_proxies", auth.trusted_proxies,
+           "Ranges of addresses whose x-forwarded-for is believed: the visitor is its rightmost "
+           "address that is not in them."),
+    RANGES("proxy_protocol", auth.proxy_protocol,
+           "Ranges of addresses from which every connection begins with a PROXY v2 header "
+           "(before TLS); one without is closed."),
     KEY("apps.max", SL_CONF_INT, auth.apps.max, "10000", .min = 1, .max = 1000000,
         .help = "Apps that may be registered."),
-    KEY("apps.visitor_tier", SL_CONF_STRING, auth.apps.visitor_tier, "anonymous",
-        .max = GW_TIER_NAME_MAX, .reloadable = true,
-        .help = "The most that an app's visitor has whom the app alone knows."),
+    TIER("apps.visitor_tier", auth.apps.visitor_tier, "anonymous",
+         "The most that an app's visitor has whom the app alone knows."),
     KEY("apps.tiers", SL_CONF_MAP, auth.apps.tiers, NULL, .max = GW_AUTH_APP_TIERS_MAX,
-        .items = gw_conf_app_tier_table, .item_bytes = sizeof(struct gw_conf_tier_of),
-        .reloadable = true, .help = "Apps whose visitors have another tier than that."),
+        ITEMS(gw_conf_app_tier_table, struct gw_conf_tier_of), .reloadable = true,
+        .help = "Apps whose visitors have another tier than that."),
     KEY("net_threads", SL_CONF_INT, net_threads, "0", .min = 0, .max = 64,
         .help = "Threads that serve connections; 0 serves them on the thread that decides, which "
                 "is best on few cores."),
@@ -215,12 +216,12 @@ const struct sl_conf_key gw_conf_table[] = {
         .max = 86400 * S, .reloadable = true,
         .help = "The longest wait a call may ask for by sluice-max-wait."),
     KEY("tiers", SL_CONF_MAP, rates.tiers, gw_conf_built_in_tiers, .max = GW_TIERS_MAX,
-        .items = gw_conf_tier_table, .item_bytes = sizeof(struct gw_conf_tier), .reloadable = true,
+        ITEMS(gw_conf_tier_table, struct gw_conf_tier), .reloadable = true,
         .help = "What visitors get, by tier. A tier that is not named here stays as it is built "
                 "in, and so "
                 "does what is not said of a built-in one; a new one says daily at least."),
     KEY("sizes", SL_CONF_MAP, rates.sizes, gw_conf_built_in_sizes, .max = GW_SIZES_MAX,
-        .items = gw_conf_size_table, .item_bytes = sizeof(struct gw_conf_size), .reloadable = true,
+        ITEMS(gw_conf_size_table, struct gw_conf_size), .reloadable = true,
         .help =
             "What a call may ask for by sluice-size; laid over the built-in ones in the same way."),
     KEY("accounts.max", SL_CONF_INT, accounts_max, "100000", .min = 100, .max = 10000000,
@@ -261,8 +262,8 @@ const struct sl_conf_key gw_conf_table[] = {
                 "tensors."),
     KEY("link.secret_key", SL_CONF_STRING, link.secret_key, "",
         .help = "File with the gateway's secret key, made by 'sluice-gateway keygen', mode 0600."),
-    KEY("link.allow", SL_CONF_MAP, link.allow, NULL, .max = 4096, .items = allow_table,
-        .item_bytes = sizeof(struct gw_conf_allow), .reloadable = true,
+    KEY("link.allow", SL_CONF_MAP, link.allow, NULL, .max = 4096,
+        ITEMS(allow_table, struct gw_conf_allow), .reloadable = true,
         .help = "The nodes that may connect with CURVE: the name of each, and its public key or "
                 "the file that holds it. Read again on SIGHUP; who is gone from it loses its "
                 "connection."),
@@ -303,8 +304,8 @@ const struct sl_conf_key gw_conf_table[] = {
         .help =
             "How long the gateway looks for the next call while it is held so, before it sleeps; "
             "0us: not at all. Others that want the processor get it meanwhile."),
-    KEY("issuers", SL_CONF_MAP, issuers, NULL, .max = GW_ISSUERS_MAX, .items = gw_conf_issuer_table,
-        .item_bytes = sizeof(struct gw_issuer_conf), .reloadable = true,
+    KEY("issuers", SL_CONF_MAP, issuers, NULL, .max = GW_ISSUERS_MAX,
+        ITEMS(gw_conf_issuer_table, struct gw_issuer_conf), .reloadable = true,
         .help =
             "Whose tokens (JWT) are taken, by names of one's own, which become part of accounts."),
     KEY("auth.jwks.interval", SL_CONF_DURATION, jwks.interval_ns, "30s", .min = 1 * MS,
@@ -482,6 +483,24 @@ static void check_auth(struct sl_conf_check *c, const struct gw_conf *conf)
     check_tokens(c, conf, &tiers);
 }
 
+static void check_limits(struct sl_conf_check *c, const struct gw_conf *conf)
+{
+    check_room(c, "results.one", conf->results.one_bytes, conf->results.visitor_bytes,
+               "is more than results.visitor");
+    check_room(c, "results.visitor", conf->results.visitor_bytes, conf->results.total_bytes,
+               "is more than results.total");
+    check_order(c, "link.lost_after", conf->link.lost_after_ns, 2 * conf->link.heartbeat_ns,
+                "is less than two heartbeats");
+    check_order(c, "calls.max_wait_limit", conf->calls.max_wait_limit_ns, conf->calls.max_wait_ns,
+                "is less than calls.max_wait");
+    check_room(c, "limits.message", conf->limits.message_bytes, conf->limits.body_total_bytes,
+               "is more than limits.body_total");
+    check_room(c, "limits.message", conf->limits.message_bytes, conf->limits.body_connection_bytes,
+               "is more than limits.body_connection");
+    check_room(c, "link.result_max", conf->link.result_max_bytes, conf->limits.result_total_bytes,
+               "is more than limits.result_total");
+}
+
 sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *errors,
                        struct sl_conf **out_owner)
 {
@@ -498,20 +517,7 @@ sl_status gw_conf_load(const char *path, struct gw_conf *out, struct sl_buf *err
     gw_conf_check_rates(&c, &out->rates);
     if (c.ok) /* else there are no tiers to look names up in */
         check_auth(&c, out);
-    check_room(&c, "results.one", out->results.one_bytes, out->results.visitor_bytes,
-               "is more than results.visitor");
-    check_room(&c, "results.visitor", out->results.visitor_bytes, out->results.total_bytes,
-               "is more than results.total");
-    check_order(&c, "link.lost_after", out->link.lost_after_ns, 2 * out->link.heartbeat_ns,
-                "is less than two heartbeats");
-    check_order(&c, "calls.max_wait_limit", out->calls.max_wait_limit_ns, out->calls.max_wait_ns,
-                "is less than calls.max_wait");
-    check_room(&c, "limits.message", out->limits.message_bytes, out->limits.body_total_bytes,
-               "is more than limits.body_total");
-    check_room(&c, "limits.message", out->limits.message_bytes, out->limits.body_connection_bytes,
-               "is more than limits.body_connection");
-    check_room(&c, "link.result_max", out->link.result_max_bytes, out->limits.result_total_bytes,
-               "is more than limits.result_total");
+    check_limits(&c, out);
     if (c.ok)
         return SL_OK;
     sl_conf_destroy(*out_owner);
