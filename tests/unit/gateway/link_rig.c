@@ -216,6 +216,34 @@ void peer_send_chunk(struct peer *p, const struct gw_bulk_header *h, const void 
     assert_int_equal(zmq_send(p->bulk, bytes, n, 0), (int)n);
 }
 
+static struct gw_peer *end_of(const struct peer *p)
+{
+    struct gw_peer *end = NULL;
+    HASH_FIND(hh, p->r->link->peers, &p->session, sizeof p->session, end);
+    return end;
+}
+
+/* What was sent by the bulk connection may take longer than what follows by the control connection. */
+static void wait_until_introduced(const struct peer *p)
+{
+    for (int i = 0; i < ROUNDS_MAX && end_of(p)->bulk.len == 0; i++) {
+        rig_turn(p->r);
+        usleep(1000);
+    }
+    assert_true(end_of(p)->bulk.len > 0);
+}
+
+void rig_wait_for_word(struct rig *r)
+{
+    zmq_pollitem_t item = {.socket = r->link->control_socket, .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&item, 1, ROUNDS_MAX), 1);
+}
+
+bool rig_is_connected(struct rig *r, const struct peer *p)
+{
+    return gw_link_is_connected(r->link, end_of(p));
+}
+
 void peer_join(struct rig *r, struct peer *p, const char *name, uint64_t session,
                uint64_t window_bytes)
 {
@@ -229,6 +257,7 @@ void peer_join(struct rig *r, struct peer *p, const char *name, uint64_t session
     assert_int_equal(b->welcome->bulk_window_bytes, 4 * MIB);
     assert_int_equal(b->welcome->bulk_token.len, GW_LINK_TOKEN_BYTES);
     peer_introduce(p, b->welcome->bulk_token.data, b->welcome->bulk_token.len);
+    wait_until_introduced(p);
     if (r->conf.bodies != NULL) {
         assert_ok(sl_fdpass_connect(b->welcome->shared_path, &p->shared));
         assert_ok(sl_fdpass_send(p->shared, session, -1));

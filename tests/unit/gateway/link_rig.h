@@ -64,6 +64,10 @@ void rig_listen_for(struct rig *r, int64_t ns);
 void *rig_dial(struct rig *r, const char *endpoint, const char *name);
 size_t rig_nodes(struct rig *r);
 void rig_wait_for_nodes(struct rig *r, size_t count);
+/* Something by the control connection lies unread, within ROUNDS_MAX ms. */
+void rig_wait_for_word(struct rig *r);
+/* Does the gateway's ZeroMQ have a connection to it? */
+bool rig_is_connected(struct rig *r, const struct peer *p);
 void rig_wait_for_reply(struct rig *r, const struct fake_exchange *e);
 int64_t rig_refused(struct rig *r, enum gw_refusal kind);
 int64_t rig_refused_in_all(struct rig *r);

@@ -124,6 +124,7 @@ static void a_gateway_that_stood_still_loses_nobody(void **state SL_UNUSED)
     Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
     rig_begin_with(&r, &p, MIB);
     peer_send(&p, &m);
+    rig_wait_for_word(&r);
     r.w.now += 100 * r.conf.lost_after_ns;
     gw_link_tick(r.link, r.w.now);
     gw_link_read(r.link, r.w.now);
@@ -213,7 +214,8 @@ static void a_dead_connection_gives_its_name_up(void **state SL_UNUSED)
     rig_start(&r);
     struct fake_exchange *e = join_and_call(&r, &old);
     peer_close(&old);
-    usleep(100000); /* ZeroMQ sees it on a thread of its own */
+    for (int i = 0; i < ROUNDS_MAX && rig_is_connected(&r, &old); i++)
+        usleep(1000); /* ZeroMQ sees it on a thread of its own */
     peer_open(&r, &new, "n1-again", 2);
     peer_say_hello(&new, "n1", MIB);
     check_takeover(&r, NULL, &new, e);
