@@ -80,7 +80,7 @@ static bool is_over(const struct gw_server *s)
     for (size_t i = 0; i < s->front_count; i++)
         if (!s->fronts[i].is_drained)
             return false;
-    return gw_flow_is_empty(s->flow);
+    return gw_flow_is_empty(s->flow) && gw_flow_is_settled(s->flow);
 }
 
 static void begin_drain(struct gw_server *s)

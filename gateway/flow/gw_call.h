@@ -88,6 +88,7 @@ struct gw_flow {
     struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */
     struct gw_call *receipts_waiting; /* ENDED calls whose receipt found no room, oldest first */
     uint64_t receipts_made, receipts_stored;
+    size_t owing;                /* ended calls whose slices are not free yet */
     bool receipts_lost;          /* the store gave one up: it will not take others either */
     struct gw_pending_ack *acks; /* a ring */
     size_t ack_first, ack_count, ack_max;

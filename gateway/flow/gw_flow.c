@@ -508,6 +508,11 @@ bool gw_flow_is_empty(const struct gw_flow *f)
     return f->exchanges == 0;
 }
 
+bool gw_flow_is_settled(const struct gw_flow *f)
+{
+    return f->owing == 0 && f->receipts_waiting == NULL;
+}
+
 uint64_t gw_flow_exchanges(const struct gw_flow *f)
 {
     return f->exchanges;

@@ -143,6 +143,8 @@ void gw_flow_drain(struct gw_flow *f);
 void gw_flow_refuse(struct gw_flow *f);
 void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now);
 bool gw_flow_is_empty(const struct gw_flow *f);
+/* All calls have paid, and their receipts are on their way. */
+bool gw_flow_is_settled(const struct gw_flow *f);
 uint64_t gw_flow_exchanges(const struct gw_flow *f);  /* open ones */
 uint64_t gw_flow_calls_ever(const struct gw_flow *f); /* ever, whole or not */
 uint64_t gw_flow_calls_open(const struct gw_flow *f); /* that have no outcome yet */

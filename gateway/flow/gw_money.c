@@ -92,6 +92,7 @@ void gw_money_owe(struct gw_flow *f, struct gw_call *c)
     bool was_started = c->started_wall != 0;
     int64_t used_us = was_started ? f->wall_now - c->started_wall : 0;
     c->owes = true;
+    f->owing++;
     c->charged_us =
         gw_charge(c->usage.reason, was_started, used_us, c->held_us, c->factor_thousandths);
 }
@@ -99,6 +100,7 @@ void gw_money_owe(struct gw_flow *f, struct gw_call *c)
 void gw_money_pay(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us)
 {
     c->owes = false;
+    f->owing--;
     c->usage.was_started = was_started;
     c->usage.used_us = held_us;
     gw_money_settle(f, c);

@@ -13,6 +13,8 @@ from support.paths import SLOW, scaled
 from support.receipts import receipts_of
 from support.wait import wait_until
 
+pytestmark = pytest.mark.timeout(1800)  # a soak takes minutes
+
 CALLS, FIT = 200, 7
 CONFIG = f"""
 trusted_proxies: [127.0.0.0/8]
@@ -160,7 +162,7 @@ def test_more_than_a_day_has(cluster):
 
 def test_calls_in_flight(cluster):
     stub = cluster.stub()
-    with Closed(cluster), ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool, Closed(cluster):
         held = [
             pool.submit(
                 stub.ModelInfer, scripted_request(), timeout=60, metadata=asks("10.64.0.1", "1s")

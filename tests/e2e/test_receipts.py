@@ -208,6 +208,70 @@ def test_where_the_operator_says_so_calls_are_served(few_models, tmp_path, _stub
         assert cluster.metrics()["sluice_holds"] == 0
 
 
+# ---- a gateway that stops
+
+
+def send_and_break(cluster, visitor):
+    """A call whose reply waits for a file that cannot be written."""
+    waiting = cluster.stub().ModelInfer.future(
+        scripted_request(), timeout=60, metadata=asks(visitor)
+    )
+    wait_until(lambda: not is_writable(cluster), 20 * SLOW, "the store's trouble")
+    return waiting
+
+
+def test_a_drain_waits_for_replies_that_wait_for_the_file(cluster):
+    gateway = cluster.daemons["gateway"]
+    with unwritable(cluster):
+        waiting = send_and_break(cluster, "10.0.0.8")
+        gateway.signal(signal.SIGTERM)
+        gateway.wait_for_log("draining", 10 * SLOW)
+        assert not waiting.done()
+    assert waiting.result().outputs
+    assert gateway.wait(20 * SLOW) == 0
+    assert dict(waiting.trailing_metadata())["sluice-call-id"] in kept(cluster)
+
+
+def test_what_a_drain_cannot_store_comes_back_as_an_orphan(few_models, tmp_path, _stubs):
+    with make_cluster(few_models, tmp_path) as cluster:
+        gateway = cluster.daemons["gateway"]
+        with unwritable(cluster):
+            waiting = send_and_break(cluster, "10.0.0.9")
+            gateway.signal(signal.SIGTERM)
+            gateway.wait_for_log("draining", 10 * SLOW)
+            gateway.signal(signal.SIGTERM)  # the end of patience
+            assert waiting.result().outputs
+            assert gateway.wait(20 * SLOW) == 0
+        assert kept(cluster) == {}
+        cluster.restart("gateway")
+        wait_until(lambda: len(kept(cluster)) == 1, 30 * SLOW, "the orphan")
+        (orphan,) = kept(cluster).values()
+        assert orphan.is_orphan
+        assert (orphan.charged_us, orphan.accounts) == (0, [])
+        told = dict(waiting.trailing_metadata())
+        assert orphan.used_us == round(float(told["sluice-exec-ms"]) * 1000)
+
+
+def test_a_drain_waits_for_what_cancelled_calls_owe(cluster):
+    """Their callers have gone; their slices are not free yet."""
+    gateway, node = cluster.daemons["gateway"], cluster.daemons["n1"]
+    call = cluster.stub().ModelInfer.future(
+        scripted_request(run="20s"), timeout=60, metadata=asks("10.0.0.10")
+    )
+    wait_until(lambda: cluster.status().calls_running == 1, 20 * SLOW, "it runs")
+    node.signal(signal.SIGSTOP)
+    call.cancel()
+    wait_until(lambda: cluster.calls() == 0, 20 * SLOW, "it is cancelled")
+    cluster.close_channels()
+    gateway.signal(signal.SIGTERM)
+    gateway.wait_for_log("draining", 10 * SLOW)
+    node.signal(signal.SIGCONT)
+    assert gateway.wait(20 * SLOW) == 0
+    ((call_id, line),) = lines_of(cluster).items()
+    assert_same(line, kept(cluster)[call_id])
+    assert 0 < int(line["charged_us"]) == int(line["used_us"])
+
+
 # ---- after a restart
 
 

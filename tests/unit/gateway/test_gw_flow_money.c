@@ -126,6 +126,47 @@ static void a_models_failure_costs_what_it_used(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+static void a_factor_weighs_what_is_held_and_what_is_paid(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_tiers weighed = strict_tiers;
+    weighed.sizes[0].factor_thousandths = 1500;
+    flow_begin(&w);
+    w.conf.tiers = &weighed;
+    flow_start(&w);
+    gw_flow_set_wall(w.flow, 1800000000 * S);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    assert_true(quota(&w, 1800000000 * S).held_us == 90 * S);
+    assert_true(w.sent[0].limit_us == 60 * S);
+    fake_result(&w, n, w.sent[0].lease, false);
+    assert_told(e, "18.518", "149981.482"); /* 12,345 us and a half of them, rounded up */
+    assert_string_equal(flow_trailer(e, "sluice-exec-ms"), "12.345");
+    flow_finish(&w);
+}
+
+/* As SIGHUP does it: the next call is held against the new numbers, and those in flight stay. */
+static void a_tier_changes_under_its_calls(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_tiers changing = strict_tiers;
+    flow_begin(&w);
+    w.conf.tiers = &changing;
+    flow_start(&w);
+    gw_flow_set_wall(w.flow, 1800000000 * S);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 2, "m");
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    changing.tiers[0].daily_us = 60 * S;
+    flow_assert_replied(fake_call(&w, flow_request()), SL_REASON_QUOTA_EXCEEDED, NULL);
+    changing.tiers[0].daily_us = 120 * S;
+    fake_call(&w, flow_request());
+    assert_int_equal(w.sent_count, 2);
+    fake_result(&w, n, w.sent[0].lease, false);
+    assert_told(e, "12.345", "59987.655");
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
 /* Its caller is answered at once; what it costs is known when its slice is free. */
 static void a_cancelled_call_owes_until_its_slice_is_free(void **state SL_UNUSED)
 {
@@ -247,6 +288,8 @@ int main(void)
         cmocka_unit_test(calls_in_flight_have_a_limit),
         cmocka_unit_test(platform_failures_cost_nothing),
         cmocka_unit_test(a_models_failure_costs_what_it_used),
+        cmocka_unit_test(a_factor_weighs_what_is_held_and_what_is_paid),
+        cmocka_unit_test(a_tier_changes_under_its_calls),
         cmocka_unit_test(a_cancelled_call_owes_until_its_slice_is_free),
         cmocka_unit_test(a_call_that_was_cancelled_before_it_began_costs_nothing),
         cmocka_unit_test(an_executor_that_is_lost_with_it_ends_what_is_owed),

@@ -1,10 +1,12 @@
-/* test_gw_flow_money_random.c - random programs of calls, cancels, lost nodes and a store that stalls, is full or is passed by:
- * each call is answered once, after its receipt is stored where it must be; receipts add up to what nodes measured and to what
+/* test_gw_flow_money_random.c - random programs of calls, cancels, deadlines, lost connections, nodes that are lost or take
+ * nothing, and a store that stalls, is full or is passed by: each call is answered once, after its receipt is stored where it must be; receipts add up to what nodes measured and to what
  * accounts have spent; a lease is acknowledged when its receipt is stored, and not before. */
 #include "flow_rig.h"
+#include "gw_charge.h"
 #include "gw_ledger.h"
 #include "gw_receipt_code.h"
 #include "sl_base.h"
+#include "sl_log.h"
 #include "sl_rng.h"
 #include "sl_test.h"
 #include "sl_text.h"
@@ -13,7 +15,7 @@
 
 enum { PLAYS = 400, STEPS = 150, NODES = 2, OPEN_MAX = 24, LEASES_MAX = 64, TOLD_MAX = 512 };
 
-static const struct gw_tiers day_tiers = {
+static struct gw_tiers day_tiers = {
     .tiers = {{"anonymous", 900 * S, 1, 12, 0, false}},
     .tier_count = 1,
     .sizes = {{"large", 500, 1, GW_FACTOR_ONE}},
@@ -84,7 +86,9 @@ static void see_receipt(const struct fake_entry *e)
     struct kept *k = &p.kept[p.kept_count++];
     *k = (struct kept){.lease = NULL};
     sl_text_format_uuid(r.call_id, k->call_id);
-    assert_true(r.charged_us <= r.used_us && r.charged_us <= r.held_us);
+    assert_true(r.charged_us <=
+                gw_charge_of_time(r.used_us, day_tiers.sizes[0].factor_thousandths));
+    assert_true(r.charged_us <= r.held_us);
     p.charged_us += r.charged_us;
     if (r.lease_record == 0) {
         assert_true(r.used_us == 0);
@@ -114,12 +118,12 @@ static void see_acks(void)
     p.w.ack_count = 0;
 }
 
-static void assert_may_be_answered(const struct fake_exchange *e)
+static void assert_may_be_answered(const struct fake_exchange *e, bool is_gone)
 {
     const char *id = flow_trailer(e, "sluice-call-id");
-    assert_non_null(id);
+    assert_true(id != NULL || is_gone);
     for (size_t i = 0; i < p.kept_count; i++)
-        if (strcmp(p.kept[i].call_id, id) == 0)
+        if (id != NULL && strcmp(p.kept[i].call_id, id) == 0)
             assert_true(p.kept[i].is_stored || p.w.store_is_passed_by || p.is_given_up);
 }
 
@@ -129,7 +133,7 @@ static void see_replies(void)
         if (p.open[i] == NULL || p.is_replied[i] || p.open[i]->replies == 0)
             continue;
         assert_int_equal(p.open[i]->replies, 1);
-        assert_may_be_answered(p.open[i]);
+        assert_may_be_answered(p.open[i], p.is_gone[i]);
         p.is_replied[i] = true;
     }
 }
@@ -156,16 +160,6 @@ static void take_sent(void)
     p.w.sent_count = p.w.cancel_count = 0;
 }
 
-static void look(void)
-{
-    fake_turn(&p.w);
-    take_sent();
-    see_entries();
-    see_acks();
-    see_replies();
-    see_account();
-}
-
 /* ---- steps */
 
 static size_t any_open(void)
@@ -176,11 +170,19 @@ static size_t any_open(void)
 
 static void call(void)
 {
+    static const char *const durations[] = {"60", "auto", "100ms"};
     size_t i = dice(OPEN_MAX);
     if (p.open[i] != NULL)
         return;
-    p.open[i] = fake_call(&p.w, flow_request());
+    struct fake_exchange *e = p.open[i] = fake_exchange(&p.w, GW_METHOD_MODEL_INFER);
     p.is_replied[i] = p.is_gone[i] = false;
+    e->x.req.duration = sl_span_str(durations[dice(SL_ARRAY_LEN(durations))]);
+    if (dice(4) == 0)
+        e->x.req.deadline_at = p.w.now + (1 + dice(3000)) * SL_NS_PER_MS;
+    if (dice(4) == 0)
+        e->x.req.on_disconnect = sl_span_str("keep");
+    fake_event(&p.w, e, GW_EV_OPEN);
+    fake_message(&p.w, e, flow_request());
 }
 
 static void cancel(void)
@@ -189,6 +191,7 @@ static void cancel(void)
     if (i == OPEN_MAX || p.is_gone[i])
         return;
     p.is_gone[i] = true;
+    p.open[i]->x.is_disconnect = dice(2) == 0; /* what asked to be kept goes on then */
     fake_event(&p.w, p.open[i], GW_EV_GONE);
 }
 
@@ -259,10 +262,9 @@ static void join(size_t node)
 }
 
 /* What it had begun it tells when it is back. */
-static void lose(void)
+static void come_back(size_t node)
 {
-    size_t node = dice(NODES), left = 0;
-    gw_flow_on_lost(p.w.flow, p.nodes[node], "a test", p.w.now);
+    size_t left = 0;
     for (size_t i = 0; i < p.lease_count; i++) {
         if (p.leases[i].node != node)
             p.leases[left++] = p.leases[i];
@@ -271,6 +273,33 @@ static void lose(void)
     }
     p.lease_count = left;
     join(node);
+}
+
+static void lose(void)
+{
+    size_t node = dice(NODES);
+    gw_flow_on_lost(p.w.flow, p.nodes[node], "a test", p.w.now);
+    come_back(node);
+}
+
+/* A dispatch that finds no way to its node has it lost. */
+static void see_nodes(void)
+{
+    static const char *const names[] = {"n1", "n2"};
+    for (size_t i = 0; i < NODES; i++)
+        if (gw_fleet_node_by_name(gw_flow_fleet(p.w.flow), names[i]) == NULL)
+            come_back(i);
+}
+
+static void look(void)
+{
+    fake_turn(&p.w);
+    take_sent();
+    see_nodes();
+    see_entries();
+    see_acks();
+    see_replies();
+    see_account();
 }
 
 static void tell(const struct measured *m)
@@ -328,11 +357,20 @@ static void change_store(void)
         p.w.append_answer = p.w.append_answer == SL_OK ? SL_EFULL : SL_OK;
 }
 
+static void change_way(void)
+{
+    static const sl_status answers[] = {SL_OK, SL_OK, SL_OK, SL_EFULL, SL_ENOENT, SL_ENOMEM};
+    p.w.dispatch_answer = answers[dice(SL_ARRAY_LEN(answers))];
+    for (size_t i = 0; i < NODES; i++)
+        gw_flow_on_heard(p.w.flow, p.nodes[i], false, p.w.now);
+}
+
 static void step(void)
 {
-    static void (*const deeds[])(void) = {
-        call,   call,  call,  start, start,      end,   end,       leave,     leave,
-        cancel, store, store, store, tell_again, store, pass_time, pass_time, change_store};
+    static void (*const deeds[])(void) = {call,      call,      call,         start,      start,
+                                          end,       end,       leave,        leave,      cancel,
+                                          store,     store,     store,        tell_again, store,
+                                          pass_time, pass_time, change_store, change_way};
     unsigned at = dice(SL_ARRAY_LEN(deeds));
     if (dice(40) == 0)
         lose();
@@ -347,6 +385,7 @@ static void begin(unsigned seed)
 {
     p = (struct play){.wall = 1800000000 * S};
     sl_rng_seed(&p.rng, seed);
+    day_tiers.sizes[0].factor_thousandths = seed % 2 == 0 ? GW_FACTOR_ONE : 1500;
     flow_begin(&p.w);
     p.w.conf.tiers = &day_tiers;
     p.w.has_store = true;
@@ -371,10 +410,11 @@ static void end_all_leases(void)
 /* Nothing is lost, whatever came before: each lease has its receipt, and each receipt is stored. */
 static void settle(void)
 {
-    p.w.append_answer = SL_OK;
+    p.w.append_answer = p.w.dispatch_answer = SL_OK;
     gw_flow_end_all(p.w.flow, p.w.now);
     look();
     end_all_leases();
+    assert_true(gw_flow_is_settled(p.w.flow));
     while (p.w.answered_count < p.w.entry_count) {
         store_one(SL_OK);
         see_acks();
@@ -402,8 +442,14 @@ static void give_up(void)
     see_replies();
 }
 
+static void hear_nothing(void *ctx, const char *line, unsigned len)
+{
+    (void)ctx, (void)line, (void)len;
+}
+
 static void money_adds_up_in_any_order(void **state SL_UNUSED)
 {
+    sl_log_set_sink(hear_nothing, NULL);
     for (unsigned seed = 1; seed <= PLAYS; seed++) {
         begin(seed);
         for (size_t i = 0; i < STEPS; i++)

@@ -154,7 +154,9 @@ static void a_cancelled_calls_receipt_comes_with_its_slice(void **state SL_UNUSE
     flow_assert_replied(e, SL_REASON_CANCELLED, NULL);
     fake_leave(&w, e);
     assert_int_equal(w.entry_count, 1);
+    assert_true(gw_flow_is_empty(w.flow) && !gw_flow_is_settled(w.flow));
     fake_failure(&w, n, w.sent[0].lease, true, SL_REASON_CANCELLED, "");
+    assert_true(gw_flow_is_settled(w.flow));
     assert_int_equal(w.entry_count, 2);
     struct gw_receipt r = receipt_of(&w.entries[1]);
     assert_true(r.used_us == 777 && r.charged_us == 777);
@@ -238,6 +240,7 @@ static void who_waits_when_it_breaks_is_answered(void **state SL_UNUSED)
     flow_assert_good_reply(first);
     flow_assert_good_reply(second);
     fake_leave(&w, second); /* its receipt waits on */
+    assert_false(gw_flow_is_settled(w.flow));
     w.store_is_passed_by = false;
     w.append_answer = SL_OK;
     fake_turn(&w);
