@@ -235,13 +235,22 @@ const struct sl_conf_key gw_conf_table[] = {
             "connection, can be asked for again."),
     KEY("results.one", SL_CONF_BYTES, results.one_bytes, "1MiB", .min = 0, .max = 1024 * MIB,
         .reloadable = true,
-        .help = "The largest result that is kept for that; others are RESULT_GONE."),
+        .help = "The largest result that is kept in memory for that; larger ones are RESULT_GONE, "
+                "but for calls that asked for sluice-on-disconnect: keep."),
     KEY("results.visitor", SL_CONF_BYTES, results.visitor_bytes, "16MiB", .min = 0,
         .max = 65536 * MIB, .reloadable = true,
         .help = "All kept results of one visitor; the oldest go first."),
     KEY("results.total", SL_CONF_BYTES, results.total_bytes, "256MiB", .min = 0,
         .max = 1024 * 1024 * MIB, .reloadable = true,
         .help = "All kept results together; the oldest go first."),
+    KEY("results.disk_visitor", SL_CONF_BYTES, results.disk_visitor_bytes, "1GiB", .min = 0,
+        .max = 65536 * MIB, .reloadable = true,
+        .help = "Results of one visitor above results.one that were asked for by "
+                "sluice-on-disconnect: keep: on disk, in the directory that state names, without a "
+                "name; the oldest go first. Without that directory there are none."),
+    KEY("results.disk_total", SL_CONF_BYTES, results.disk_total_bytes, "10GiB", .min = 0,
+        .max = 1024 * 1024 * MIB, .reloadable = true,
+        .help = "All of them together; the oldest go first."),
     KEY("results.calls", SL_CONF_INT, results.entries_max, "100000", .min = 100, .max = 10000000,
         .help =
             "Calls that can be asked for again, running ones included: about 400 bytes for each "
@@ -489,6 +498,8 @@ static void check_limits(struct sl_conf_check *c, const struct gw_conf *conf)
                "is more than results.visitor");
     check_room(c, "results.visitor", conf->results.visitor_bytes, conf->results.total_bytes,
                "is more than results.total");
+    check_room(c, "results.disk_visitor", conf->results.disk_visitor_bytes,
+               conf->results.disk_total_bytes, "is more than results.disk_total");
     check_order(c, "link.lost_after", conf->link.lost_after_ns, 2 * conf->link.heartbeat_ns,
                 "is less than two heartbeats");
     check_order(c, "calls.max_wait_limit", conf->calls.max_wait_limit_ns, conf->calls.max_wait_ns,

@@ -37,6 +37,7 @@ struct gw_conf {
     struct {
         int64_t keep_ns, entries_max;
         uint64_t one_bytes, visitor_bytes, total_bytes;
+        uint64_t disk_visitor_bytes, disk_total_bytes;
     } results; /* of calls that ended, for those who ask again */
     int64_t net_threads;
     struct {

@@ -109,6 +109,26 @@ static bool register_money(struct gw_metrics *m)
     return m->flow.accounts != NULL && m->flow.holds != NULL && m->flow.charged_us != NULL;
 }
 
+static bool register_kept(struct gw_metrics *m)
+{
+    static const char *const places[] = {
+        [GW_IDEM_IN_MEMORY] = "place=\"memory\"",
+        [GW_IDEM_ON_DISK] = "place=\"disk\"",
+    };
+    struct sl_metric_registry *r = m->registry;
+    bool ok = true;
+    m->flow.repeated = sl_metric_counter(r, "sluice_calls_repeated_total", "",
+                                         "Calls whose idempotency key an earlier one had.");
+    m->flow.kept =
+        sl_metric_gauge(r, "sluice_kept_results", "", "Results that wait to be asked for again.");
+    for (size_t p = 0; p < SL_ARRAY_LEN(places); p++) {
+        m->flow.kept_bytes[p] =
+            sl_metric_gauge(r, "sluice_kept_result_bytes", places[p], "Their tensors, by place.");
+        ok = ok && m->flow.kept_bytes[p] != NULL;
+    }
+    return ok && m->flow.repeated != NULL && m->flow.kept != NULL;
+}
+
 static bool register_callers(struct gw_metrics *m)
 {
     static const char *const kinds[] = {
@@ -179,8 +199,8 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     if (s != SL_OK)
         return s;
     if (register_calls(m) && register_callers(m) && register_states(m) && register_times(m) &&
-        register_refusals(m) && register_leases(m) && register_money(m) && register_rest(m) &&
-        gw_keep_register(m->registry, &m->store) == SL_OK &&
+        register_refusals(m) && register_leases(m) && register_money(m) && register_kept(m) &&
+        register_rest(m) && gw_keep_register(m->registry, &m->store) == SL_OK &&
         gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);

@@ -55,6 +55,14 @@ static void on_lease(void *ctx, uint64_t journal, uint64_t record)
     p->told++;
 }
 
+static void on_key(void *ctx, const struct gw_receipt *r)
+{
+    struct gw_past *p = ctx;
+    sl_mono_ns ended_at = sl_sat_add(p->mono, sl_sat_mul(r->ended_at - p->now, SL_NS_PER_US));
+    sl_status s = gw_flow_note_outcome(p->flow, r, ended_at < p->mono ? ended_at : p->mono);
+    count(p, "idempotency key", r->idempotency_key, s);
+}
+
 static void on_token(void *ctx, const struct gw_record_token *t)
 {
     struct gw_past *p = ctx;
@@ -88,5 +96,8 @@ struct gw_store_loader gw_past_loader(struct gw_past *p)
                                     .on_token = on_token,
                                     .on_app = on_app,
                                     .on_block = on_block,
-                                    .on_lease = on_lease};
+                                    .on_lease = on_lease,
+                                    .on_key = on_key,
+                                    .keys_since =
+                                        sl_sat_add(p->now, -p->results_keep_ns / SL_NS_PER_US)};
 }

@@ -1,5 +1,5 @@
 /* gw_past.h - what the store tells at the start, to those who go on with it: accounts and blocks to the ledger, leases
- * that have their receipts to the flow, tokens and apps to who asks for names.
+ * that have their receipts and calls with idempotency keys to the flow, tokens and apps to who asks for names.
  *
  * Threads  One: the root's, before the first call.
  */
@@ -14,7 +14,9 @@ struct gw_past {
     struct gw_flow *flow;
     struct gw_auth *auth;
     sl_wall_us now;
-    uint64_t told, refused; /* things; a refused one is logged */
+    sl_mono_ns mono;         /* the same instant */
+    int64_t results_keep_ns; /* calls with keys are told that ended within it */
+    uint64_t told, refused;  /* things; a refused one is logged */
 };
 
 /* p is borrowed. */

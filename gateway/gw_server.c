@@ -19,6 +19,7 @@
 #include "gw_link.h"
 #include "gw_metrics.h"
 #include "gw_past.h"
+#include "gw_results.h"
 #include "gw_trust.h"
 #include "gw_wire.h"
 #include "sl_daemon.h"
@@ -70,6 +71,7 @@ struct gw_server {
     struct gw_idle idle;
     struct gw_hold hold;
     struct gw_keep keep;
+    struct gw_results results;
     sl_mono_ns now; /* of this turn */
 };
 
@@ -158,13 +160,13 @@ static void close_handle(uv_handle_t *h, void *ctx)
         uv_close(h, NULL);
 }
 
-/* All fronts have stopped: nothing is left that could want a turn. */
+/* All fronts have stopped, and nothing is being written: nothing is left that could want a turn. */
 static void end_loop_if_stopped(struct gw_server *s)
 {
     for (size_t i = 0; i < s->front_count; i++)
         if (!atomic_load(&s->fronts[i].is_stopped))
             return;
-    if (s->phase == STOPPING) {
+    if (s->phase == STOPPING && gw_results_is_idle(&s->results)) {
         s->phase = STOPPED;
         uv_stop(&s->loop);
     }
@@ -189,6 +191,7 @@ static void round_trip(struct gw_server *s)
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_take(s->fronts[i].front, take_mail, s);
     gw_keep_take(&s->keep);
+    gw_results_take(&s->results, s->flow, s->now);
     gw_link_read(s->link, s->now);
     gw_link_tick(s->link, s->now);
     gw_hold_turn(&s->hold, s->flow, s->now);
@@ -505,6 +508,14 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
         .asks = {.max_duration_us = conf->calls.max_duration_ns / SL_NS_PER_US,
                  .max_wait_default_ns = conf->calls.max_wait_ns,
                  .max_wait_limit_ns = conf->calls.max_wait_limit_ns},
+        .results = {.max_entries = (size_t)conf->results.entries_max,
+                    .keep_ns = conf->results.keep_ns,
+                    .in_memory = {.one_bytes = conf->results.one_bytes,
+                                  .visitor_bytes = conf->results.visitor_bytes,
+                                  .total_bytes = conf->results.total_bytes},
+                    .on_disk = {.one_bytes = conf->results.disk_visitor_bytes,
+                                .visitor_bytes = conf->results.disk_visitor_bytes,
+                                .total_bytes = conf->results.disk_total_bytes}},
         .fleet = {.max_nodes = (size_t)conf->limits.nodes,
                   .max_models = (size_t)conf->limits.models,
                   .max_leases = (size_t)conf->limits.calls,
@@ -525,7 +536,8 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
                              .auth = gw_gatekeeper_port(&s->gatekeeper),
                              .link = gw_link_port(s->link),
                              .wire = gw_wire_port,
-                             .store = gw_keep_port(&s->keep, &s->conf)};
+                             .store = gw_keep_port(&s->keep, &s->conf),
+                             .results = gw_results_port(&s->results)};
     if (gw_flow_create(&sl_alloc_malloc, &c, &s->metrics.flow, &ports, &s->flow) != SL_OK) {
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for the flow");
         return false;
@@ -542,8 +554,11 @@ static void on_stored(void *ctx, uint64_t ticket, sl_status outcome)
 
 static bool open_keep(struct gw_server *s, struct sl_error *err)
 {
-    struct gw_past past = {
-        .flow = s->flow, .auth = s->gatekeeper.auth, .now = sl_clock_wall(s->clock)};
+    struct gw_past past = {.flow = s->flow,
+                           .auth = s->gatekeeper.auth,
+                           .now = sl_clock_wall(s->clock),
+                           .mono = sl_clock_mono(s->clock),
+                           .results_keep_ns = s->conf.results.keep_ns};
     const struct gw_store_loader loader = gw_past_loader(&past);
     s->keep.listener = (struct gw_store_listener){.ctx = s, .on_stored = on_stored};
     if (gw_keep_open(&s->keep, &s->conf, s->clock, &s->metrics.store, &s->loop, &loader, err) !=
@@ -739,8 +754,9 @@ static bool create_parts(struct gw_server *s, struct sl_error *err)
         return false;
     }
     if (!open_certs(s, err) || !create_loop(s, err) || !open_gate(s, err) ||
-        !create_bodies(s, err) || !create_link(s, err) || !create_flow(s, err) ||
-        !open_keep(s, err) || !create_fronts(s, &grpc_port, err) ||
+        !create_bodies(s, err) || !create_link(s, err) ||
+        gw_results_open(&s->results, &s->loop, s->conf.state, err) != SL_OK ||
+        !create_flow(s, err) || !open_keep(s, err) || !create_fronts(s, &grpc_port, err) ||
         !create_http(s, &http_port, err) || !watch_link(s, err) || !watch_signals(s, err))
         return false;
     announce(s, grpc_port, http_port);
@@ -801,6 +817,7 @@ void gw_server_destroy(struct gw_server *s)
         uv_run(&s->loop, UV_RUN_DEFAULT);
         uv_loop_close(&s->loop);
     }
+    gw_results_close(&s->results);
     gw_link_destroy(s->link);
     sl_shm_pool_destroy(s->bodies);
     gw_certs_close(&s->certs);

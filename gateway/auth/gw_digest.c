@@ -39,10 +39,16 @@ void gw_digest_destroy(struct gw_digest *d)
 
 sl_status gw_digest_sha256(struct gw_digest *d, struct sl_span text, uint8_t out[GW_SHA256_BYTES])
 {
-    bool ok = EVP_DigestInit_ex2(d->context, d->sha256, NULL) == 1 &&
-              EVP_DigestUpdate(d->context, text.data, text.len) == 1 &&
-              EVP_DigestFinal_ex(d->context, out, NULL) == 1;
-    return ok ? SL_OK : SL_EIO;
+    return gw_digest_sha256_parts(d, &text, 1, out);
+}
+
+sl_status gw_digest_sha256_parts(struct gw_digest *d, const struct sl_span *parts, size_t count,
+                                 uint8_t out[GW_SHA256_BYTES])
+{
+    bool ok = EVP_DigestInit_ex2(d->context, d->sha256, NULL) == 1;
+    for (size_t i = 0; i < count; i++)
+        ok = ok && EVP_DigestUpdate(d->context, parts[i].data, parts[i].len) == 1;
+    return ok && EVP_DigestFinal_ex(d->context, out, NULL) == 1 ? SL_OK : SL_EIO;
 }
 
 sl_status gw_digest_hmac(struct sl_span key, struct sl_span text, uint8_t out[GW_SHA256_BYTES])

@@ -26,6 +26,9 @@ void gw_digest_destroy(struct gw_digest *d); /* NULL is fine */
 /* Errors: SL_EIO, which OpenSSL gives when it lacks memory. */
 SL_MUST_CHECK sl_status gw_digest_sha256(struct gw_digest *d, struct sl_span text,
                                          uint8_t out[GW_SHA256_BYTES]);
+/* Of the parts one after the other. */
+SL_MUST_CHECK sl_status gw_digest_sha256_parts(struct gw_digest *d, const struct sl_span *parts,
+                                               size_t count, uint8_t out[GW_SHA256_BYTES]);
 SL_MUST_CHECK sl_status gw_digest_hmac(struct sl_span key, struct sl_span text,
                                        uint8_t out[GW_SHA256_BYTES]);
 /* In a time that does not depend on what they hold. */

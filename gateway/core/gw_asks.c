@@ -60,9 +60,11 @@ bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_
 
 bool gw_ask_on_disconnect(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
 {
-    asks->goes_on = sl_span_eq_str(text, "keep");
-    if (asks->goes_on || sl_span_eq_str(text, "cancel"))
+    bool is_keep = sl_span_eq_str(text, "keep");
+    if (is_keep || sl_span_eq_str(text, "cancel")) {
+        asks->on_disconnect = is_keep ? GW_ASK_KEEP : GW_ASK_CANCEL;
         return true;
+    }
     sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-on-disconnect '%.*s' is neither cancel nor keep",
                  (int)text.len, (const char *)text.data);
     sl_error_set_field(err, "sluice-on-disconnect");

@@ -12,11 +12,18 @@
 #include "gw_model.h"
 #include "sl_time.h"
 
+/* What becomes of an admitted call whose connection is lost. */
+enum gw_ask_end {
+    GW_ASK_UNSAID,
+    GW_ASK_CANCEL,
+    GW_ASK_KEEP, /* it goes on, and its result is kept */
+};
+
 struct gw_asks {
     int64_t duration_us; /* 0: the model's own */
     bool is_auto;        /* as the model's calls before it took; within the model's own */
     int64_t max_wait_ns; /* 0: the default */
-    bool goes_on;        /* when its connection is lost, once it has been admitted */
+    enum gw_ask_end on_disconnect;
 };
 
 struct gw_ask_limits {

@@ -11,8 +11,8 @@ struct visitor {
     char *name;
     uint32_t hash;
     size_t entry_count;
-    uint64_t result_bytes;
-    struct entry *results; /* entry.own_next: oldest first */
+    uint64_t result_bytes[GW_IDEM_PLACES];
+    struct entry *results[GW_IDEM_PLACES]; /* entry.own_next: oldest first */
 };
 
 enum state { RUNNING, ENDED };
@@ -29,8 +29,10 @@ struct entry {
     uint8_t token[GW_IDEM_TOKEN_BYTES];
     uint64_t call;
     sl_mono_ns ended_at;
+    struct gw_idem_outcome outcome;
     void *result; /* NULL: none is kept */
     uint64_t result_bytes;
+    enum gw_idem_place place;
     struct entry *prev, *next;           /* gw_idem.ended */
     struct entry *kept_prev, *kept_next; /* gw_idem.results */
     struct entry *own_prev, *own_next;   /* visitor.results */
@@ -41,10 +43,10 @@ struct gw_idem {
     struct gw_idem_conf conf;
     struct sl_slot_table *entries;
     struct sl_index by_key, by_call, by_visitor;
-    struct entry *ended;   /* in the order of their ends */
-    struct entry *results; /* those of them with a result */
+    struct entry *ended;                   /* in the order of their ends */
+    struct entry *results[GW_IDEM_PLACES]; /* those of them with a result */
     size_t ended_count, result_count;
-    uint64_t result_bytes;
+    uint64_t result_bytes[GW_IDEM_PLACES];
 };
 
 /* ---- the indexes */
@@ -129,46 +131,51 @@ static void drop_result(struct gw_idem *t, struct entry *e)
 {
     if (e->result == NULL)
         return;
-    DL_DELETE2(t->results, e, kept_prev, kept_next);
-    DL_DELETE2(e->visitor->results, e, own_prev, own_next);
+    DL_DELETE2(t->results[e->place], e, kept_prev, kept_next);
+    DL_DELETE2(e->visitor->results[e->place], e, own_prev, own_next);
     t->result_count--;
-    t->result_bytes -= e->result_bytes;
-    e->visitor->result_bytes -= e->result_bytes;
+    t->result_bytes[e->place] -= e->result_bytes;
+    e->visitor->result_bytes[e->place] -= e->result_bytes;
     t->conf.release(t->conf.ctx, e->result);
     e->result = NULL;
 }
 
 /* Until so much more fits, the oldest results go: the visitor's own, then anybody's. */
-static void make_room_for_result(struct gw_idem *t, struct visitor *v, uint64_t bytes)
+static void make_room_for_result(struct gw_idem *t, struct visitor *v, enum gw_idem_place p,
+                                 uint64_t bytes)
 {
-    while (v->results != NULL && v->result_bytes + bytes > t->conf.visitor_max_bytes)
-        drop_result(t, v->results);
-    while (t->results != NULL && t->result_bytes + bytes > t->conf.total_max_bytes)
-        drop_result(t, t->results);
+    const struct gw_idem_limits *max = &t->conf.limits[p];
+    while (v->results[p] != NULL && v->result_bytes[p] + bytes > max->visitor_bytes)
+        drop_result(t, v->results[p]);
+    while (t->results[p] != NULL && t->result_bytes[p] + bytes > max->total_bytes)
+        drop_result(t, t->results[p]);
 }
 
-static bool may_keep(const struct gw_idem *t, uint64_t bytes)
+static bool may_keep(const struct gw_idem *t, const struct gw_idem_result *r)
 {
-    return bytes <= t->conf.result_max_bytes && bytes <= t->conf.visitor_max_bytes &&
-           bytes <= t->conf.total_max_bytes;
+    const struct gw_idem_limits *max = &t->conf.limits[r->place];
+    return r->bytes <= max->one_bytes && r->bytes <= max->visitor_bytes &&
+           r->bytes <= max->total_bytes;
 }
 
-static void keep_result(struct gw_idem *t, struct entry *e, void *result, uint64_t bytes)
+static void keep_result(struct gw_idem *t, struct entry *e, const struct gw_idem_result *r)
 {
-    if (result == NULL)
+    struct visitor *v = e->visitor;
+    if (r->take == NULL)
         return;
-    if (!may_keep(t, bytes)) {
-        t->conf.release(t->conf.ctx, result);
+    if (!may_keep(t, r)) {
+        t->conf.release(t->conf.ctx, r->take);
         return;
     }
-    make_room_for_result(t, e->visitor, bytes);
-    e->result = result;
-    e->result_bytes = bytes;
-    DL_APPEND2(t->results, e, kept_prev, kept_next);
-    DL_APPEND2(e->visitor->results, e, own_prev, own_next);
+    make_room_for_result(t, v, r->place, r->bytes);
+    e->result = r->take;
+    e->result_bytes = r->bytes;
+    e->place = r->place;
+    DL_APPEND2(t->results[e->place], e, kept_prev, kept_next);
+    DL_APPEND2(v->results[e->place], e, own_prev, own_next);
     t->result_count++;
-    t->result_bytes += bytes;
-    e->visitor->result_bytes += bytes;
+    t->result_bytes[e->place] += e->result_bytes;
+    v->result_bytes[e->place] += e->result_bytes;
 }
 
 /* ---- entries */
@@ -246,9 +253,11 @@ static sl_status enter(struct gw_idem *t, const struct gw_idem_call *call, struc
     return SL_OK;
 }
 
-static void set_ended(struct gw_idem *t, struct entry *e, sl_mono_ns at)
+static void set_ended(struct gw_idem *t, struct entry *e, const struct gw_idem_outcome *outcome,
+                      sl_mono_ns at)
 {
     e->state = ENDED;
+    e->outcome = *outcome;
     e->ended_at = at;
     DL_APPEND(t->ended, e);
     t->ended_count++;
@@ -302,26 +311,32 @@ void gw_idem_destroy(struct gw_idem *t)
     sl_alloc_free(t->alloc, t);
 }
 
+static void keep_to_limits(struct gw_idem *t, enum gw_idem_place p)
+{
+    const struct gw_idem_limits *max = &t->conf.limits[p];
+    struct entry *e, *next;
+    for (e = t->results[p]; e != NULL; e = next) {
+        next = e->kept_next;
+        if (e->visitor->result_bytes[p] > max->visitor_bytes ||
+            t->result_bytes[p] > max->total_bytes)
+            drop_result(t, e);
+    }
+}
+
 void gw_idem_set_limits(struct gw_idem *t, const struct gw_idem_conf *conf)
 {
     t->conf.keep_ns = conf->keep_ns;
-    t->conf.result_max_bytes = conf->result_max_bytes;
-    t->conf.total_max_bytes = conf->total_max_bytes;
-    t->conf.visitor_max_bytes = conf->visitor_max_bytes;
-    struct entry *e, *next;
-    for (e = t->results; e != NULL; e = next) {
-        next = e->kept_next;
-        if (e->visitor->result_bytes > t->conf.visitor_max_bytes ||
-            t->result_bytes > t->conf.total_max_bytes)
-            drop_result(t, e);
-    }
+    memcpy(t->conf.limits, conf->limits, sizeof t->conf.limits);
+    for (int p = 0; p < GW_IDEM_PLACES; p++)
+        keep_to_limits(t, (enum gw_idem_place)p);
 }
 
 /* ---- on a call's way */
 
 static void tell(const struct entry *e, struct gw_idem_found *out)
 {
-    *out = (struct gw_idem_found){.id = e->id, .call = e->call, .result = e->result};
+    *out = (struct gw_idem_found){
+        .id = e->id, .call = e->call, .result = e->result, .outcome = e->outcome};
     memcpy(out->call_id, e->call_id, sizeof out->call_id);
     if (e->state == RUNNING)
         out->verdict = GW_IDEM_RUNNING;
@@ -360,18 +375,31 @@ static struct entry *find_running(const struct gw_idem *t, gw_idem_id id)
     return e != NULL && e->state == RUNNING ? e : NULL;
 }
 
-sl_status gw_idem_end(struct gw_idem *t, gw_idem_id id, void *take_result, uint64_t result_bytes,
-                      sl_mono_ns now)
+sl_status gw_idem_end(struct gw_idem *t, gw_idem_id id, const struct gw_idem_outcome *outcome,
+                      const struct gw_idem_result *result, sl_mono_ns now)
 {
     struct entry *e = find_running(t, id);
     if (e == NULL) {
-        if (take_result != NULL)
-            t->conf.release(t->conf.ctx, take_result);
+        if (result->take != NULL)
+            t->conf.release(t->conf.ctx, result->take);
         return SL_ESTALE;
     }
-    set_ended(t, e, now);
-    keep_result(t, e, take_result, result_bytes);
+    set_ended(t, e, outcome, now);
+    keep_result(t, e, result);
     return SL_OK;
+}
+
+void gw_idem_lose(struct gw_idem *t, gw_idem_id id)
+{
+    struct entry *e = sl_slot_get(t->entries, id);
+    if (e != NULL)
+        drop_result(t, e);
+}
+
+struct sl_span gw_idem_key(const struct gw_idem *t, gw_idem_id id)
+{
+    const struct entry *e = sl_slot_get(t->entries, id);
+    return sl_span_str(e != NULL ? e->key : "");
 }
 
 sl_status gw_idem_forget(struct gw_idem *t, gw_idem_id id)
@@ -421,22 +449,25 @@ sl_mono_ns gw_idem_next_expiry(const struct gw_idem *t)
     return t->ended == NULL ? SL_MONO_NEVER : sl_sat_add(t->ended->ended_at, t->conf.keep_ns);
 }
 
-sl_status gw_idem_restore(struct gw_idem *t, const struct gw_idem_call *call, sl_mono_ns ended_at)
+sl_status gw_idem_restore(struct gw_idem *t, const struct gw_idem_call *call,
+                          const struct gw_idem_outcome *outcome, sl_mono_ns ended_at)
 {
     struct entry *e;
     if (find_key(t, call->visitor, call->key) != NULL)
         return SL_EEXIST;
     sl_status s = enter(t, call, &e);
     if (s == SL_OK)
-        set_ended(t, e, ended_at);
+        set_ended(t, e, outcome, ended_at);
     return s;
 }
 
 struct gw_idem_totals gw_idem_totals(const struct gw_idem *t)
 {
-    size_t entries = sl_slot_count(t->entries);
-    return (struct gw_idem_totals){entries, entries - t->ended_count, t->result_count,
-                                   t->result_bytes};
+    struct gw_idem_totals totals = {.entries = sl_slot_count(t->entries),
+                                    .results = t->result_count};
+    totals.running = totals.entries - t->ended_count;
+    memcpy(totals.result_bytes, t->result_bytes, sizeof totals.result_bytes);
+    return totals;
 }
 
 /* ---- do sums and lists agree? */
@@ -446,25 +477,36 @@ static bool is_entry_right(const struct gw_idem *t, const struct entry *e)
     struct sl_span visitor = sl_span_str(e->visitor->name);
     return (e->result == NULL || e->state == ENDED) && find_call(t, e->call_id) == e &&
            (!e->has_key || find_key(t, visitor, sl_span_str(e->key)) == e) &&
-           e->visitor->result_bytes <= t->conf.visitor_max_bytes;
+           e->visitor->result_bytes[e->place] <= t->conf.limits[e->place].visitor_bytes;
+}
+
+static bool is_place_right(const struct gw_idem *t, enum gw_idem_place p, size_t *out_count)
+{
+    const struct entry *e;
+    uint64_t bytes = 0;
+    DL_FOREACH2(t->results[p], e, kept_next)
+    {
+        if (e->place != p || e->result == NULL)
+            return false;
+        ++*out_count;
+        bytes += e->result_bytes;
+    }
+    return bytes == t->result_bytes[p] && bytes <= t->conf.limits[p].total_bytes;
 }
 
 sl_status gw_idem_check(const struct gw_idem *t)
 {
     const struct entry *e;
-    size_t cursor = 0, results = 0, ended = 0, ended_listed, results_listed;
-    uint64_t bytes = 0;
+    size_t cursor = 0, results = 0, ended = 0, ended_listed, listed = 0;
     while ((e = sl_slot_next(t->entries, &cursor, NULL)) != NULL) {
         if (!is_entry_right(t, e))
             return SL_EBROKEN;
         ended += e->state == ENDED;
         results += e->result != NULL;
-        bytes += e->result != NULL ? e->result_bytes : 0;
     }
     DL_COUNT(t->ended, e, ended_listed);
-    DL_COUNT2(t->results, e, results_listed, kept_next);
-    bool agrees = ended == ended_listed && ended == t->ended_count && results == results_listed &&
-                  results == t->result_count && bytes == t->result_bytes &&
-                  bytes <= t->conf.total_max_bytes;
-    return agrees ? SL_OK : SL_EBROKEN;
+    bool agrees = ended == ended_listed && ended == t->ended_count;
+    for (int p = 0; p < GW_IDEM_PLACES; p++)
+        agrees = agrees && is_place_right(t, (enum gw_idem_place)p, &listed);
+    return agrees && results == listed && results == t->result_count ? SL_OK : SL_EBROKEN;
 }

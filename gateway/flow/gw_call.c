@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <utlist.h>
 
+#include "gw_kept.h"
+
 enum { RETURNS_MAX = 3 };
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id)
@@ -28,7 +30,7 @@ static void move(struct gw_flow *f, struct gw_call *c, enum gw_call_state to)
 /* The earliest instant at which the call must be looked at in its state. */
 static bool arm(struct gw_flow *f, struct gw_call *c)
 {
-    sl_mono_ns at = c->exchange->req.deadline_at;
+    sl_mono_ns at = c->outlives_deadline ? SL_MONO_NEVER : c->exchange->req.deadline_at;
     bool waits = c->waits_for_identity || c->waits_for_room || c->waits_for_model ||
                  c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED;
     if (waits && c->wait_until < at)
@@ -63,7 +65,7 @@ static void stop_waiting_for_model(struct gw_flow *f, struct gw_call *c)
     DL_DELETE2(f->model_waiting, c, room_prev, room_next);
 }
 
-static void free_body(struct gw_flow *f, struct gw_call *c)
+void gw_call_drop_message(struct gw_flow *f, struct gw_call *c)
 {
     gw_body_release(c->message);
     gw_body_release(c->converted);
@@ -153,6 +155,7 @@ static void settle(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     else
         gw_money_settle(f, c);
     gw_money_tell(f, c);
+    gw_kept_tell(c);
 }
 
 /* The one place where a call ends: it leaves every list, and its exchange gets its reply. */
@@ -163,9 +166,10 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     stop_waiting_for_identity(f, c);
     stop_waiting_for_room(f, c);
     stop_waiting_for_model(f, c);
+    gw_kept_leave(f, c);
     settle(f, c, reason);
     recall(f, c);
-    free_body(f, c);
+    gw_call_drop_message(f, c);
     forget_model(f, c);
     move(f, c, GW_CALL_ENDED);
     f->ended[reason]++;
@@ -173,6 +177,7 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     sl_metric_add(f->metrics.calls[reason], 1);
     if (!gw_receipts_hold_reply(f, c))
         gw_call_reply(f, c);
+    gw_kept_conclude(f, c);
 }
 
 void gw_call_reply(struct gw_flow *f, struct gw_call *c)
@@ -186,8 +191,15 @@ void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *e
     if (c->state == GW_CALL_ENDED || c->is_sent)
         return;
     c->exchange->reply.error = *err;
+    gw_kept_take_error(f, c);
     gw_exchange_add_trailer(c->exchange, "sluice-call-id", c->call_id);
     end(f, c, err->reason);
+}
+
+void gw_call_succeed(struct gw_flow *f, struct gw_call *c)
+{
+    gw_exchange_add_trailer(c->exchange, "sluice-call-id", c->call_id);
+    end(f, c, SL_REASON_OK);
 }
 
 static void fail(struct gw_flow *f, struct gw_call *c, enum sl_reason reason, const char *text)
@@ -238,6 +250,8 @@ static bool take_call_id(struct gw_flow *f, struct gw_call *c, struct sl_error *
 static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     const struct gw_request *req = &c->exchange->req;
+    if (req->idempotency_key.data != NULL && !gw_kept_is_key(req->idempotency_key, err))
+        return false;
     if (req->duration.data != NULL && !gw_ask_duration(&c->asks, req->duration, err))
         return false;
     if (req->size.data != NULL && !gw_ask_size(&c->asks, req->size, err))
@@ -530,7 +544,8 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         gw_call_fail(f, c, &err);
         return;
     }
-    if (!gw_receipts_may_admit(f, &err) || !gw_money_hold(f, c, &err)) {
+    if (!gw_receipts_may_admit(f, &err) || !gw_kept_enter(f, c, now, &err) ||
+        !gw_money_hold(f, c, &err)) {
         gw_call_fail(f, c, &err);
         return;
     }
@@ -550,7 +565,7 @@ static void wait_for_model(struct gw_flow *f, struct gw_call *c)
 }
 
 /* Its message has been peeked at; what comes first in the list was received first. */
-static void enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
+void gw_call_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct sl_error err = {0};
     stop_waiting_for_model(f, c);
@@ -567,7 +582,7 @@ void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now)
     struct gw_call *last = f->model_waiting != NULL ? f->model_waiting->room_prev : NULL;
     for (struct gw_call *c = NULL; c != last;) {
         c = f->model_waiting;
-        enter(f, c, now); /* those that wait on stand at the end again */
+        gw_call_enter(f, c, now); /* those that wait on stand at the end again */
     }
 }
 
@@ -579,8 +594,8 @@ static void peek_and_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         fail(f, c, SL_REASON_NO_CAPACITY, "the gateway has no room for another message now");
     else if (!peek_all(c, &err))
         gw_call_fail(f, c, &err);
-    else
-        enter(f, c, now);
+    else if (gw_kept_meet(f, c, now))
+        gw_call_enter(f, c, now);
 }
 
 void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
@@ -699,13 +714,13 @@ static bool hold_result(struct gw_flow *f, struct gw_call *c, uint64_t bytes, st
 }
 
 /* An inline payload is the link's for this call only; the reply outlives it. */
-static bool keep_payload(struct gw_exchange *x, const struct gw_result *result,
+static bool keep_payload(struct sl_arena *arena, const struct gw_result *result,
                          struct gw_result_payload *out, struct sl_span *room, struct sl_error *err)
 {
     *out = result->payload;
     if (result->release != NULL || out->total_bytes == 0)
         return true;
-    uint8_t *copy = sl_arena_get(&x->arena, (size_t)out->total_bytes);
+    uint8_t *copy = sl_arena_get(arena, (size_t)out->total_bytes);
     if (copy == NULL) {
         sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for a result of %" PRIu64 " bytes",
                      out->total_bytes);
@@ -719,15 +734,17 @@ static bool keep_payload(struct gw_exchange *x, const struct gw_result *result,
     return true;
 }
 
-static bool fill_reply(struct gw_call *c, const struct gw_result *result, struct sl_error *err)
+static bool fill_reply(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
+                       struct sl_error *err)
 {
     struct gw_exchange *x = c->exchange;
+    struct sl_arena *arena = gw_kept_arena(f, c, result->payload.total_bytes);
     struct gw_result_payload payload;
     struct sl_span kept;
     struct gw_reply_message message;
     struct sl_span id = gw_range_span(c->message->data, c->peek.id);
-    if (!keep_payload(x, result, &payload, &kept, err) ||
-        !gw_infer_reply(&c->plan, id, result->outputs, result->output_count, &payload, &x->arena,
+    if (!keep_payload(arena, result, &payload, &kept, err) ||
+        !gw_infer_reply(&c->plan, id, result->outputs, result->output_count, &payload, arena,
                         &message, err))
         return false;
     x->reply.pieces = message.pieces;
@@ -735,6 +752,7 @@ static bool fill_reply(struct gw_call *c, const struct gw_result *result, struct
     x->reply.message_bytes = message.total_bytes;
     x->reply.release = result->release;
     x->reply.release_ctx = result->release_ctx;
+    gw_kept_take_reply(f, c, result->payload.total_bytes);
     return true;
 }
 
@@ -761,21 +779,14 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
     tell_times(f, c, result);
     if (result->reason == SL_REASON_OK)
         gw_learn_add(&c->model->learn, result->held_us);
-    if (result->reason == SL_REASON_OK && c->is_unclaimed) {
-        release_result(result);
-        free_result(f, c);
-        end(f, c, SL_REASON_OK);
-        return;
-    }
     if (result->reason != SL_REASON_OK || !hold_result(f, c, result->payload.total_bytes, &err) ||
-        !fill_reply(c, result, &err)) {
+        !fill_reply(f, c, result, &err)) {
         release_result(result);
         free_result(f, c);
         gw_call_fail(f, c, &err);
         return;
     }
-    gw_exchange_add_trailer(c->exchange, "sluice-call-id", c->call_id);
-    end(f, c, SL_REASON_OK);
+    gw_call_succeed(f, c);
 }
 
 void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
@@ -832,22 +843,41 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
     gw_call_fail(f, c, &err);
 }
 
+/* Others wait for it: it goes on for them. */
+static void outlive_deadline(struct gw_flow *f, struct gw_call *c)
+{
+    c->outlives_deadline = c->is_unclaimed = true;
+    if (!arm(f, c))
+        fail(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+}
+
 void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
-    if (now >= c->exchange->req.deadline_at)
+    bool is_late = now >= c->exchange->req.deadline_at && !c->outlives_deadline;
+    if (is_late && c->joined != NULL)
+        outlive_deadline(f, c);
+    else if (is_late)
         fail(f, c, SL_REASON_DEADLINE_EXCEEDED, "the caller's deadline has passed");
     else if (c->waits_for_model)
-        enter(f, c, now);
+        gw_call_enter(f, c, now);
     else
         time_out_waiting(f, c);
+}
+
+bool gw_call_outlives_connection(const struct gw_call *c)
+{
+    bool has_key = c->exchange->req.idempotency_key.data != NULL;
+    return c->asks.on_disconnect == GW_ASK_KEEP ||
+           (has_key && c->asks.on_disconnect == GW_ASK_UNSAID);
 }
 
 /* Who asked for it has its call go on; its reply only tells the net side that it is over. */
 static bool goes_on(const struct gw_call *c)
 {
-    return c->asks.goes_on && c->exchange->is_disconnect &&
-           (c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED ||
-            c->state == GW_CALL_RUNNING);
+    bool is_admitted =
+        c->state == GW_CALL_QUEUED || c->state == GW_CALL_DISPATCHED || c->state == GW_CALL_RUNNING;
+    return c->joined != NULL ||
+           (is_admitted && c->exchange->is_disconnect && gw_call_outlives_connection(c));
 }
 
 void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
@@ -863,7 +893,7 @@ void gw_call_on_gone(struct gw_flow *f, struct gw_call *c)
 void gw_call_let_go(struct gw_flow *f, struct gw_call *c)
 {
     forget_model(f, c);
-    if (!c->is_sent || c->owes || c->awaits_room)
+    if (!c->is_sent || c->owes || c->awaits_room || gw_kept_is_open(c))
         return;
     sl_status s = sl_slot_put(f->calls, c->id);
     (void)s; /* it was in its place */
@@ -872,12 +902,14 @@ void gw_call_let_go(struct gw_flow *f, struct gw_call *c)
 void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us)
 {
     gw_money_pay(f, c, was_started, held_us);
+    gw_kept_conclude(f, c);
     gw_call_let_go(f, c);
 }
 
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
 {
     free_result(f, c);
+    gw_kept_sent(f, c);
     sl_status s = gw_call_gone(&c->state, &f->counts);
     (void)s; /* it has ended, or it would have no reply */
     c->is_sent = true;

@@ -9,6 +9,7 @@
 #define GW_CALL_H
 
 #include "gw_flow.h"
+#include "gw_idem.h"
 #include "gw_ledger.h"
 #include "gw_marks.h"
 #include "gw_queue.h"
@@ -16,6 +17,8 @@
 #include "gw_timers.h"
 #include "sl_rng.h"
 #include "sl_text.h"
+
+struct gw_outcome;
 
 struct gw_call {
     sl_slot_id id;
@@ -54,12 +57,24 @@ struct gw_call {
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
     struct gw_call *room_prev,
         *room_next; /* gw_flow.identity_waiting, room_waiting, model_waiting, store_waiting,
-                       receipts_waiting */
+                       receipts_waiting; or gw_call.joined */
     bool waits_for_identity;
     bool has_length; /* LENGTH came while it waited for that */
     bool waits_for_room;
-    bool is_unclaimed; /* its connection is lost, and it goes on as it asked to */
+    bool
+        is_unclaimed; /* its caller is gone, and it goes on as it asked to, or for those who joined it */
     bool waits_for_model;
+    bool waits_for_digest;
+    bool outlives_deadline;
+    gw_idem_id entry; /* it can be asked for again; 0: it cannot */
+    bool is_concluded;
+    char fetch_token[2 * GW_IDEM_TOKEN_BYTES + 1];
+    struct gw_outcome *outcome; /* until it is concluded */
+    struct gw_outcome *shows;   /* by its reply */
+    struct gw_outcome *fetches; /* from disk; not held */
+    struct gw_call *joined;     /* that wait for its outcome */
+    unsigned joined_count;
+    sl_slot_id first; /* the call that it joined; 0: none */
     sl_slot_id lease; /* 0: none */
     char node[64];    /* where it was sent last */
     unsigned returns; /* how often a node gave it back */
@@ -83,6 +98,8 @@ struct gw_flow {
     struct gw_fleet *fleet;
     struct gw_marks *marks; /* which leases are accounted for */
     struct gw_ledger *ledger;
+    struct gw_idem *idem; /* calls that can be asked for again */
+    sl_mono_ns turn_at;   /* the last turn's time */
     char sign_in_url[GW_FLOW_URL_MAX + 1];
     sl_wall_us wall_now;           /* of this turn */
     struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */
@@ -136,6 +153,13 @@ void gw_call_on_gone(struct gw_flow *f, struct gw_call *c);
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c);
 /* Ends it with an error; a lease that is out is recalled. */
 void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err);
+/* Ends it with the reply that it has. */
+void gw_call_succeed(struct gw_flow *f, struct gw_call *c);
+/* It is new, and all of its message is here. */
+void gw_call_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_drop_message(struct gw_flow *f, struct gw_call *c);
+/* Does it go on when its connection is lost? Who sends a key means to come back. */
+bool gw_call_outlives_connection(const struct gw_call *c);
 void gw_call_grant_waiting(struct gw_flow *f);
 /* A node has brought models. */
 void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now);

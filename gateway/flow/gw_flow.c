@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <utlist.h>
 
-#include "gw_call.h"
+#include "gw_kept.h"
 #include "gw_sched.h"
 #include "sl_log.h"
 
@@ -44,6 +44,8 @@ static sl_status create_parts(struct gw_flow *f)
     if (s == SL_OK)
         s = create_acks(f);
     if (s == SL_OK)
+        s = gw_kept_create(f);
+    if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
     return s;
 }
@@ -63,6 +65,7 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     f->metrics = *metrics;
     f->ports = *ports;
     f->next_arrival = 1;
+    f->turn_at = conf->started_at;
     set_sign_in_url(f, conf->sign_in_url);
     sl_rng_seed(&f->rng, conf->seed);
     gw_queue_init(&f->queue, conf->max_queued);
@@ -77,22 +80,25 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     return SL_OK;
 }
 
-/* Calls that nobody will hear of any more still hold their messages. */
-static void release_bodies(struct gw_flow *f)
+/* Calls that nobody will hear of any more still hold their messages, and results are kept. */
+static void release_messages(struct gw_flow *f)
 {
     size_t cursor = 0;
     struct gw_call *c;
     while (f->calls != NULL && (c = sl_slot_next(f->calls, &cursor, NULL)) != NULL) {
         gw_body_release(c->message);
         gw_body_release(c->converted);
+        gw_outcome_release(f, c->outcome);
+        gw_kept_sent(f, c);
     }
+    gw_idem_destroy(f->idem);
 }
 
 void gw_flow_destroy(struct gw_flow *f)
 {
     if (f == NULL)
         return;
-    release_bodies(f);
+    release_messages(f);
     gw_room_finish(&f->room);
     gw_timers_finish(&f->timers);
     sl_slot_destroy(f->calls);
@@ -443,11 +449,17 @@ static void publish(struct gw_flow *f)
     struct gw_ledger_totals l = gw_ledger_totals(f->ledger);
     sl_metric_set(f->metrics.accounts, (int64_t)l.accounts);
     sl_metric_set(f->metrics.holds, (int64_t)l.holds);
+    struct gw_idem_totals kept = gw_idem_totals(f->idem);
+    sl_metric_set(f->metrics.kept, (int64_t)kept.results);
+    for (int p = 0; p < GW_IDEM_PLACES; p++)
+        sl_metric_set(f->metrics.kept_bytes[p], (int64_t)kept.result_bytes[p]);
 }
 
 void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
 {
+    f->turn_at = now;
     expire(f, now);
+    gw_idem_expire(f->idem, now);
     gw_call_grant_waiting(f);
     if (!f->is_stuck)
         place(f, now);
@@ -457,7 +469,8 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
 
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 {
-    return gw_timers_next(&f->timers);
+    sl_mono_ns timers = gw_timers_next(&f->timers), kept = gw_idem_next_expiry(f->idem);
+    return timers < kept ? timers : kept;
 }
 
 void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
@@ -471,6 +484,8 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
     f->conf.identity_wait_ns = conf->identity_wait_ns;
     f->conf.asks = conf->asks;
     f->conf.logs_calls = conf->logs_calls;
+    f->conf.results = conf->results;
+    gw_kept_set_limits(f);
     set_sign_in_url(f, conf->sign_in_url);
     gw_room_resize(&f->room, conf->max_body_bytes, conf->max_connection_body_bytes);
     f->has_new_room = true;

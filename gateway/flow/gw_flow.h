@@ -17,10 +17,18 @@
 #include "gw_asks.h"
 #include "gw_call_state.h"
 #include "gw_ports.h"
+#include "gw_receipt.h"
 #include "gw_refusal.h"
 #include "sl_metric.h"
 
 enum { GW_FLOW_URL_MAX = 255 };
+
+/* What is kept for those who ask again. */
+struct gw_results_conf {
+    size_t max_entries; /* calls that can be asked for, running ones included */
+    int64_t keep_ns;
+    struct gw_idem_limits in_memory, on_disk;
+};
 
 struct gw_flow_conf {
     const char *version;
@@ -37,6 +45,7 @@ struct gw_flow_conf {
     uint64_t max_result_bytes;          /* of all results that have not left; 0: no limit */
     int64_t body_wait_ns;               /* how long a large message waits for room */
     struct gw_ask_limits asks;
+    struct gw_results_conf results;
     struct gw_fleet_conf fleet;
     struct sl_shm_pool *bodies; /* for large typed contents; borrowed; NULL: none */
     uint64_t seed;              /* of call ids; unpredictable in a real server */
@@ -65,6 +74,8 @@ struct gw_flow_metrics {
     struct sl_metric *orphan_lease_us;
     struct sl_metric *repeated_leases; /* told again although they were accounted for */
     struct sl_metric *unclaimed;       /* calls that went on without their connection */
+    struct sl_metric *repeated;        /* calls that were answered as an earlier one */
+    struct sl_metric *kept, *kept_bytes[GW_IDEM_PLACES];
     struct sl_metric *accounts, *holds;
     struct sl_metric *charged_us;
 };
@@ -123,6 +134,17 @@ void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *
 void gw_flow_on_stored(struct gw_flow *f, uint64_t ticket, sl_status outcome);
 /* At the start: a lease that has its receipt. Errors: SL_EFULL, SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_flow_note_lease(struct gw_flow *f, uint64_t journal, uint64_t record);
+/* At the start: a call with an idempotency key that ended at that time (perhaps below 0). Errors: SL_EFULL,
+ * SL_ENOMEM, SL_EINVAL (no key). */
+SL_MUST_CHECK sl_status gw_flow_note_outcome(struct gw_flow *f, const struct gw_receipt *r,
+                                             sl_mono_ns ended_at);
+
+/* ---- calls that are asked twice: answers of gw_results_port */
+
+void gw_flow_on_digest(struct gw_flow *f, uint64_t ticket, sl_status outcome,
+                       const uint8_t digest[GW_IDEM_DIGEST_BYTES], sl_mono_ns now);
+void gw_flow_on_spooled(struct gw_flow *f, void *user, sl_status outcome);
+void gw_flow_on_fetched(struct gw_flow *f, void *user, sl_status outcome);
 
 /* ---- time */
 

@@ -12,6 +12,7 @@
 #include "gw_infer_check.h"
 #include "gw_infer_reply.h"
 #include "gw_principal.h"
+#include "gw_results_port.h"
 #include "gw_store_port.h" /* what lasts: a header of its own */
 
 /* ---- visitors */
@@ -140,6 +141,7 @@ struct gw_ports {
     struct gw_link_port link;
     struct gw_wire_port wire;
     struct gw_store_port store; /* append NULL: nothing lasts */
+    struct gw_results_port results;
 };
 
 #endif

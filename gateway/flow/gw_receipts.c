@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <utlist.h>
 
-#include "gw_call.h"
+#include "gw_kept.h"
 #include "gw_receipt_code.h"
 #include "sl_log.h"
 
@@ -64,6 +64,7 @@ static void fill(const struct gw_flow *f, const struct gw_call *c, struct gw_rec
         .model = sl_span_str(c->model->spec.name),
         .size = sl_span_str(gw_money_size(f)->name),
         .node = sl_span_str(c->node),
+        .idempotency_key = gw_idem_key(f->idem, c->entry),
         .declared_us = c->limit_us,
         .held_us = c->settled.held_us,
         .used_us = was_started ? c->usage.used_us : 0,
@@ -122,6 +123,7 @@ static void reply_now(struct gw_flow *f, struct gw_call *c)
 {
     if (!is_answered(c))
         gw_call_reply(f, c);
+    gw_kept_conclude(f, c);
 }
 
 bool gw_receipts_hold_reply(const struct gw_flow *f, const struct gw_call *c)
@@ -132,7 +134,8 @@ bool gw_receipts_hold_reply(const struct gw_flow *f, const struct gw_call *c)
 /* What came of its receipt; lost: nobody will store it. */
 static void go_on(struct gw_flow *f, struct gw_call *c, sl_status s)
 {
-    c->awaits_store = s == SL_OK && !is_answered(c) && must_wait(f);
+    bool is_wanted = !is_answered(c) || gw_kept_is_open(c); /* others may wait for its outcome */
+    c->awaits_store = s == SL_OK && is_wanted && must_wait(f);
     c->awaits_room = may_pass(s);
     f->receipts_lost |= s != SL_OK && !c->awaits_room;
     if (c->awaits_store)
@@ -154,6 +157,7 @@ static void stop_waiting_for_store(struct gw_flow *f, struct gw_call *c)
     c->awaits_store = false;
     DL_DELETE2(f->store_waiting, c, room_prev, room_next);
     reply_now(f, c);
+    gw_call_let_go(f, c);
 }
 
 /* The file cannot be written, and calls are served nevertheless. */

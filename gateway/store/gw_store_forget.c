@@ -8,7 +8,7 @@ enum { ROWS_AT_ONCE_MAX = GW_STORE_CHAPTER_COUNT };
 
 /* A receipt that is old, by all that leads to it. */
 struct old {
-    int64_t n, call, account, app; /* keys; -1: none */
+    int64_t n, call, account, app, idempotent; /* keys; -1: none */
 };
 
 struct forgetting {
@@ -30,6 +30,9 @@ static struct old old_of(uint64_t id, int64_t n, const struct gw_receipt *r)
         .account =
             r->account_count > 0 ? gw_store_key(id, GW_STORE_KEY_ACCOUNT, r->accounts[0]) : -1,
         .app = r->app.len > 0 ? gw_store_key(id, GW_STORE_KEY_APP, r->app) : -1,
+        .idempotent = r->idempotency_key.len > 0
+                          ? gw_store_key(id, GW_STORE_KEY_IDEMPOTENT, sl_span_str(""))
+                          : -1,
     };
 }
 
@@ -76,7 +79,7 @@ static int run_with(struct gw_store_db *db, enum gw_store_sql which, int64_t one
 
 static int forget_receipt(const struct forgetting *f, const struct old *o)
 {
-    const int64_t keys[] = {o->call, o->account, o->app};
+    const int64_t keys[] = {o->call, o->account, o->app, o->idempotent};
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < SL_ARRAY_LEN(keys); i++)
         if (keys[i] >= 0)

@@ -70,13 +70,25 @@ static void on_block(sqlite3_stmt *s, const struct gw_store_loader *l)
         l->on_block(l->ctx, &b);
 }
 
+static bool read_receipt(sqlite3_stmt *s, struct gw_receipt *out)
+{
+    const void *bytes = sqlite3_column_blob(s, 0);
+    return gw_receipt_decode(sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 0)), out) == SL_OK;
+}
+
 static void on_receipt(sqlite3_stmt *s, const struct gw_store_loader *l)
 {
     struct gw_receipt r;
-    const void *bytes = sqlite3_column_blob(s, 0);
-    if (gw_receipt_decode(sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 0)), &r) == SL_OK &&
-        r.lease_journal != 0)
+    if (read_receipt(s, &r) && r.lease_journal != 0)
         l->on_lease(l->ctx, r.lease_journal, r.lease_record);
+}
+
+static void on_receipt_with_key(sqlite3_stmt *s, const struct gw_store_loader *l)
+{
+    struct gw_receipt r;
+    if (read_receipt(s, &r) && r.idempotency_key.len > 0 && r.account_count > 0 &&
+        r.ended_at >= l->keys_since)
+        l->on_key(l->ctx, &r);
 }
 
 static sl_status read_rows(struct gw_store_db *db, const struct reading *r,
@@ -107,6 +119,18 @@ static sl_status read_leases(struct gw_store_db *db, uint64_t span, const struct
     return l->on_lease != NULL ? read_rows(db, &r, l) : SL_OK;
 }
 
+/* In chapters that reach so far, those that are marked. */
+static sl_status read_keys(struct gw_store_db *db, const struct gw_store_loader *l)
+{
+    const struct reading r = {"SELECT log.data FROM chapters c CROSS JOIN receipts r ON r.chapter "
+                              "= c.chapter AND r.key = ?2"
+                              " CROSS JOIN log ON log.n = r.n WHERE c.last_at >= ?1 ORDER BY r.n",
+                              l->keys_since,
+                              gw_store_key(db->id, GW_STORE_KEY_IDEMPOTENT, sl_span_str("")),
+                              on_receipt_with_key};
+    return l->on_key != NULL ? read_rows(db, &r, l) : SL_OK;
+}
+
 sl_status gw_store_load(struct gw_store_db *db, sl_wall_us windows_since, sl_wall_us now,
                         uint64_t leases_span, const struct gw_store_loader *loader)
 {
@@ -124,5 +148,7 @@ sl_status gw_store_load(struct gw_store_db *db, sl_wall_us windows_since, sl_wal
         s = gw_store_build(db, GW_STORE_PIECE_MAX);
     for (size_t i = 0; s == SL_OK && i < SL_ARRAY_LEN(readings); i++)
         s = read_rows(db, &readings[i], loader);
-    return s == SL_OK ? read_leases(db, leases_span, loader) : s;
+    if (s == SL_OK)
+        s = read_leases(db, leases_span, loader);
+    return s == SL_OK ? read_keys(db, loader) : s;
 }

@@ -2,6 +2,7 @@
 #ifndef GW_STORE_LOAD_H
 #define GW_STORE_LOAD_H
 
+#include "gw_receipt.h"
 #include "gw_store_db.h"
 
 /* Called once for each thing; texts are borrowed for the call. Those that are NULL are left out. */
@@ -13,6 +14,9 @@ struct gw_store_loader {
     void (*on_block)(void *ctx, const struct gw_record_block *b);
     /* A lease that has its receipt: at least the newest leases_span numbers of each journal, oldest first. */
     void (*on_lease)(void *ctx, uint64_t journal, uint64_t record);
+    /* Receipts of calls with an idempotency key that ended since then, oldest first. */
+    sl_wall_us keys_since;
+    void (*on_key)(void *ctx, const struct gw_receipt *r);
 };
 
 /* Builds what is left of the log into the tables, then loads from them: accounts whose window opened after

@@ -5,7 +5,7 @@
 #include "gw_store_key.h"
 
 enum {
-    PLACES_MAX = 3 * GW_STORE_PIECE_MAX, /* of a receipt: its call, account and app */
+    PLACES_MAX = 4 * GW_STORE_PIECE_MAX, /* of a receipt: its call, account and app, and its key */
     SPENT_MAX = GW_PURSES_MAX * GW_STORE_PIECE_MAX,
     TEXT_MAX_BYTES = 65536,
 };
@@ -118,6 +118,8 @@ static void add_places(struct gw_store_sums *sums, uint64_t store_id, int64_t n,
         add_place(sums, n, gw_store_key(store_id, GW_STORE_KEY_ACCOUNT, r->accounts[0]));
     if (r->app.len > 0)
         add_place(sums, n, gw_store_key(store_id, GW_STORE_KEY_APP, r->app));
+    if (r->idempotency_key.len > 0)
+        add_place(sums, n, gw_store_key(store_id, GW_STORE_KEY_IDEMPOTENT, sl_span_str("")));
 }
 
 static void add_spent(struct gw_store_sums *sums, struct sl_span account,

@@ -44,7 +44,8 @@ def test_a_kept_call_runs_to_its_end(pair, metadata, params):
     wait_until(lambda: ended(pair, "OK") == 1, 5 * SLOW, "the call ends well")
     assert pair.metric("sluice_calls_unclaimed_total") == 1
     assert ended(pair, "CANCELLED") == 0
-    assert pair.metric("sluice_result_bytes") == 0
+    wait_until(lambda: pair.metric("sluice_result_bytes") == 0, 5 * SLOW, "its reply is dropped")
+    assert pair.metric("sluice_kept_results") == 1
 
 
 @pytest.mark.parametrize("metadata", [[], [("sluice-on-disconnect", "cancel")]])

@@ -6,6 +6,7 @@
 
 #include "gw_wire.h"
 #include "open_door.h"
+#include "plain_results.h"
 
 enum { EVENTS_MAX = 1 << 20, STEPS_PER_CALL_MAX = 400 };
 
@@ -80,6 +81,7 @@ static sl_status create_flow(struct sim *s)
         .asks = {.max_duration_us = 300 * SL_US_PER_S,
                  .max_wait_default_ns = 60 * SL_NS_PER_S,
                  .max_wait_limit_ns = 600 * SL_NS_PER_S},
+        .results = plain_results_conf,
         .fleet = {.max_nodes = 8,
                   .max_models = 16,
                   .max_leases = 2000,
@@ -91,7 +93,8 @@ static sl_status create_flow(struct sim *s)
     struct gw_ports ports = {.net = sim_visitors_port(s),
                              .auth = open_door,
                              .link = sim_nodes_port(s),
-                             .wire = gw_wire_port};
+                             .wire = gw_wire_port,
+                             .results = plain_results};
     return gw_flow_create(&sl_alloc_malloc, &conf, &none, &ports, &s->flow);
 }
 

@@ -7,6 +7,7 @@
 #include "gw_ledger.h"
 #include "gw_wire.h"
 #include "open_door.h"
+#include "plain_results.h"
 
 void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
 {
@@ -24,6 +25,10 @@ void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
         .asks = {.max_duration_us = 300 * SL_US_PER_S,
                  .max_wait_default_ns = 60 * SL_NS_PER_S,
                  .max_wait_limit_ns = 600 * SL_NS_PER_S},
+        .results = {.max_entries = 40,
+                    .keep_ns = 600 * SL_NS_PER_S,
+                    .in_memory = {16, 64, 128},
+                    .on_disk = {100, 150, 200}},
         .fleet = {.max_nodes = 4,
                   .max_models = 8,
                   .max_leases = 64,
@@ -142,6 +147,120 @@ void fake_stored(struct fake_world *w, size_t count, sl_status outcome)
         gw_flow_on_stored(w->flow, w->entries[w->answered_count++].ticket, outcome);
 }
 
+/* ---- digests and files, asked of another thread */
+
+struct gw_spool_file {
+    const struct sl_span *pieces; /* until they have been written */
+    size_t piece_count;
+    uint8_t *bytes;
+    size_t len;
+};
+
+static struct fake_errand *errand(struct fake_world *w)
+{
+    if (w->errand_count == FAKE_ERRANDS_MAX)
+        abort();
+    return &w->errands[w->errand_count++];
+}
+
+static sl_status digest(void *ctx, struct sl_span text, struct gw_body *body, uint64_t ticket,
+                        uint8_t out[GW_IDEM_DIGEST_BYTES])
+{
+    struct fake_world *w = ctx;
+    sl_status s = plain_results.digest(NULL, text, body, ticket, out);
+    if (s != SL_OK || !w->digests_later)
+        return s;
+    struct fake_errand *e = errand(w);
+    *e = (struct fake_errand){.kind = FAKE_DIGEST, .ticket = ticket};
+    memcpy(e->digest, out, sizeof e->digest);
+    return SL_EAGAIN;
+}
+
+static sl_status random_bytes(void *ctx, uint8_t *out, size_t bytes)
+{
+    (void)ctx;
+    return plain_results.random(NULL, out, bytes);
+}
+
+static sl_status spool(void *ctx, const struct sl_span *pieces, size_t piece_count, void *user,
+                       struct gw_spool_file **out)
+{
+    struct fake_world *w = ctx;
+    struct gw_spool_file *file = calloc(1, sizeof *file);
+    if (file == NULL)
+        abort();
+    file->pieces = pieces;
+    file->piece_count = piece_count;
+    w->file_count++;
+    *errand(w) = (struct fake_errand){.kind = FAKE_SPOOL, .user = user, .file = file};
+    *out = file;
+    return SL_OK;
+}
+
+/* Late, as a real one: pieces that had gone meanwhile would show. */
+static void write_file(struct gw_spool_file *file)
+{
+    for (size_t i = 0; i < file->piece_count; i++) {
+        const struct sl_span *piece = &file->pieces[i];
+        file->bytes = realloc(file->bytes, file->len + piece->len + 1);
+        if (file->bytes == NULL)
+            abort();
+        memcpy(file->bytes + file->len, piece->data, piece->len);
+        file->len += piece->len;
+    }
+}
+
+static sl_status fetch(void *ctx, struct gw_spool_file *file, uint8_t *into, size_t bytes,
+                       void *user)
+{
+    struct fake_world *w = ctx;
+    if (bytes > file->len)
+        abort();
+    memcpy(into, file->bytes, bytes);
+    *errand(w) = (struct fake_errand){.kind = FAKE_FETCH, .user = user};
+    return SL_OK;
+}
+
+static void drop(void *ctx, struct gw_spool_file *file)
+{
+    struct fake_world *w = ctx;
+    w->file_count--;
+    free(file->bytes);
+    free(file);
+}
+
+static void answer(struct fake_world *w, const struct fake_errand *e)
+{
+    if (e->kind == FAKE_SPOOL)
+        write_file(e->file);
+    if (e->kind == FAKE_DIGEST)
+        gw_flow_on_digest(w->flow, e->ticket, w->disk_answer, e->digest, w->now);
+    else if (e->kind == FAKE_SPOOL)
+        gw_flow_on_spooled(w->flow, e->user, w->disk_answer);
+    else
+        gw_flow_on_fetched(w->flow, e->user, w->disk_answer);
+}
+
+void fake_errands(struct fake_world *w)
+{
+    struct fake_errand all[FAKE_ERRANDS_MAX];
+    size_t count = w->errand_count;
+    memcpy(all, w->errands, sizeof all);
+    w->errand_count = 0;
+    for (size_t i = 0; i < count; i++)
+        answer(w, &all[i]);
+}
+
+static struct gw_results_port results_port(struct fake_world *w)
+{
+    return (struct gw_results_port){.ctx = w,
+                                    .digest = digest,
+                                    .random = random_bytes,
+                                    .spool = w->has_disk ? spool : NULL,
+                                    .fetch = fetch,
+                                    .drop = drop};
+}
+
 sl_status fake_world_start(struct fake_world *w)
 {
     const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
@@ -152,7 +271,8 @@ sl_status fake_world_start(struct fake_world *w)
                                    .store = {.ctx = w,
                                              .append = w->has_store ? append : NULL,
                                              .may_admit = may_admit,
-                                             .must_wait = must_wait}};
+                                             .must_wait = must_wait},
+                                   .results = results_port(w)};
     return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
 }
 
@@ -190,12 +310,15 @@ static const char *what_is_wrong(struct fake_world *w)
 const char *fake_world_finish(struct fake_world *w)
 {
     struct fake_exchange *e, *next;
+    fake_errands(w);
     DL_FOREACH_SAFE (w->open, e, next) {
         if (e->replies == 1)
             fake_leave(w, e);
     }
     const char *wrong = what_is_wrong(w);
     gw_flow_destroy(w->flow);
+    if (wrong == NULL && w->file_count > 0)
+        wrong = "a file was not dropped";
     DL_FOREACH_SAFE (w->open, e, next) {
         sl_arena_finish(&e->x.arena);
         free(e);

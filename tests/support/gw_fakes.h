@@ -19,7 +19,7 @@
 
 #include "gw_flow.h"
 
-enum { FAKE_SENT_MAX = 256, FAKE_ARENA_MAX = 1 << 20 };
+enum { FAKE_SENT_MAX = 256, FAKE_ARENA_MAX = 1 << 20, FAKE_ERRANDS_MAX = 32 };
 
 struct fake_exchange {
     struct gw_exchange x;
@@ -37,6 +37,15 @@ struct fake_sent {
     char call_id[40];
     uint64_t payload_bytes;
     uint8_t payload[64]; /* its beginning */
+};
+
+/* What was asked of another thread, and not answered yet. */
+struct fake_errand {
+    enum { FAKE_DIGEST, FAKE_SPOOL, FAKE_FETCH } kind;
+    uint64_t ticket;
+    void *user;
+    struct gw_spool_file *file;
+    uint8_t digest[GW_IDEM_DIGEST_BYTES];
 };
 
 /* What was appended to the store. */
@@ -74,6 +83,12 @@ struct fake_world {
     sl_status append_answer; /* SL_OK: taken */
     struct fake_entry entries[FAKE_SENT_MAX];
     size_t entry_count, answered_count;
+    bool digests_later;
+    bool has_disk;
+    sl_status disk_answer; /* of writing and reading; SL_OK: done */
+    size_t file_count;     /* that are not dropped */
+    struct fake_errand errands[FAKE_ERRANDS_MAX];
+    size_t errand_count;
     unsigned releases; /* of payloads that were handed over */
     uint64_t sessions;
     const char *version; /* of the models that nodes announce; "1" */
@@ -100,6 +115,9 @@ void fake_leave(struct fake_world *w, struct fake_exchange *e);
 
 /* The store answers for the oldest entries that it has not answered for. */
 void fake_stored(struct fake_world *w, size_t count, sl_status outcome);
+
+/* Answers for all that was asked of another thread. */
+void fake_errands(struct fake_world *w);
 
 void fake_turn(struct fake_world *w);
 void fake_advance(struct fake_world *w, int64_t ns); /* and a turn */

@@ -4,6 +4,7 @@
 #include "gw_ledger.h"
 #include "gw_wire.h"
 #include "open_door.h"
+#include "plain_results.h"
 #include "whole_node.h"
 
 static const struct gw_h2_peer peer = {.text = "192.0.2.1:5"};
@@ -36,6 +37,7 @@ void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, s
         .asks = {.max_duration_us = 300 * SL_US_PER_S,
                  .max_wait_default_ns = 60 * SL_NS_PER_S,
                  .max_wait_limit_ns = 600 * SL_NS_PER_S},
+        .results = plain_results_conf,
         .fleet = {.max_nodes = 4,
                   .max_models = 16,
                   .max_leases = 32,
@@ -144,7 +146,8 @@ static sl_status create_flow(struct whole_gateway *w)
         .auth = open_door,
         .link = gw_link_port(w->link),
         .wire = gw_wire_port,
-        .store = {.ctx = w, .append = append, .may_admit = may_admit, .must_wait = must_wait}};
+        .store = {.ctx = w, .append = append, .may_admit = may_admit, .must_wait = must_wait},
+        .results = plain_results};
     sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
     if (s == SL_OK)
         gw_link_attach(w->link, w->flow);

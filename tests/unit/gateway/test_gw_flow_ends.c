@@ -25,9 +25,7 @@ static void kept_calls_go_on_without_their_connection(void **state SL_UNUSED)
     assert_true(e[0]->replies == 0 && e[1]->replies == 0); /* one is sent, one is queued */
     flow_assert_replied(e[2], SL_REASON_CANCELLED, NULL);  /* nothing to run it with */
     fake_result(&w, n, w.sent[0].lease, true);
-    flow_assert_replied(e[0], SL_REASON_OK, NULL);
-    assert_int_equal(e[0]->x.reply.piece_count, 0);
-    assert_int_equal(w.releases, 1); /* dropped at once */
+    flow_assert_good_reply(e[0]); /* that it can be asked for, though nobody reads this one */
     fake_turn(&w);
     fake_failure(&w, n, w.sent[1].lease, true, SL_REASON_MODEL_ERROR, "no");
     flow_assert_replied(e[1], SL_REASON_MODEL_ERROR, "no");

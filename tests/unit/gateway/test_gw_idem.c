@@ -22,13 +22,12 @@ static void on_release(void *ctx SL_UNUSED, void *result)
     (*(size_t *)result)++;
 }
 
-static const struct gw_idem_conf usual = {.max_entries = 8,
-                                          .keep_ns = 10 * MINUTE,
-                                          .result_max_bytes = 100,
-                                          .total_max_bytes = 400,
-                                          .visitor_max_bytes = 250,
-                                          .seed = {8, 9},
-                                          .release = on_release};
+static const struct gw_idem_conf usual = {
+    .max_entries = 8,
+    .keep_ns = 10 * MINUTE,
+    .limits = {[GW_IDEM_IN_MEMORY] = {100, 250, 400}, [GW_IDEM_ON_DISK] = {300, 600, 800}},
+    .seed = {8, 9},
+    .release = on_release};
 
 static int begin(void **state SL_UNUSED)
 {
@@ -52,6 +51,20 @@ static struct gw_idem_call call_of(const char *visitor, const char *key, uint8_t
                                  .call = number};
 }
 
+static const struct gw_idem_outcome good = {SL_REASON_OK, 12345, 1800000000 * SL_US_PER_S};
+
+static sl_status end_in(enum gw_idem_place place, gw_idem_id id, size_t *result, uint64_t bytes,
+                        sl_mono_ns now)
+{
+    const struct gw_idem_result r = {result, bytes, place};
+    return gw_idem_end(table, id, &good, &r, now);
+}
+
+static sl_status end_call(gw_idem_id id, size_t *result, uint64_t bytes, sl_mono_ns now)
+{
+    return end_in(GW_IDEM_IN_MEMORY, id, result, bytes, now);
+}
+
 static struct gw_idem_found open_call(const struct gw_idem_call *call, sl_mono_ns now)
 {
     struct gw_idem_found f;
@@ -73,7 +86,7 @@ static void add(const char *visitor, const char *key, uint8_t number, uint64_t b
                 sl_mono_ns now)
 {
     gw_idem_id id = open_new(visitor, key, number, now);
-    assert_ok(gw_idem_end(table, id, &released[number], bytes, now));
+    assert_ok(end_call(id, &released[number], bytes, now));
     assert_ok(gw_idem_check(table));
 }
 
@@ -94,12 +107,12 @@ static void the_first_outcome_is_everybodys(void **state SL_UNUSED)
     assert_int_equal(f.verdict, GW_IDEM_RUNNING);
     assert_int_equal(f.call, 1);
     assert_int_equal(f.id, id);
-    assert_ok(gw_idem_end(table, id, &released[1], 100, 2));
+    assert_ok(end_call(id, &released[1], 100, 2));
     f = open_call(&retry, 3);
     assert_int_equal(f.verdict, GW_IDEM_DONE);
     assert_ptr_equal(f.result, &released[1]);
     assert_int_equal(f.call_id[0], 1);
-    assert_status(gw_idem_end(table, id, &released[2], 1, 3), SL_ESTALE);
+    assert_status(end_call(id, &released[2], 1, 3), SL_ESTALE);
     assert_int_equal(released[2], 1);
     assert_status(gw_idem_forget(table, id), SL_ESTALE);
 }
@@ -144,7 +157,7 @@ static void a_large_result_is_gone_at_once_and_not_run_again(void **state SL_UNU
     assert_int_equal(released[1], 1);
     assert_int_equal(again("user:a", "k", 1), GW_IDEM_GONE);
     gw_idem_id id = open_new("user:a", "none", 2, 1);
-    assert_ok(gw_idem_end(table, id, NULL, 0, 1));
+    assert_ok(end_call(id, NULL, 0, 1));
     assert_int_equal(again("user:a", "none", 1), GW_IDEM_GONE);
 }
 
@@ -160,7 +173,7 @@ static void the_visitors_oldest_go_first_then_anybodys(void **state SL_UNUSED)
     add("user:c", "5", 5, 100, 4);
     add("user:c", "6", 6, 50, 5); /* 450 in all */
     assert_int_equal(released[1], 1);
-    assert_int_equal(gw_idem_totals(table).result_bytes, 350);
+    assert_int_equal(gw_idem_totals(table).result_bytes[GW_IDEM_IN_MEMORY], 350);
     assert_int_equal(gw_idem_totals(table).results, 4);
 }
 
@@ -174,7 +187,7 @@ static void a_full_table_forgets_what_ended_first(void **state SL_UNUSED)
     struct gw_idem_call more = call_of("user:b", "", 30);
     struct gw_idem_found f;
     assert_status(gw_idem_open(table, &more, 1, &f), SL_EFULL);
-    assert_ok(gw_idem_end(table, running[3], NULL, 0, 2));
+    assert_ok(end_call(running[3], NULL, 0, 2));
     assert_ok(gw_idem_open(table, &more, 2, &f));
 }
 
@@ -201,7 +214,7 @@ static void only_who_paid_fetches(void **state SL_UNUSED)
     gw_idem_id id = open_call(&call, 0).id;
     assert_true(gw_idem_fetch(table, call.call_id, sl_span_str("user:a"), NULL, 0, &f));
     assert_int_equal(f.verdict, GW_IDEM_RUNNING);
-    assert_ok(gw_idem_end(table, id, &released[1], 10, 0));
+    assert_ok(end_call(id, &released[1], 10, 0));
     assert_true(gw_idem_fetch(table, call.call_id, sl_span_str("user:a"), NULL, 0, &f));
     assert_ptr_equal(f.result, &released[1]);
     assert_false(gw_idem_fetch(table, call.call_id, sl_span_str("user:b"), NULL, 0, &f));
@@ -222,13 +235,14 @@ static void only_who_paid_fetches(void **state SL_UNUSED)
 static void a_restart_never_runs_it_again(void **state SL_UNUSED)
 {
     struct gw_idem_call call = call_of("user:a", "k", 1);
-    assert_ok(gw_idem_restore(table, &call, -MINUTE));
-    assert_status(gw_idem_restore(table, &call, -MINUTE), SL_EEXIST);
+    assert_ok(gw_idem_restore(table, &call, &good, -MINUTE));
+    assert_status(gw_idem_restore(table, &call, &good, -MINUTE), SL_EEXIST);
     struct gw_idem_call retry = call_of("user:a", "k", 2);
     retry.digest[0] = 99; /* whatever it asked: that is not known any more */
     struct gw_idem_found f = open_call(&retry, 0);
     assert_int_equal(f.verdict, GW_IDEM_GONE);
     assert_int_equal(f.call_id[0], 1);
+    assert_int_equal(f.outcome.charged_us, 12345);
     assert_int_equal(again("user:a", "k", 9 * MINUTE), GW_IDEM_NEW);
 }
 
@@ -238,13 +252,47 @@ static void lower_limits_hold_at_once(void **state SL_UNUSED)
     add("user:a", "1", 1, 100, 0);
     add("user:a", "2", 2, 100, 0);
     add("user:b", "3", 3, 100, 0);
-    less.visitor_max_bytes = 150;
+    less.limits[GW_IDEM_IN_MEMORY].visitor_bytes = 150;
     gw_idem_set_limits(table, &less);
     assert_int_equal(released[1], 1);
-    less.total_max_bytes = 100;
+    less.limits[GW_IDEM_IN_MEMORY].total_bytes = 100;
     gw_idem_set_limits(table, &less);
     assert_int_equal(released[2], 1);
     assert_int_equal(released[3], 0);
+}
+
+static void places_have_limits_of_their_own(void **state SL_UNUSED)
+{
+    gw_idem_id on_disk[4];
+    for (uint8_t i = 0; i < 4; i++) {
+        on_disk[i] = open_new("user:a", "", i, 0);
+        assert_ok(end_in(GW_IDEM_ON_DISK, on_disk[i], &released[i], i == 3 ? 301 : 300, 0));
+        assert_ok(gw_idem_check(table));
+    }
+    assert_int_equal(released[0], 1); /* the visitor's third; the fourth is too large */
+    assert_int_equal(released[3], 1);
+    add("user:a", "k", 4, 100, 1);
+    assert_int_equal(gw_idem_totals(table).result_bytes[GW_IDEM_ON_DISK], 600);
+    gw_idem_lose(table, on_disk[2]);
+    gw_idem_lose(table, on_disk[2]);
+    assert_int_equal(released[2], 1);
+    assert_int_equal(gw_idem_totals(table).result_bytes[GW_IDEM_ON_DISK], 300);
+    assert_int_equal(gw_idem_totals(table).results, 2);
+}
+
+/* Who fetches what has gone is told what became of it. */
+static void an_outcome_outlives_its_result(void **state SL_UNUSED)
+{
+    struct gw_idem_found f;
+    struct gw_idem_call call = call_of("user:a", "", 1);
+    gw_idem_id id = open_new("user:a", "k", 1, 0);
+    assert_true(sl_span_eq_str(gw_idem_key(table, id), "k"));
+    assert_ok(end_call(id, NULL, 0, 0));
+    assert_true(gw_idem_fetch(table, call.call_id, sl_span_str("user:a"), NULL, 0, &f));
+    assert_int_equal(f.verdict, GW_IDEM_GONE);
+    assert_int_equal(f.outcome.reason, SL_REASON_OK);
+    assert_int_equal(f.outcome.charged_us, 12345);
+    assert_true(f.outcome.ended_at == good.ended_at);
 }
 
 /* ---- any program, against a list */
@@ -256,6 +304,7 @@ struct known {
     uint8_t visitor, key, digest, number;
     gw_idem_id id;
     uint64_t bytes;
+    enum gw_idem_place place;
     sl_mono_ns ended_at;
     uint64_t order;
 };
@@ -265,13 +314,20 @@ struct list {
     uint64_t next_order;
 };
 
-static struct known *known_oldest(struct list *l, bool with_result, int visitor)
+enum { ANY = -1 };
+
+static bool lies_in(const struct known *k, int place)
+{
+    return place == ANY || (k->has_result && (int)k->place == place);
+}
+
+static struct known *known_oldest(struct list *l, int place, int visitor)
 {
     struct known *best = NULL;
     for (size_t i = 0; i < LIST_MAX; i++) {
         struct known *k = &l->at[i];
-        if (!k->is_used || k->is_running || (with_result && !k->has_result) ||
-            (visitor >= 0 && k->visitor != visitor))
+        if (!k->is_used || k->is_running || !lies_in(k, place) ||
+            (visitor != ANY && k->visitor != visitor))
             continue;
         if (best == NULL || k->order < best->order)
             best = k;
@@ -279,11 +335,12 @@ static struct known *known_oldest(struct list *l, bool with_result, int visitor)
     return best;
 }
 
-static uint64_t known_bytes(const struct list *l, int visitor)
+static uint64_t known_bytes(const struct list *l, int place, int visitor)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < LIST_MAX; i++)
-        if (l->at[i].is_used && l->at[i].has_result && (visitor < 0 || l->at[i].visitor == visitor))
+        if (l->at[i].is_used && lies_in(&l->at[i], place) &&
+            (visitor == ANY || l->at[i].visitor == visitor))
             sum += l->at[i].bytes;
     return sum;
 }
@@ -293,7 +350,7 @@ static struct known *known_place(struct list *l)
     for (size_t i = 0; i < LIST_MAX; i++)
         if (!l->at[i].is_used)
             return &l->at[i];
-    return known_oldest(l, false, -1);
+    return known_oldest(l, ANY, ANY);
 }
 
 static void known_end(struct list *l, struct known *k, uint64_t bytes, sl_mono_ns now)
@@ -301,12 +358,12 @@ static void known_end(struct list *l, struct known *k, uint64_t bytes, sl_mono_n
     k->is_running = false;
     k->ended_at = now;
     k->order = l->next_order++;
-    if (bytes > usual.result_max_bytes)
+    if (bytes > usual.limits[k->place].one_bytes)
         return;
-    while (known_bytes(l, k->visitor) + bytes > usual.visitor_max_bytes)
-        known_oldest(l, true, k->visitor)->has_result = false;
-    while (known_bytes(l, -1) + bytes > usual.total_max_bytes)
-        known_oldest(l, true, -1)->has_result = false;
+    while (known_bytes(l, k->place, k->visitor) + bytes > usual.limits[k->place].visitor_bytes)
+        known_oldest(l, k->place, k->visitor)->has_result = false;
+    while (known_bytes(l, k->place, ANY) + bytes > usual.limits[k->place].total_bytes)
+        known_oldest(l, k->place, ANY)->has_result = false;
     k->has_result = true;
     k->bytes = bytes;
 }
@@ -349,7 +406,8 @@ static void step_open(struct list *l, struct sl_rng *rng, uint8_t number, sl_mon
 static void step_close(struct list *l, struct sl_rng *rng, sl_mono_ns now)
 {
     struct known *k = &l->at[sl_rng_below(rng, LIST_MAX)];
-    uint64_t bytes = sl_rng_below(rng, 120);
+    enum gw_idem_place place = (enum gw_idem_place)sl_rng_below(rng, GW_IDEM_PLACES);
+    uint64_t bytes = sl_rng_below(rng, usual.limits[place].one_bytes * 6 / 5);
     if (!k->is_used || !k->is_running)
         return;
     if (sl_rng_below(rng, 4) == 0) {
@@ -360,7 +418,8 @@ static void step_close(struct list *l, struct sl_rng *rng, sl_mono_ns now)
     size_t *result =
         malloc(sizeof *result); /* that each comes back just once, the sanitizer sees */
     assert_non_null(result);
-    assert_ok(gw_idem_end(table, k->id, result, bytes, now));
+    assert_ok(end_in(place, k->id, result, bytes, now));
+    k->place = place;
     known_end(l, k, bytes, now);
 }
 
@@ -390,7 +449,8 @@ static void random_programs_do_as_a_list_says(void **state SL_UNUSED)
         else
             step_close(&l, &rng, now);
         assert_ok(gw_idem_check(table));
-        assert_int_equal(gw_idem_totals(table).result_bytes, known_bytes(&l, -1));
+        for (int p = 0; p < GW_IDEM_PLACES; p++)
+            assert_int_equal(gw_idem_totals(table).result_bytes[p], known_bytes(&l, p, ANY));
     }
     gw_idem_destroy(table);
 }
@@ -411,7 +471,7 @@ static void every_failed_allocation_is_survived(void **state SL_UNUSED)
                 assert_ok(gw_idem_check(table));
                 assert_int_equal(gw_idem_totals(table).entries, before + (s == SL_OK));
                 if (s == SL_OK)
-                    assert_ok(gw_idem_end(table, found.id, &released[k], 90, 0));
+                    assert_ok(end_call(found.id, &released[k], 90, 0));
             }
         }
         gw_idem_destroy(table);
@@ -436,6 +496,8 @@ int main(void)
         WITH_TABLE(ids_are_one_calls),
         WITH_TABLE(only_who_paid_fetches),
         WITH_TABLE(a_restart_never_runs_it_again),
+        WITH_TABLE(places_have_limits_of_their_own),
+        WITH_TABLE(an_outcome_outlives_its_result),
         WITH_TABLE(lower_limits_hold_at_once),
         cmocka_unit_test(random_programs_do_as_a_list_says),
         cmocka_unit_test(every_failed_allocation_is_survived),

@@ -22,6 +22,7 @@ struct made {
     uint8_t call_id[16];
     sl_wall_us ended_at;
     uint64_t journal, record;
+    bool has_key;
 };
 
 struct world {
@@ -58,6 +59,8 @@ static void add_receipt(struct world *w, struct made *m, int64_t n)
     for (size_t i = 0; i < sizeof m->call_id; i++)
         m->call_id[i] = (uint8_t)below(w, 256);
     memcpy(r.call_id, m->call_id, sizeof r.call_id);
+    m->has_key = below(w, 7) == 0;
+    r.idempotency_key = sl_span_str(m->has_key ? "k" : "");
     r.windows_opened_at[0] = window_of(w);
     r.account_count = below(w, 50) == 0 ? 0 : 1 + below(w, GW_PURSES_MAX);
     for (size_t i = 1; i < r.account_count; i++) {
@@ -300,6 +303,41 @@ static void the_newest_leases_are_told(void **state)
     free(w);
 }
 
+struct keys {
+    const struct world *world;
+    int64_t last; /* in the log */
+    size_t count;
+};
+
+static void on_key(void *ctx, const struct gw_receipt *r)
+{
+    struct keys *k = ctx;
+    const struct made *m;
+    do {
+        assert_true(k->last < ENTRIES);
+        m = &k->world->made[++k->last];
+    } while (!m->is_receipt || memcmp(m->call_id, r->call_id, sizeof m->call_id) != 0);
+    assert_true(m->has_key);
+    k->count++;
+}
+
+/* In their order, and no more of the log is read than is needed. */
+static void the_newest_calls_with_keys_are_told(void **state)
+{
+    struct world *w = begin(state, 19);
+    struct keys k = {.world = w};
+    const struct gw_store_loader loader = {
+        .ctx = &k, .on_key = on_key, .keys_since = STORE_RIG_NOW + 4000 * SL_US_PER_S};
+    size_t wanted = 0;
+    for (size_t n = 1; n <= ENTRIES; n++)
+        wanted += w->made[n].is_receipt && w->made[n].has_key && w->made[n].account[0] != '\0' &&
+                  w->made[n].ended_at >= loader.keys_since;
+    assert_ok(gw_store_load(&w->rig->db, 0, STORE_RIG_NOW, 0, &loader));
+    assert_int_equal(k.count, wanted);
+    assert_true(wanted > 100);
+    free(w);
+}
+
 static void what_is_forgotten_leaves_nothing_behind(void **state)
 {
     struct world *w = begin(state, 17);
@@ -334,6 +372,7 @@ int main(void)
         WITH_RIG(questions_are_answered_as_by_a_walk),
         WITH_RIG(a_page_costs_no_more_than_itself),
         WITH_RIG(the_newest_leases_are_told),
+        WITH_RIG(the_newest_calls_with_keys_are_told),
         WITH_RIG(what_is_forgotten_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,195 @@
+"""The same call twice, and results that are kept: over lost connections and restarts."""
+
+import os
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from support.calls import identity_request, refusal, request, scripted_request
+from support.cluster import Cluster
+from support.paths import SLOW
+from support.raw_h2 import RawH2
+from support.receipts import receipts_of
+from support.wait import wait_until
+
+CONFIG = """
+trusted_proxies: [127.0.0.0/8]
+networks: {127.0.0.0/8: owner, 10.0.0.0/8: pro}
+results: {one: 64KiB, visitor: 128KiB}
+"""
+ALICE, BOB = "10.1.0.1", "10.1.0.2"
+ROWS_OF_4_MIB = 4 * 1024 * 1024 // 16
+
+
+@pytest.fixture(scope="module")
+def cluster(few_models, tmp_path_factory, _stubs):
+    folder = tmp_path_factory.mktemp("idempotency")
+    gateway = f"{CONFIG}store: {{path: '{folder}/sluice.db'}}\nstate: {folder}/state\n"
+    executor = f"state: {folder}/NODE.state\n"
+    with Cluster(few_models, folder, slices=2, gateway=gateway, executor=executor) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def key():
+    return f"order/{uuid.uuid4()}"
+
+
+def says(key=None, visitor=ALICE, **more):
+    metadata = [("x-forwarded-for", visitor), ("sluice-duration", "5s")]
+    metadata += [("idempotency-key", key)] if key else []
+    return metadata + [(f"sluice-{name.replace('_', '-')}", value) for name, value in more.items()]
+
+
+def infer(cluster, message, metadata):
+    """The reply's bytes, and its trailers."""
+    reply, call = cluster.stub().ModelInfer.with_call(message, timeout=30 * SLOW, metadata=metadata)
+    return reply.SerializeToString(deterministic=True), dict(call.trailing_metadata())
+
+
+def receipts(cluster, key):
+    return [r for r in receipts_of(cluster.folder / "sluice.db") if r.key == key]
+
+
+def assert_told_alike(one, other):
+    for name in ("call-id", "charged-ms", "exec-ms", "node", "visitor"):
+        assert one[f"sluice-{name}"] == other[f"sluice-{name}"]
+
+
+def test_a_second_call_gets_what_the_first_got(cluster, key):
+    first, told = infer(cluster, scripted_request(run="20ms"), says(key))
+    second, told_again = infer(cluster, scripted_request(run="20ms"), says(key))
+    assert second == first
+    assert_told_alike(told, told_again)
+    assert told["sluice-left-ms"] == told_again["sluice-left-ms"]
+    (receipt,) = receipts(cluster, key)
+    assert receipt.call_id == told["sluice-call-id"]
+    assert receipt.charged_us == round(float(told_again["sluice-charged-ms"]) * 1000)
+
+
+def test_eight_at_once_run_once(cluster, key):
+    before = cluster.metrics()["sluice_calls_repeated_total"]
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(infer, cluster, scripted_request(run="300ms"), says(key)) for _ in range(8)
+        ]
+        answers = [answer.result() for answer in asked]
+    assert len({reply for reply, _ in answers}) == 1
+    assert len({told["sluice-call-id"] for _, told in answers}) == 1
+    assert len(receipts(cluster, key)) == 1
+    assert cluster.metrics()["sluice_calls_repeated_total"] == before + 7
+
+
+def test_who_lost_his_connection_comes_back(cluster, key):
+    message = scripted_request(run="700ms")
+    with RawH2(cluster.grpc) as client:
+        client.call(1, message.SerializeToString(), metadata=says(key))
+        wait_until(lambda: cluster.status().calls_running == 1, 20 * SLOW, "the call runs")
+    unclaimed = "sluice_calls_unclaimed_total"
+    wait_until(lambda: cluster.metrics()[unclaimed] >= 1, 20 * SLOW, "the connection is missed")
+    while_it_runs, told = infer(cluster, message, says(key))
+    later, told_later = infer(cluster, message, says(key))
+    assert while_it_runs == later
+    assert_told_alike(told, told_later)
+    assert len(receipts(cluster, key)) == 1
+
+
+def test_a_key_is_one_request_of_one_visitor(cluster, key):
+    _, told = infer(cluster, scripted_request(values=(1.0,)), says(key))
+    other = refusal(cluster.stub().ModelInfer, scripted_request(values=(2.0,)), metadata=says(key))
+    assert other.code is grpc.StatusCode.ALREADY_EXISTS
+    assert other.trailers["sluice-reason"] == "ALREADY_EXISTS"
+    assert other.text == (
+        f"idempotency-key '{key}' was used with another request, by call "
+        f"{told['sluice-call-id']}: a key stands for one request"
+    )
+    _, bobs = infer(cluster, scripted_request(values=(2.0,)), says(key, BOB))
+    assert bobs["sluice-call-id"] != told["sluice-call-id"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        ("k" * 256, "idempotency-key has 256 bytes; it may have 1 to 255"),
+        ("a key", "idempotency-key 'a key' holds a byte that is not visible ASCII"),
+    ],
+)
+def test_keys_that_are_none(cluster, bad, text):
+    outcome = refusal(cluster.stub().ModelInfer, scripted_request(), metadata=says(bad))
+    assert outcome.trailers["sluice-reason"] == "BAD_INPUT"
+    assert outcome.text == text
+
+
+def test_a_failure_that_was_charged_is_not_run_again(cluster, key):
+    message = scripted_request(run="10ms", error="no such luck")
+    first = refusal(cluster.stub().ModelInfer, message, metadata=says(key))
+    again = refusal(cluster.stub().ModelInfer, message, metadata=says(key))
+    assert first.trailers["sluice-reason"] == "MODEL_ERROR"
+    assert (again.code, again.text) == (first.code, first.text)
+    assert_told_alike(first.trailers, again.trailers)
+    assert len(receipts(cluster, key)) == 1
+
+
+def test_a_large_request_is_told_from_others(cluster, key):
+    """Its digest is made aside; its result is not kept, as nobody asked for that."""
+    message = identity_request(rows=ROWS_OF_4_MIB)
+    _, told = infer(cluster, message, says(key))
+    gone = refusal(cluster.stub().ModelInfer, message, metadata=says(key))
+    assert gone.code is grpc.StatusCode.NOT_FOUND
+    assert gone.trailers["sluice-reason"] == "RESULT_GONE"
+    assert gone.trailers["sluice-charged-ms"] == told["sluice-charged-ms"]
+    assert f"call {told['sluice-call-id']} has run: it ended with OK at 20" in gone.text
+    message.raw_input_contents[0] = message.raw_input_contents[0][:-1] + b"?"
+    other = refusal(cluster.stub().ModelInfer, message, metadata=says(key))
+    assert other.trailers["sluice-reason"] == "ALREADY_EXISTS"
+
+
+def open_files(cluster):
+    """What the gateway has open in its directory of results."""
+    folder = f"/proc/{cluster.daemons['gateway'].process.pid}/fd"
+    links = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+    return [link for link in links if f"{cluster.folder}/state/results/" in link]
+
+
+def test_four_mib_are_kept_on_disk_for_who_asks(cluster, key):
+    message = identity_request(rows=ROWS_OF_4_MIB)
+    first, told = infer(cluster, message, says(key, on_disconnect="keep"))
+    disk = 'sluice_kept_result_bytes{place="disk"}'
+    wait_until(lambda: cluster.metrics()[disk] == 4 << 20, 10 * SLOW, "it is on disk")
+    wait_until(lambda: cluster.metrics()["sluice_result_bytes"] == 0, 10 * SLOW, "out of memory")
+    assert len(open_files(cluster)) == 1
+    assert os.listdir(cluster.folder / "state" / "results") == []
+    again, told_again = infer(cluster, message, says(key))
+    assert again == first
+    assert_told_alike(told, told_again)
+    assert len(receipts(cluster, key)) == 1
+
+
+def test_the_oldest_make_room(cluster, key):
+    """Of one visitor there is room for two such results."""
+    echo = request("echo_fp32", [("IN", "FP32", [16000], bytes(64000))])
+    keys = [f"{key}/{number}" for number in range(3)]
+    for one in keys:
+        infer(cluster, echo, says(one, "10.1.0.3"))
+    gone = refusal(cluster.stub().ModelInfer, echo, metadata=says(keys[0], "10.1.0.3"))
+    assert gone.trailers["sluice-reason"] == "RESULT_GONE"
+    infer(cluster, echo, says(keys[2], "10.1.0.3"))
+    assert sum(len(receipts(cluster, one)) for one in keys) == 3
+
+
+def test_a_new_process_runs_nothing_twice(cluster, key):
+    _, told = infer(cluster, scripted_request(run="20ms"), says(key))
+    free = refusal(
+        cluster.stub().ModelInfer, scripted_request("none"), metadata=says(f"{key}/none")
+    )
+    assert free.trailers["sluice-reason"] == "MODEL_NOT_FOUND"
+    cluster.daemons["gateway"].kill()
+    cluster.restart("gateway")
+    wait_until(cluster.is_whole, 30 * SLOW, "the cluster")
+    gone = refusal(cluster.stub().ModelInfer, scripted_request(run="20ms"), metadata=says(key))
+    assert gone.trailers["sluice-reason"] == "RESULT_GONE"
+    for name in ("call-id", "charged-ms", "visitor"):
+        assert gone.trailers[f"sluice-{name}"] == told[f"sluice-{name}"]
+    infer(cluster, scripted_request(), says(f"{key}/none"))
+    assert len(receipts(cluster, key)) == 1
