@@ -68,3 +68,11 @@ bool gw_finding_expired(struct gw_finding *f, int64_t for_us)
     snprintf(f->denial.told, sizeof f->denial.told, "expired %s ago", span);
     return false;
 }
+
+bool gw_finding_name(struct gw_finding *f, const char *issuer)
+{
+    char why[GW_DENIAL_MAX + 1];
+    snprintf(why, sizeof why, "%s", f->denial.why);
+    snprintf(f->denial.why, sizeof f->denial.why, "%s: %s", issuer, why);
+    return false;
+}

@@ -25,4 +25,7 @@ bool gw_finding_later(struct gw_finding *f);
 /* The one that the bearer is told: "expired 3 min ago". */
 bool gw_finding_expired(struct gw_finding *f, int64_t for_us);
 
+/* "corp: the token has no exp": which issuer it is about. */
+bool gw_finding_name(struct gw_finding *f, const char *issuer);
+
 #endif

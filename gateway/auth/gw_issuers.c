@@ -282,15 +282,9 @@ static const struct gw_jwk *find_key(struct gw_issuers *s, struct issuer *i, con
     return NULL;
 }
 
-/* A gw_jwt_check. */
-static bool check(void *ctx, const struct gw_jwt *t, sl_wall_us now, struct gw_claims *out,
-                  struct gw_finding *f)
+static bool check_of(struct gw_issuers *s, struct issuer *i, const struct gw_jwt *t, sl_wall_us now,
+                     struct gw_claims *out, struct gw_finding *f)
 {
-    struct gw_issuers *s = ctx;
-    struct issuer *i = find_issuer(s, t);
-    if (i == NULL)
-        return gw_finding_unknown(f,
-                                  "the token's iss is not that of an issuer in the configuration");
     if ((i->algorithms & 1u << t->alg) == 0)
         return gw_finding_refuse(f, "the token's alg %s is not one of its issuer's algorithms",
                                  gw_alg_names[t->alg]);
@@ -305,6 +299,18 @@ static bool check(void *ctx, const struct gw_jwt *t, sl_wall_us now, struct gw_c
     if (signature != GW_SIGNATURE_GOOD)
         return gw_finding_refuse(f, "the token's signature is not by its issuer's key");
     return gw_jwt_claims_check(t->claims, &i->conf, now, out, f);
+}
+
+/* A gw_jwt_check. */
+static bool check(void *ctx, const struct gw_jwt *t, sl_wall_us now, struct gw_claims *out,
+                  struct gw_finding *f)
+{
+    struct gw_issuers *s = ctx;
+    struct issuer *i = find_issuer(s, t);
+    if (i == NULL)
+        return gw_finding_unknown(f,
+                                  "the token's iss is not that of an issuer in the configuration");
+    return check_of(s, i, t, now, out, f) || gw_finding_name(f, i->conf.name);
 }
 
 enum gw_verdict gw_issuers_verify(struct gw_issuers *s, struct sl_span token, sl_wall_us now,
