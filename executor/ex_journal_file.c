@@ -8,12 +8,16 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sl_alloc.h"
 #include "sl_text.h"
+#include "sl_time.h"
 
 static const char file_name[] = "leases.journal";
+
+enum { LOCK_TRIES = 100, LOCK_PAUSE_MS = 20 };
 
 static sl_status fail(struct sl_error *err, const char *what, const char *dir)
 {
@@ -44,6 +48,19 @@ static sl_status take_room(const char *dir, uint32_t max, struct ex_journal_file
     return errno == 0 ? SL_OK : fail(err, "no room for", dir);
 }
 
+/* A worker on its way has the lock of the executor that forked it until its exec, also when that executor was killed
+ * meanwhile: some milliseconds, or more on a machine that is busy. */
+static bool take_lock(int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * SL_NS_PER_MS};
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 static sl_status take_file(const char *dir, uint32_t max, struct ex_journal_file *f,
                            struct sl_error *err)
 {
@@ -52,7 +69,7 @@ static sl_status take_file(const char *dir, uint32_t max, struct ex_journal_file
     f->fd = open_file(dir, O_RDWR | O_CREAT);
     if (f->fd < 0)
         return fail(err, "cannot open", dir);
-    if (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(f->fd)) {
         sl_error_set(err, SL_REASON_INTERNAL,
                      "another executor has %s/%s: each needs a state directory of its own", dir,
                      file_name);

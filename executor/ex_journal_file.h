@@ -2,7 +2,7 @@
  * that does not outlive the process.
  *
  * The file is mapped, and never written back on purpose: a killed process loses nothing, a machine that
- * loses power may. One executor at a time has it (flock).
+ * loses power may. One executor at a time has it (flock); one that is taken is waited for, for 2 s.
  */
 #ifndef EX_JOURNAL_FILE_H
 #define EX_JOURNAL_FILE_H

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ex_journal_file.h"
@@ -96,6 +97,25 @@ static void test_it_has_one_owner(void **state)
     close_both(open_both(MAX, &f), &f);
 }
 
+/* As when an executor is killed while it starts a worker: the child has the file until its exec. */
+static void test_the_last_owners_child_is_waited_for(void **state)
+{
+    struct ex_journal_file f, again;
+    struct ex_journal *j = open_both(MAX, &f);
+    struct sl_error err;
+    (void)state;
+    const pid_t child = fork();
+    if (child == 0) {
+        usleep(300000);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    close_both(j, &f);
+    assert_ok(ex_journal_file_open(state_dir, MAX, &again, &err));
+    ex_journal_file_close(&again);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static void test_without_a_directory_it_is_memory(void **state)
 {
     struct ex_journal_file f;
@@ -160,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         file_test(test_it_is_found_again),
         file_test(test_it_has_one_owner),
+        file_test(test_the_last_owners_child_is_waited_for),
         file_test(test_without_a_directory_it_is_memory),
         file_test(test_a_directory_that_cannot_be_made),
         file_test(test_a_disk_without_room),
