@@ -708,7 +708,6 @@ static bool watch_signals(struct gw_server *s, struct sl_error *err)
         if (rc != 0)
             return fail(err, "cannot watch signals", rc);
     }
-    signal(SIGPIPE, SIG_IGN);
     return true;
 }
 
@@ -748,6 +747,8 @@ static void announce(const struct gw_server *s, uint16_t grpc_port, uint16_t htt
 static bool create_parts(struct gw_server *s, struct sl_error *err)
 {
     uint16_t grpc_port, http_port;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);      /* a limit on the size of files is an error of the write */
     sl_daemon_raise_descriptors(); /* connections need them */
     if (gw_metrics_init(&s->metrics) != SL_OK) {
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for metrics");

@@ -1,13 +1,19 @@
-"""The store of real processes: after a kill, with a second gateway, copied while it is used."""
+"""The store of real processes: killed, asked for by a second gateway, copied, limited in size."""
 
+import resource
 import signal
 import sqlite3
 import subprocess
+import time
 import urllib.request
 from contextlib import closing, contextmanager
 
-from support.paths import BIN
+import grpc
+from support.calls import identity_request
+from support.cluster import Cluster
+from support.paths import BIN, SLOW
 from support.ports import free_ports
+from support.receipts import receipts_of
 from support.wait import wait_until
 
 
@@ -92,3 +98,43 @@ def test_a_backup_while_it_is_used(tmp_path):
         with closing(sqlite3.connect(tmp_path / "backup.db")) as copy:
             assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             assert copy.execute("SELECT count(*) FROM log").fetchone() == (0,)
+
+
+def limit_files(pid, soft_bytes):
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft_bytes, hard))
+
+
+def test_a_limit_on_file_sizes_is_a_full_disk(few_models, tmp_path):
+    """The signal that comes with it ends nobody; when there is room again, all goes on."""
+    path = tmp_path / "sluice.db"
+    with Cluster(few_models, tmp_path, gateway=f"store: {{path: '{path}'}}") as cluster:
+        gateway, stub = cluster.daemons["gateway"], cluster.stub()
+        stub.ModelInfer(identity_request(), timeout=20 * SLOW)
+        limit_files(gateway.pid, path.with_name("sluice.db-wal").stat().st_size + 8192)
+        pending = []
+        while "the store cannot be written" not in gateway.log():
+            pending.append(stub.ModelInfer.future(identity_request(), timeout=60 * SLOW))
+            time.sleep(0.001)
+        refused = stub.ModelInfer.future(identity_request(), timeout=20 * SLOW)
+        assert refused.code() is grpc.StatusCode.UNAVAILABLE
+        assert "cannot be recorded now" in refused.details()
+        assert cluster.metrics()["sluice_store_writable"] == 0
+        limit_files(gateway.pid, resource.RLIM_INFINITY)
+        wait_until(lambda: cluster.metrics()["sluice_store_writable"] == 1, 20 * SLOW, "room")
+        stub.ModelInfer(identity_request(), timeout=20 * SLOW)
+        answered = 2 + sum(call.code() is grpc.StatusCode.OK for call in pending)
+        assert len(receipts_of(path)) == answered
+        assert gateway.is_alive()
+
+
+def test_a_limit_on_file_sizes_is_said_at_the_start(tmp_path):
+    file = configured(tmp_path)
+    ended = subprocess.run(
+        ["prlimit", "--fsize=4096:", BIN / "sluice-gateway", "--config", file],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert ended.returncode == 1
+    assert f"{tmp_path}/sluice.db" in ended.stderr
