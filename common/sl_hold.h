@@ -19,7 +19,7 @@
 
 #include "sl_status.h"
 
-enum { SL_HOLD_THREADS_MAX = 4 };
+enum { SL_HOLD_THREADS_MAX = 8 };
 
 /* Zeroed: holds nothing. */
 struct sl_hold {

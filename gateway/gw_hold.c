@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "gw_store.h"
 #include "sl_log.h"
 
 static const char zmq_io_threads[] = "ZMQbg/IO"; /* as libzmq names them */
@@ -17,6 +18,8 @@ void gw_hold_start(struct gw_hold *h, int64_t watch_ns, bool tells_nodes,
     h->metrics = *metrics;
     h->tids[0] = gettid();
     h->tid_count = sl_hold_find_threads(zmq_io_threads, h->tids, 1, SL_HOLD_THREADS_MAX);
+    h->tid_count =
+        sl_hold_find_threads(GW_STORE_THREAD_NAME, h->tids, h->tid_count, SL_HOLD_THREADS_MAX);
     gw_place_init(&h->place);
 }
 

@@ -1,5 +1,5 @@
-/* gw_hold.h - puts into effect what gw_place finds: holds the thread that decides and ZeroMQ's to one
- * processor while short calls come one by one, tells nodes of this host with each call, and looks for the
+/* gw_hold.h - puts into effect what gw_place finds: holds the thread that decides, ZeroMQ's and the store's to
+ * one processor while short calls come one by one, tells nodes of this host with each call, and looks for the
  * next call for a moment before the loop sleeps.
  *
  * Which processor  The one on which the thread runs: the kernel has chosen it. Not the visitor's: a visitor
@@ -36,7 +36,7 @@ struct gw_hold {
     struct gw_hold_metrics metrics;
 };
 
-/* On the flow thread, when the link's threads are there. watch_ns: how long to look for the next call.
+/* On the flow thread, when the link's threads and the store's are there. watch_ns: how long to look for the next call.
  * tells_nodes: they are on this host. */
 void gw_hold_start(struct gw_hold *h, int64_t watch_ns, bool tells_nodes,
                    const struct gw_hold_metrics *metrics);

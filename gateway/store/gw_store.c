@@ -376,6 +376,8 @@ sl_status gw_store_restore(struct gw_store *s, sl_wall_us windows_since, uint64_
 sl_status gw_store_start(struct gw_store *s)
 {
     s->has_thread = pthread_create(&s->thread, NULL, run, s) == 0;
+    if (s->has_thread)
+        pthread_setname_np(s->thread, GW_STORE_THREAD_NAME);
     return s->has_thread ? gw_store_reader_start(&s->reader) : SL_ENOMEM;
 }
 

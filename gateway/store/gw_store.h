@@ -38,6 +38,9 @@ struct gw_store_conf {
     struct gw_store_metrics metrics;
 };
 
+/* The thread that stores, as the system lists it: whoever waits for it may want to have it near. */
+#define GW_STORE_THREAD_NAME "sluice-store"
+
 enum gw_store_state { GW_STORE_WELL, GW_STORE_BEHIND, GW_STORE_BROKEN };
 
 struct gw_store_health {

@@ -45,18 +45,20 @@ def call_until_held(cluster, stub):
 
 
 def test_held_together_and_let_go_by_the_second_call(few_models, tmp_path):
-    with Cluster(few_models, tmp_path) as cluster:
+    store = f"store: {{path: '{tmp_path}/sluice.db'}}"
+    with Cluster(few_models, tmp_path, gateway=store) as cluster:
         stub = cluster.stub()
         assert everywhere(cluster)
         processor = call_until_held(cluster, stub)
         held = [key for key, mask in masks(cluster).items() if mask == processor]
         programs = [name for name, _, _ in held]
-        # The loop, and a ZeroMQ thread or more; the worker that serves alone.
+        # The loop, a ZeroMQ thread or more, and the store's; the worker that serves alone.
         assert programs.count("sluice-worker") == 1
         assert "sluice-gateway" in programs
         assert "sluice-executor" in programs
         names = [Path(f"/proc/{pid}/task/{tid}/comm").read_text() for _, pid, tid in held]
         assert sum("ZMQbg/IO" in name for name in names) >= 2
+        assert sum("sluice-store" in name for name in names) == 1
         assert cluster.metrics()["sluice_placement_switches_total"] >= 1
         both = [stub.ModelInfer.future(scripted_request(run="20ms"), timeout=20) for _ in range(2)]
         for one in both:
