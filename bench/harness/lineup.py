@@ -1,5 +1,7 @@
 """Which servers there are, and which of them a run starts."""
 
+from pathlib import Path
+
 from . import aims, build
 from .errors import BenchError
 from .peers import Echo, Nghttpd
@@ -61,13 +63,17 @@ def makers(options, say):
 
 
 def sluices(options):
-    """Name, build and configuration of each Sluice."""
+    """Name, build, configuration and state of each Sluice; no state: it has no store."""
     first = [] if options.servers and OURS not in options.servers else [OURS]
-    return [(name, options.build, options.config) for name in first] + options.variant
+    mine = [(name, options.build, options.config) for name in first]
+    place = options.state or Path()  # under a run's folder where it is relative
+    return [(*sluice, place) for sluice in mine + options.variant] + [
+        (*sluice, None) for sluice in options.without_store
+    ]
 
 
-def sluice_maker(name, path, config):
-    return lambda folder, tls: Sluice(name, path, folder, config, tls)
+def sluice_maker(name, path, config, place):
+    return lambda folder, tls: Sluice(name, path, folder, config, tls, place)
 
 
 def line_up(makers_by_name, rows, only_aims, folder):

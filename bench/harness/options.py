@@ -75,6 +75,20 @@ def add_sluice(p):
         metavar="NAME=DIR[,FILE]",
         help="one more Sluice: another build, another configuration; can be repeated",
     )
+    p.add_argument(
+        "--without-store",
+        type=variant,
+        action="append",
+        default=[],
+        metavar="NAME=DIR[,FILE]",
+        help="one more Sluice that keeps its receipts in memory alone: what durability costs",
+    )
+    p.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="where each Sluice has its store (default: in memory, as all files of a run)",
+    )
 
 
 def positive_int(text):

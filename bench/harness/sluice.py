@@ -1,6 +1,7 @@
-"""Sluice as a server of a run: by `sluice up`, or with TLS as the two daemons."""
+"""Sluice as a server of a run: by `sluice up`; the two daemons with TLS or without a store."""
 
 import re
+import shutil
 import urllib.error
 import urllib.request
 
@@ -10,15 +11,19 @@ from .process import START_LIMIT_S, Process, wait_until
 from .server import Server
 
 NO_TLS = 'certificate: ""'
+STORE = r"(?m)^( *)path: .*sluice\.db.*$"
 
 
 class Sluice(Server):
-    """`sluice up` with the model `identity` alone, on ports that the system gives."""
+    """`sluice up` with the model `identity` alone, on ports that the system gives.
 
-    def __init__(self, name, build, folder, config=None, tls=None):
+    place: where its state lies, absolute or under the folder; None: it has no store."""
+
+    def __init__(self, name, build, folder, config=None, tls=None, place=None):
         super().__init__(name, folder, tls)
         self._bin = build / "bin"
-        self._state = folder / f"{self.label}-state"
+        self._state = folder / (place or "") / f"{self.label}-state"
+        self._has_store = place is not None
         models = write_identity_model(folder / "models")
         words = [self._bin / "sluice", "up", "--models", models, "--state", self._state]
         words += ["--grpc-port", 0, "--http-port", 0]
@@ -31,8 +36,8 @@ class Sluice(Server):
         if not program.exists():
             raise BenchError(f"{program} is not there: cmake --preset release builds it")
         self._start_up()
-        if self.tls:
-            self._restart_with_tls()
+        if self.tls or not self._has_store:
+            self._restart_as_daemons()
 
     def _start_up(self):
         self._up.start()
@@ -42,11 +47,14 @@ class Sluice(Server):
             raise BenchError(f"sluice up said '{line}' instead of its ready line")
         self.port, self._http = int(found[1]), found[2]
 
-    def _restart_with_tls(self):
-        """`sluice up` knows no TLS: the daemons run on the files it made, with a certificate."""
+    def _restart_as_daemons(self):
+        """`sluice up` knows no TLS, and always has a store: the daemons run on the files it made,
+        with a certificate or without a store."""
         self._up.stop()
         config = self._state / "gateway.yaml"
-        config.write_text(with_certificate(config.read_text(), self.tls))
+        text = config.read_text()
+        text = with_certificate(text, self.tls) if self.tls else text
+        config.write_text(text if self._has_store else without_store(text))
         self._start_daemon("gateway")
         self._start_daemon("executor")
         wait_until(self._is_ready, self._daemons[0], "readiness")
@@ -68,6 +76,7 @@ class Sluice(Server):
         self._up.stop()
         for daemon in reversed(self._daemons):
             daemon.stop()
+        shutil.rmtree(self._state, ignore_errors=True)
 
     def answered(self):
         for process in self._running():
@@ -99,6 +108,13 @@ def with_certificate(text, tls):
         raise BenchError(f"the gateway's file of sluice up has not one '{NO_TLS}' to replace")
     indent = re.search(rf"( *){NO_TLS}", text)[1]
     return text.replace(NO_TLS, f"certificate: {tls.certificate}\n{indent}key: {tls.key}")
+
+
+def without_store(text):
+    found = re.findall(STORE, text)
+    if len(found) != 1:
+        raise BenchError(f"the gateway's file of sluice up names {len(found)} stores, not one")
+    return re.sub(STORE, r'\1path: ""', text)
 
 
 def write_identity_model(repository):

@@ -1,5 +1,6 @@
 /* micro_store.c - what it costs to make a receipt last: groups of 1, 16 and 256 in one transaction beside a plain
- * loop of one transaction for each receipt, on the same file system; and the tables behind the log.
+ * loop of one transaction for each receipt, on the same file system; and the tables behind the log, when all
+ * receipts are of one account, and when each is of any of ten thousand.
  *
  *   micro_store [FOLDER [RECEIPTS [ROUNDS]]]      (., 20000, 5)
  *
@@ -16,14 +17,16 @@
 
 #include "gw_receipt_code.h"
 #include "gw_store_build.h"
+#include "gw_store_sums.h"
 
-enum { WAYS = 8, ROUNDS_MAX = 99, PATH_ROOM = 512 };
+enum { WAYS = 10, ROUNDS_MAX = 99, PATH_ROOM = 512 };
 
 struct way {
     const char *name;
     int group; /* 0: a plain loop without our code */
     bool syncs;
     bool is_building; /* the tables for what the way before has stored */
+    uint64_t accounts;
     int64_t receipts;
     double seconds[ROUNDS_MAX], cpu_us[ROUNDS_MAX];
     char path[PATH_ROOM];
@@ -36,8 +39,10 @@ static struct way ways[WAYS] = {
     {.name = "plain loop, normal", .group = 0},
     {.name = "groups of 1, normal", .group = 1},
     {.name = "groups of 16, normal", .group = 16},
-    {.name = "groups of 256, normal", .group = 256},
-    {.name = "tables behind the log", .is_building = true},
+    {.name = "groups of 256, normal", .group = 256, .accounts = 1},
+    {.name = "tables behind the log, 1 account", .is_building = true},
+    {.name = "groups of 256, normal, 10,000 accounts", .group = 256, .accounts = 10000},
+    {.name = "tables behind the log, 10,000 accounts", .is_building = true},
     {.name = "plain loop, full", .group = 0, .syncs = true},
     {.name = "groups of 16, full", .group = 16, .syncs = true},
     {.name = "groups of 256, full", .group = 256, .syncs = true},
@@ -57,7 +62,7 @@ static void die(const char *what, const char *why)
 }
 
 /* A usual receipt; the number makes it the only one. */
-static struct sl_span write_receipt(uint64_t number, uint8_t *bytes, size_t room)
+static struct sl_span write_receipt(uint64_t number, uint64_t accounts, uint8_t *bytes, size_t room)
 {
     static char visitor[32];
     struct gw_receipt r = {
@@ -78,7 +83,8 @@ static struct sl_span write_receipt(uint64_t number, uint8_t *bytes, size_t room
     };
     size_t count;
     uint64_t scattered = number * UINT64_C(0x9e3779b97f4a7c15); /* as random as a UUID */
-    snprintf(visitor, sizeof visitor, "user:visitor%llu", (unsigned long long)(scattered >> 54));
+    snprintf(visitor, sizeof visitor, "user:visitor%llu",
+             (unsigned long long)(accounts > 1 ? (scattered >> 32) % accounts : 0));
     memcpy(r.call_id, &scattered, sizeof scattered);
     if (gw_receipt_encode(&r, bytes, room, &count) != SL_OK)
         die("a receipt", "it cannot be encoded");
@@ -91,7 +97,7 @@ static void store_plain(struct way *w, uint64_t first, int64_t count)
 {
     uint8_t bytes[GW_RECEIPT_BYTES_MAX];
     for (int64_t i = 0; i < count; i++) {
-        struct sl_span s = write_receipt(first + (uint64_t)i, bytes, sizeof bytes);
+        struct sl_span s = write_receipt(first + (uint64_t)i, w->accounts, bytes, sizeof bytes);
         sqlite3_bind_int(w->insert, 1, GW_RECORD_RECEIPT);
         sqlite3_bind_blob(w->insert, 2, s.data, (int)s.len, SQLITE_STATIC);
         if (sqlite3_step(w->insert) != SQLITE_DONE)
@@ -117,7 +123,7 @@ static void store_groups(struct way *w, struct gw_store_queue *q, uint64_t first
 {
     uint8_t bytes[GW_RECEIPT_BYTES_MAX];
     for (int64_t i = 0; i < count; i++) {
-        struct sl_span s = write_receipt(first + (uint64_t)i, bytes, sizeof bytes);
+        struct sl_span s = write_receipt(first + (uint64_t)i, w->accounts, bytes, sizeof bytes);
         if (gw_store_queue_put(q, GW_RECORD_RECEIPT, s, 0) != SL_OK)
             die(w->path, "the queue is full");
         if ((i + 1) % w->group == 0 || i + 1 == count)
@@ -129,7 +135,7 @@ static void store_groups(struct way *w, struct gw_store_queue *q, uint64_t first
 static void build_tables(struct way *before)
 {
     while (gw_store_lag(&before->db) > 0)
-        if (gw_store_build(&before->db, 512) != SL_OK)
+        if (gw_store_build(&before->db, GW_STORE_PIECE_MAX) != SL_OK)
             die(before->path, before->db.why);
     if (gw_store_db_checkpoint(&before->db) != SL_OK)
         die(before->path, before->db.why);
