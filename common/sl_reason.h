@@ -58,7 +58,8 @@ enum sl_grpc_code {
     X(INTERNAL, INTERNAL, 500)                                                                     \
     X(SERVICE_NOT_FOUND, NOT_FOUND, 404)                                                           \
     X(BLOCKED, PERMISSION_DENIED, 403)                                                             \
-    X(ALREADY_EXISTS, ALREADY_EXISTS, 409)
+    X(ALREADY_EXISTS, ALREADY_EXISTS, 409)                                                         \
+    X(NOT_FOUND, NOT_FOUND, 404)
 
 enum sl_reason {
 #define SL_REASON_ENUM(name, grpc, http) SL_REASON_##name,

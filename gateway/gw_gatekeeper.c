@@ -92,7 +92,35 @@ static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *
     return gw_auth_identify(g->auth, c, g->now, out, err);
 }
 
+static sl_status make_token(void *ctx, char out[GW_TOKEN_LEN + 1], struct gw_token_row *row)
+{
+    struct gw_gatekeeper *g = ctx;
+    return gw_auth_make_token(g->auth, out, row);
+}
+
+static uint16_t visitor_tier(void *ctx, const char *app)
+{
+    struct gw_gatekeeper *g = ctx;
+    return gw_auth_visitor_tier(g->auth, app);
+}
+
+static sl_status issue_visitor_token(void *ctx, const char *account, const char *app,
+                                     const char *tier, sl_wall_us now,
+                                     char out[GW_VISITOR_TOKEN_MAX], sl_wall_us *out_expires_at)
+{
+    struct gw_gatekeeper *g = ctx;
+    const struct gw_sign_visitor visitor = {account, app, tier};
+    _Static_assert((int)GW_SIGN_TOKEN_MAX <= (int)GW_VISITOR_TOKEN_MAX, "it must fit");
+    return gw_sign_issue(g->verifiers.sign, &visitor, now, out, out_expires_at);
+}
+
 struct gw_auth_port gw_gatekeeper_port(struct gw_gatekeeper *g)
 {
-    return (struct gw_auth_port){.ctx = g, .identify = identify};
+    return (struct gw_auth_port){.ctx = g,
+                                 .identify = identify,
+                                 .tokens = gw_auth_tokens(g->auth),
+                                 .apps = gw_auth_apps(g->auth),
+                                 .make_token = make_token,
+                                 .visitor_tier = visitor_tier,
+                                 .issue_visitor_token = issue_visitor_token};
 }

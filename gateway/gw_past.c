@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gw_blocks.h"
 #include "gw_ledger.h"
 #include "sl_log.h"
 
@@ -42,7 +43,13 @@ static void on_account(void *ctx, const struct gw_record_account *a)
 static void on_block(void *ctx, const struct gw_record_block *b)
 {
     struct gw_past *p = ctx;
-    sl_status s = gw_ledger_set_blocked(gw_flow_ledger(p->flow), b->account, b->is_blocked, p->now);
+    struct gw_block_row row = {.at = b->at};
+    bool fits = copy(b->account, row.account, sizeof row.account) &&
+                copy(b->by, row.by, sizeof row.by) &&
+                copy(b->reason, row.reason, sizeof row.reason);
+    sl_status s = fits ? gw_blocks_set(gw_flow_blocks(p->flow), &row) : SL_EINVAL;
+    if (s == SL_OK)
+        s = gw_ledger_set_blocked(gw_flow_ledger(p->flow), b->account, true, p->now);
     count(p, "block", b->account, s);
 }
 

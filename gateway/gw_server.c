@@ -22,6 +22,7 @@
 #include "gw_results.h"
 #include "gw_trust.h"
 #include "gw_wire.h"
+#include "gw_wire_admin.h"
 #include "sl_daemon.h"
 #include "sl_heap.h"
 #include "sl_shm_peer.h"
@@ -536,6 +537,7 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
                              .auth = gw_gatekeeper_port(&s->gatekeeper),
                              .link = gw_link_port(s->link),
                              .wire = gw_wire_port,
+                             .answers = gw_wire_answers,
                              .store = gw_keep_port(&s->keep, &s->conf),
                              .results = gw_results_port(&s->results)};
     if (gw_flow_create(&sl_alloc_malloc, &c, &s->metrics.flow, &ports, &s->flow) != SL_OK) {
@@ -552,6 +554,12 @@ static void on_stored(void *ctx, uint64_t ticket, sl_status outcome)
     gw_flow_on_stored(s->flow, ticket, outcome);
 }
 
+static void on_answer(void *ctx, uint64_t ticket, const struct gw_store_answer *a)
+{
+    struct gw_server *s = ctx;
+    gw_flow_on_answer(s->flow, ticket, a);
+}
+
 static bool open_keep(struct gw_server *s, struct sl_error *err)
 {
     struct gw_past past = {.flow = s->flow,
@@ -560,7 +568,8 @@ static bool open_keep(struct gw_server *s, struct sl_error *err)
                            .mono = sl_clock_mono(s->clock),
                            .results_keep_ns = s->conf.results.keep_ns};
     const struct gw_store_loader loader = gw_past_loader(&past);
-    s->keep.listener = (struct gw_store_listener){.ctx = s, .on_stored = on_stored};
+    s->keep.listener =
+        (struct gw_store_listener){.ctx = s, .on_stored = on_stored, .on_answer = on_answer};
     if (gw_keep_open(&s->keep, &s->conf, s->clock, &s->metrics.store, &s->loop, &loader, err) !=
         SL_OK)
         return false;

@@ -124,6 +124,12 @@ sl_status gw_auth_load_admin(struct gw_auth *a, const char *tier, bool *made, st
     return s;
 }
 
+sl_status gw_auth_make_token(struct gw_auth *a, char out[GW_TOKEN_LEN + 1],
+                             struct gw_token_row *row)
+{
+    return gw_token_make(a->digest, out, row);
+}
+
 sl_status gw_auth_issue_cookie(struct gw_auth *a, sl_wall_us now, char out[GW_COOKIE_TEXT_MAX + 1],
                                struct sl_error *err)
 {

@@ -102,6 +102,9 @@ struct gw_apps *gw_auth_apps(struct gw_auth *a);
 SL_MUST_CHECK sl_status gw_auth_load_admin(struct gw_auth *a, const char *tier, bool *made,
                                            struct sl_error *err);
 
+/* The text of a new API token, and its hash and prefix in *row. Errors: SL_EIO. */
+SL_MUST_CHECK sl_status gw_auth_make_token(struct gw_auth *a, char out[GW_TOKEN_LEN + 1],
+                                           struct gw_token_row *row);
 /* A cookie for a visitor who has none. Errors: SL_EIO, with a sentence. */
 SL_MUST_CHECK sl_status gw_auth_issue_cookie(struct gw_auth *a, sl_wall_us now,
                                              char out[GW_COOKIE_TEXT_MAX + 1],

@@ -107,7 +107,7 @@ static void explain(sl_status s, const struct gw_apps *a, const struct gw_app_ro
             GW_APP_NAME_MAX, row->name);
         break;
     case SL_EEXIST:
-        sl_error_set(err, SL_REASON_BAD_INPUT, "there is an app '%s' already", row->name);
+        sl_error_set(err, SL_REASON_ALREADY_EXISTS, "there is an app '%s' already", row->name);
         break;
     case SL_EFULL:
         sl_error_set(err, SL_REASON_NO_CAPACITY, "%zu apps are registered, which is the limit",

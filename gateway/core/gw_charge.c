@@ -44,6 +44,7 @@ bool gw_charge_is_for(enum sl_reason reason)
     case SL_REASON_HOSTING_LIMIT:
     case SL_REASON_RESULT_GONE:
     case SL_REASON_ALREADY_EXISTS:
+    case SL_REASON_NOT_FOUND:
     case SL_REASON_PREEMPTED:
     case SL_REASON_UNIMPLEMENTED:
     case SL_REASON_INTERNAL:

@@ -173,13 +173,17 @@ SL_MUST_CHECK sl_status gw_ledger_replay(struct gw_ledger *l, struct sl_span acc
  * is borrowed until the next call of the ledger. false: there is none. */
 bool gw_ledger_next_opened(struct gw_ledger *l, struct gw_account_row *out);
 
-/* All accounts, for operators: *cursor starts at 0. false: that was the last. Names are borrowed as above. */
+/* For operators. Names are borrowed as above. */
 struct gw_account_view {
     struct gw_account_row row;
     sl_gpu_us held_us;
     uint32_t in_flight;
     bool is_blocked;
 };
+/* false: there is nothing in that account. */
+bool gw_ledger_find_account(struct gw_ledger *l, struct sl_span account, sl_wall_us now,
+                            struct gw_account_view *out);
+/* All accounts: *cursor starts at 0. false: that was the last. */
 bool gw_ledger_next_account(struct gw_ledger *l, size_t *cursor, struct gw_account_view *out);
 
 struct gw_ledger_totals {

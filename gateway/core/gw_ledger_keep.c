@@ -111,12 +111,27 @@ bool gw_ledger_next_opened(struct gw_ledger *l, struct gw_account_row *out)
 
 /* ---- what there is */
 
+static struct gw_account_view view_of(const struct gw_account *a)
+{
+    return (struct gw_account_view){row_of(a), a->held_us, a->in_flight, a->is_blocked};
+}
+
+bool gw_ledger_find_account(struct gw_ledger *l, struct sl_span account, sl_wall_us now,
+                            struct gw_account_view *out)
+{
+    const struct gw_account *a = gw_accounts_find(&l->accounts, account, now);
+    if (a == NULL)
+        return false;
+    *out = view_of(a);
+    return true;
+}
+
 bool gw_ledger_next_account(struct gw_ledger *l, size_t *cursor, struct gw_account_view *out)
 {
     const struct gw_account *a = gw_accounts_next(&l->accounts, cursor);
     if (a == NULL)
         return false;
-    *out = (struct gw_account_view){row_of(a), a->held_us, a->in_flight, a->is_blocked};
+    *out = view_of(a);
     return true;
 }
 

@@ -6,10 +6,12 @@ struct row {
     const char *path;
     size_t path_len;
     bool carries_tensors;
+    enum gw_audience audience;
 };
 
-static const struct row rows[] = {[GW_METHOD_UNKNOWN] = {"", 0, false},
-#define GW_METHOD_ROW(name, path, tensors) [GW_METHOD_##name] = {path, sizeof(path) - 1, tensors},
+static const struct row rows[] = {[GW_METHOD_UNKNOWN] = {"", 0, false, GW_FOR_ADMINS},
+#define GW_METHOD_ROW(name, path, tensors, audience)                                               \
+    [GW_METHOD_##name] = {path, sizeof(path) - 1, tensors, GW_FOR_##audience},
                                   GW_METHOD_MAP(GW_METHOD_ROW)
 #undef GW_METHOD_ROW
 };
@@ -30,6 +32,11 @@ const char *gw_method_path(enum gw_method m)
 bool gw_method_carries_tensors(enum gw_method m)
 {
     return m < GW_METHOD_COUNT && rows[m].carries_tensors;
+}
+
+enum gw_audience gw_method_audience(enum gw_method m)
+{
+    return m < GW_METHOD_COUNT ? rows[m].audience : GW_FOR_ADMINS;
 }
 
 struct absent {

@@ -286,10 +286,10 @@ static void refuse_uncalled(struct gw_flow *f, struct gw_exchange *x, sl_status 
     gw_exchange_refuse(f, x, &err);
 }
 
-static enum gw_identity_answer ask_identity(struct gw_flow *f, struct gw_call *c,
-                                            struct sl_error *err)
+enum gw_identity_answer gw_exchange_identify(struct gw_flow *f, const struct gw_exchange *x,
+                                             struct gw_principal *out, struct sl_error *err)
 {
-    const struct gw_request *req = &c->exchange->req;
+    const struct gw_request *req = &x->req;
     const struct gw_credentials credentials = {
         .origin = req->from,
         .authorization = req->authorization,
@@ -297,7 +297,7 @@ static enum gw_identity_answer ask_identity(struct gw_flow *f, struct gw_call *c
         .cookie = req->cookie,
         .forwarded = req->forwarded,
     };
-    return f->ports.auth.identify(f->ports.auth.ctx, &credentials, &c->who, err);
+    return f->ports.auth.identify(f->ports.auth.ctx, &credentials, out, err);
 }
 
 static void wait_for_identity(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
@@ -331,7 +331,7 @@ void gw_call_identify(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct sl_error err;
     stop_waiting_for_identity(f, c);
-    switch (ask_identity(f, c, &err)) {
+    switch (gw_exchange_identify(f, c->exchange, &c->who, &err)) {
     case GW_IDENTITY_KNOWN:
         welcome(f, c, now);
         break;

@@ -10,6 +10,7 @@
 
 #include "gw_flow.h"
 #include "gw_idem.h"
+#include "gw_inquiry.h"
 #include "gw_ledger.h"
 #include "gw_marks.h"
 #include "gw_queue.h"
@@ -98,8 +99,9 @@ struct gw_flow {
     struct gw_fleet *fleet;
     struct gw_marks *marks; /* which leases are accounted for */
     struct gw_ledger *ledger;
-    struct gw_idem *idem; /* calls that can be asked for again */
-    sl_mono_ns turn_at;   /* the last turn's time */
+    struct gw_idem *idem;     /* calls that can be asked for again */
+    sl_mono_ns turn_at;       /* the last turn's time */
+    struct gw_blocks *blocks; /* whom the ledger blocks, and why */
     char sign_in_url[GW_FLOW_URL_MAX + 1];
     sl_wall_us wall_now;           /* of this turn */
     struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */
@@ -113,6 +115,7 @@ struct gw_flow {
     struct gw_call_counts counts;
     struct gw_queue queue;
     struct gw_timers timers;
+    struct gw_inquiries inquiries; /* other methods than ModelInfer */
     struct gw_call
         *identity_waiting; /* RECEIVING calls whose issuers' keys are being fetched, oldest first */
     struct gw_call
@@ -214,6 +217,13 @@ void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
 
 /* ---- gw_methods.c: all methods but ModelInfer */
 void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
+/* Who asks is known, may ask, and his form is filled in. */
+void gw_methods_serve(struct gw_flow *f, struct gw_inquiry *q);
+void gw_services_serve(struct gw_flow *f, struct gw_inquiry *q); /* sluice.v1's, about money */
+/* A message without data: there was no memory for it. */
+void gw_exchange_answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span message);
+enum gw_identity_answer gw_exchange_identify(struct gw_flow *f, const struct gw_exchange *x,
+                                             struct gw_principal *out, struct sl_error *err);
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err);
 /* value NULL: none for want of memory, or of room for more of them. */
 void gw_exchange_add_trailer(struct gw_exchange *x, const char *name, const char *value);

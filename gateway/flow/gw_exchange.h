@@ -79,10 +79,11 @@ struct gw_exchange {
     struct gw_body *body;  /* net, before MESSAGE: the reference is handed over */
     struct gw_reply reply; /* flow, before REPLY */
 
-    uint64_t flow_call; /* flow's own: its call's id, 0 without one; 0 in a new exchange */
-    bool flow_replied;  /* flow's own: REPLY was posted; false in a new exchange */
-    void *net_stream;   /* net's own */
-    void *net_front;    /* net's own: which front it belongs to; constant */
+    uint64_t flow_call;    /* flow's own: its call's id, 0 without one; 0 in a new exchange */
+    uint64_t flow_inquiry; /* flow's own: its inquiry's id; likewise */
+    bool flow_replied;     /* flow's own: REPLY was posted; false in a new exchange */
+    void *net_stream;      /* net's own */
+    void *net_front;       /* net's own: which front it belongs to; constant */
 
     struct gw_mail_link to_flow[2]; /* [0] the sender's outbox, [1] the inbox */
     struct gw_mail_link to_net[2];

@@ -36,7 +36,9 @@ static void set_sign_in_url(struct gw_flow *f, const char *url)
 
 static sl_status create_parts(struct gw_flow *f)
 {
-    sl_status s = gw_fleet_create(f->alloc, &f->conf.fleet, &f->fleet);
+    sl_status s = gw_inquiries_init(&f->inquiries, f->alloc);
+    if (s == SL_OK)
+        s = gw_fleet_create(f->alloc, &f->conf.fleet, &f->fleet);
     if (s == SL_OK)
         s = gw_marks_create(f->alloc, MARKS_PER_NODE * f->conf.fleet.max_nodes, &f->marks);
     if (s == SL_OK)
@@ -45,6 +47,8 @@ static sl_status create_parts(struct gw_flow *f)
         s = create_acks(f);
     if (s == SL_OK)
         s = gw_kept_create(f);
+    if (s == SL_OK)
+        s = gw_blocks_create(f->alloc, f->conf.max_accounts, &f->blocks);
     if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
     return s;
@@ -101,10 +105,12 @@ void gw_flow_destroy(struct gw_flow *f)
     release_messages(f);
     gw_room_finish(&f->room);
     gw_timers_finish(&f->timers);
+    gw_inquiries_finish(&f->inquiries);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
     gw_marks_destroy(f->marks);
     gw_ledger_destroy(f->ledger);
+    gw_blocks_destroy(f->blocks);
     sl_alloc_free(f->alloc, f->acks);
     sl_alloc_free(f->alloc, f);
 }
@@ -173,10 +179,17 @@ void gw_flow_on_identities(struct gw_flow *f, sl_mono_ns now)
         c = f->identity_waiting;
         gw_call_identify(f, c, now);
     }
+    gw_inquiries_on_identities(f, now);
+}
+
+void gw_flow_on_answer(struct gw_flow *f, uint64_t ticket, const struct gw_store_answer *a)
+{
+    gw_inquiries_on_answer(f, ticket, a);
 }
 
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err)
 {
+    gw_inquiry_drop(f, x);
     x->reply.error = *err;
     gw_exchange_tell_name(f, x);
     x->flow_replied = true;
@@ -425,6 +438,7 @@ static void expire(struct gw_flow *f, sl_mono_ns now)
     struct gw_timer *t;
     while ((t = gw_timers_pop(&f->timers, now)) != NULL)
         gw_call_on_timer(f, SL_CONTAINER_OF(t, struct gw_call, timer), now);
+    gw_inquiries_expire(f, now);
 }
 
 static void place(struct gw_flow *f, sl_mono_ns now)
@@ -469,8 +483,11 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
 
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 {
-    sl_mono_ns timers = gw_timers_next(&f->timers), kept = gw_idem_next_expiry(f->idem);
-    return timers < kept ? timers : kept;
+    sl_mono_ns next = gw_timers_next(&f->timers);
+    sl_mono_ns kept = gw_idem_next_expiry(f->idem);
+    sl_mono_ns inquiry = gw_timers_next(&f->inquiries.timers);
+    next = kept < next ? kept : next;
+    return inquiry < next ? inquiry : next;
 }
 
 void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
@@ -516,6 +533,7 @@ void gw_flow_end_all(struct gw_flow *f, sl_mono_ns now)
     struct gw_call *c;
     while ((c = sl_slot_next(f->calls, &cursor, NULL)) != NULL)
         gw_call_fail(f, c, &err);
+    gw_inquiries_end_all(f, &err);
 }
 
 bool gw_flow_is_empty(const struct gw_flow *f)
@@ -558,6 +576,11 @@ sl_status gw_flow_note_lease(struct gw_flow *f, uint64_t journal, uint64_t recor
 struct gw_ledger *gw_flow_ledger(struct gw_flow *f)
 {
     return f->ledger;
+}
+
+struct gw_blocks *gw_flow_blocks(struct gw_flow *f)
+{
+    return f->blocks;
 }
 
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f)

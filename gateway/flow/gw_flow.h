@@ -132,6 +132,8 @@ void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *
 
 /* The store has answered for an entry. */
 void gw_flow_on_stored(struct gw_flow *f, uint64_t ticket, sl_status outcome);
+/* The store has answered a question; a is borrowed. */
+void gw_flow_on_answer(struct gw_flow *f, uint64_t ticket, const struct gw_store_answer *a);
 /* At the start: a lease that has its receipt. Errors: SL_EFULL, SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_flow_note_lease(struct gw_flow *f, uint64_t journal, uint64_t record);
 /* At the start: a call with an idempotency key that ended at that time (perhaps below 0). Errors: SL_EFULL,
@@ -174,6 +176,7 @@ uint64_t gw_flow_calls_open(const struct gw_flow *f); /* that have no outcome ye
 /* ---- looking in */
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f);
 struct gw_ledger *gw_flow_ledger(struct gw_flow *f); /* at the start also to be filled */
+struct gw_blocks *gw_flow_blocks(struct gw_flow *f); /* likewise */
 bool gw_flow_is_ready(struct gw_flow *f);
 const struct gw_call_counts *gw_flow_counts(const struct gw_flow *f);
 uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason);

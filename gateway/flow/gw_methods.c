@@ -1,7 +1,8 @@
-/* gw_methods.c - every method but ModelInfer: answered at once from what the flow knows. */
+/* gw_methods.c - every method but ModelInfer: who may ask which, and those that are answered from what the flow knows
+ * of itself and its nodes. What is about money is in gw_services.c. */
 #include "gw_call.h"
 
-static void answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span message)
+void gw_exchange_answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span message)
 {
     struct sl_error err;
     struct sl_span *piece = sl_arena_get(&x->arena, sizeof *piece);
@@ -11,6 +12,7 @@ static void answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span mess
         return;
     }
     *piece = message;
+    gw_inquiry_drop(f, x);
     x->reply.pieces = piece;
     x->reply.piece_count = message.len > 0;
     x->reply.message_bytes = message.len;
@@ -34,17 +36,21 @@ static void refuse_model(struct gw_flow *f, struct gw_exchange *x, struct sl_spa
 }
 
 /* false: the exchange is answered. */
-static bool decode_names(struct gw_flow *f, struct gw_exchange *x, struct sl_span *out_name,
-                         struct sl_span *out_version)
+static bool decode_names(struct gw_flow *f, struct gw_exchange *x, struct sl_span message,
+                         struct sl_span *out_name, struct sl_span *out_version)
 {
     struct sl_error err;
-    struct sl_span message = sl_span_of(x->body->data, x->body->len);
     if (f->ports.wire.decode_model(message, out_name, out_version))
         return true;
     sl_error_set(&err, SL_REASON_BAD_INPUT, "the message of %zu bytes is not a valid request",
                  message.len);
     gw_exchange_refuse(f, x, &err);
     return false;
+}
+
+static struct sl_span body_of(const struct gw_exchange *x)
+{
+    return sl_span_of(x->body->data, x->body->len);
 }
 
 /* The model that is named, or NULL with the exchange answered. */
@@ -62,46 +68,48 @@ static struct gw_fleet_model *find_named(struct gw_flow *f, struct gw_exchange *
 static struct gw_fleet_model *named_model(struct gw_flow *f, struct gw_exchange *x)
 {
     struct sl_span name, version;
-    return decode_names(f, x, &name, &version) ? find_named(f, x, name, version) : NULL;
+    return decode_names(f, x, body_of(x), &name, &version) ? find_named(f, x, name, version) : NULL;
 }
 
 static void answer_model_ready(struct gw_flow *f, struct gw_exchange *x)
 {
     struct gw_fleet_model *m = named_model(f, x);
     if (m != NULL)
-        answer(f, x, f->ports.wire.model_ready(&x->arena, gw_fleet_model_is_ready(m)));
+        gw_exchange_answer(f, x, f->ports.wire.model_ready(&x->arena, gw_fleet_model_is_ready(m)));
 }
 
 static void answer_model_metadata(struct gw_flow *f, struct gw_exchange *x)
 {
     struct gw_fleet_model *m = named_model(f, x);
     if (m != NULL)
-        answer(f, x, f->ports.wire.model_metadata(&x->arena, &m->spec));
+        gw_exchange_answer(f, x, f->ports.wire.model_metadata(&x->arena, &m->spec));
 }
 
-static void answer_statistics(struct gw_flow *f, struct gw_exchange *x)
+static void answer_statistics(struct gw_flow *f, struct gw_inquiry *q)
 {
+    struct gw_exchange *x = q->exchange;
     struct sl_span name, version;
     struct gw_fleet_model *one = NULL;
-    if (!decode_names(f, x, &name, &version))
+    if (!decode_names(f, x, q->message, &name, &version))
         return;
     if (name.len > 0 && (one = find_named(f, x, name, version)) == NULL)
         return;
-    answer(f, x, f->ports.wire.statistics(&x->arena, f->fleet, one));
+    gw_exchange_answer(f, x, f->ports.wire.statistics(&x->arena, f->fleet, one));
 }
 
-static void answer_index(struct gw_flow *f, struct gw_exchange *x)
+static void answer_index(struct gw_flow *f, struct gw_inquiry *q)
 {
+    struct gw_exchange *x = q->exchange;
     struct sl_error err;
     bool only_ready;
-    if (f->ports.wire.decode_index(sl_span_of(x->body->data, x->body->len), &only_ready)) {
-        answer(f, x, f->ports.wire.repository_index(&x->arena, f->fleet, only_ready));
+    if (f->ports.wire.decode_index(q->message, &only_ready)) {
+        gw_exchange_answer(f, x, f->ports.wire.repository_index(&x->arena, f->fleet, only_ready));
         return;
     }
     sl_error_set(&err, SL_REASON_BAD_INPUT,
                  "the message of %zu bytes is not a valid request, or has a repository_name; "
                  "repositories have none here",
-                 x->body->len);
+                 q->message.len);
     gw_exchange_refuse(f, x, &err);
 }
 
@@ -110,26 +118,27 @@ static void answer_health(struct gw_flow *f, struct gw_exchange *x)
 {
     struct sl_span name, none;
     struct sl_error err;
-    if (!decode_names(f, x, &name, &none))
+    if (!decode_names(f, x, body_of(x), &name, &none))
         return;
     if (sl_span_eq_str(name, "inference.GRPCInferenceService")) {
-        answer(f, x, f->ports.wire.health(&x->arena, gw_flow_is_ready(f)));
-    } else if (name.len == 0 || sl_span_eq_str(name, "sluice.v1.Admin")) {
-        answer(f, x, f->ports.wire.health(&x->arena, !f->is_draining));
+        gw_exchange_answer(f, x, f->ports.wire.health(&x->arena, gw_flow_is_ready(f)));
+    } else if (name.len == 0 || sl_span_eq_str(name, "sluice.v1.Admin") ||
+               sl_span_eq_str(name, "sluice.v1.Visitor")) {
+        gw_exchange_answer(f, x, f->ports.wire.health(&x->arena, !f->is_draining));
     } else {
         sl_error_set(&err, SL_REASON_SERVICE_NOT_FOUND,
-                     "there is no service '%.*s'; there are inference.GRPCInferenceService and "
-                     "sluice.v1.Admin, and '' is the server",
+                     "there is no service '%.*s'; there are inference.GRPCInferenceService, "
+                     "sluice.v1.Visitor and sluice.v1.Admin, and '' is the server",
                      (int)name.len, (const char *)name.data);
         gw_exchange_refuse(f, x, &err);
     }
 }
 
-static void answer_status(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
+static struct sl_span status_of(struct gw_flow *f, const struct gw_inquiry *q)
 {
-    struct gw_status_facts facts = {
+    const struct gw_status_facts facts = {
         .version = f->conf.version,
-        .uptime_ms = (now - f->conf.started_at) / SL_NS_PER_MS,
+        .uptime_ms = (q->now - f->conf.started_at) / SL_NS_PER_MS,
         .is_draining = f->is_draining,
         .is_ready = gw_flow_is_ready(f),
         .fleet = gw_fleet_totals(f->fleet),
@@ -140,49 +149,60 @@ static void answer_status(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns n
         .calls_running = f->counts.in[GW_CALL_RUNNING],
         .outcomes = f->ended,
     };
-    answer(f, x, f->ports.wire.status(&x->arena, &facts));
+    return f->ports.wire.status(&q->exchange->arena, &facts);
 }
 
+/* Whoever asks; the others are inquiries. */
 void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
 {
     const struct gw_wire_port *wire = &f->ports.wire;
     switch (x->req.method) {
     case GW_METHOD_SERVER_LIVE:
-        answer(f, x, wire->server_live(&x->arena));
+        gw_exchange_answer(f, x, wire->server_live(&x->arena));
         return;
     case GW_METHOD_SERVER_READY:
-        answer(f, x, wire->server_ready(&x->arena, gw_flow_is_ready(f)));
+        gw_exchange_answer(f, x, wire->server_ready(&x->arena, gw_flow_is_ready(f)));
         return;
     case GW_METHOD_MODEL_READY:
         answer_model_ready(f, x);
         return;
     case GW_METHOD_SERVER_METADATA:
-        answer(f, x, wire->server_metadata(&x->arena, f->conf.version));
+        gw_exchange_answer(f, x, wire->server_metadata(&x->arena, f->conf.version));
         return;
     case GW_METHOD_MODEL_METADATA:
         answer_model_metadata(f, x);
         return;
-    case GW_METHOD_MODEL_STATISTICS:
-        answer_statistics(f, x);
-        return;
-    case GW_METHOD_REPOSITORY_INDEX:
-        answer_index(f, x);
-        return;
     case GW_METHOD_HEALTH_CHECK:
         answer_health(f, x);
         return;
+    default:
+        gw_inquiry_begin(f, x, now);
+        return;
+    }
+}
+
+void gw_methods_serve(struct gw_flow *f, struct gw_inquiry *q)
+{
+    const struct gw_wire_port *wire = &f->ports.wire;
+    struct sl_arena *arena = &q->exchange->arena;
+    switch (q->exchange->req.method) {
+    case GW_METHOD_MODEL_STATISTICS:
+        answer_statistics(f, q);
+        return;
+    case GW_METHOD_REPOSITORY_INDEX:
+        answer_index(f, q);
+        return;
     case GW_METHOD_GET_STATUS:
-        answer_status(f, x, now);
+        gw_inquiry_answer(f, q, status_of(f, q));
         return;
     case GW_METHOD_LIST_NODES:
-        answer(f, x, wire->nodes(&x->arena, f->fleet, now));
+        gw_inquiry_answer(f, q, wire->nodes(arena, f->fleet, q->now));
         return;
     case GW_METHOD_LIST_MODELS:
-        answer(f, x, wire->models(&x->arena, f->fleet));
+        gw_inquiry_answer(f, q, wire->models(arena, f->fleet));
         return;
-    case GW_METHOD_MODEL_INFER: /* gw_call.c */
-    case GW_METHOD_UNKNOWN:     /* refused when it opened */
-    case GW_METHOD_COUNT:
+    default:
+        gw_services_serve(f, q);
         return;
     }
 }

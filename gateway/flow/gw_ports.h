@@ -6,6 +6,8 @@
 #ifndef GW_PORTS_H
 #define GW_PORTS_H
 
+#include "gw_answer_port.h"
+#include "gw_app.h"
 #include "gw_credentials.h"
 #include "gw_exchange.h"
 #include "gw_fleet.h"
@@ -14,6 +16,7 @@
 #include "gw_principal.h"
 #include "gw_results_port.h"
 #include "gw_store_port.h" /* what lasts: a header of its own */
+#include "gw_token_table.h"
 
 /* ---- visitors */
 
@@ -33,11 +36,24 @@ enum gw_identity_answer {
     GW_IDENTITY_LATER, /* keys are being fetched; ask again at gw_flow_on_identities */
 };
 
+enum { GW_VISITOR_TOKEN_MAX = 2048 }; /* with its NUL */
+
 struct gw_auth_port {
     void *ctx;
     /* KNOWN fills *out, REFUSED *err with what the caller is told. */
     enum gw_identity_answer (*identify)(void *ctx, const struct gw_credentials *c,
                                         struct gw_principal *out, struct sl_error *err);
+    /* The tokens and apps that are looked up for every caller: changed here, and loaded at the start. */
+    struct gw_token_table *tokens;
+    struct gw_apps *apps;
+    /* The text of a new API token, and its hash and prefix in *row. Errors: SL_EIO. */
+    sl_status (*make_token)(void *ctx, char out[GW_TOKEN_LEN + 1], struct gw_token_row *row);
+    /* The most that a visitor of this app has whom the app alone knows. */
+    uint16_t (*visitor_tier)(void *ctx, const char *app);
+    /* A signed token by which the app's calls are this account's. Errors: SL_EINVAL, SL_ENOMEM. */
+    sl_status (*issue_visitor_token)(void *ctx, const char *account, const char *app,
+                                     const char *tier, sl_wall_us now,
+                                     char out[GW_VISITOR_TOKEN_MAX], sl_wall_us *out_expires_at);
 };
 
 /* ---- nodes */
@@ -140,6 +156,7 @@ struct gw_ports {
     struct gw_auth_port auth;
     struct gw_link_port link;
     struct gw_wire_port wire;
+    struct gw_answer_port answers;
     struct gw_store_port store; /* append NULL: nothing lasts */
     struct gw_results_port results;
 };

@@ -226,6 +226,10 @@ void gw_flow_on_stored(struct gw_flow *f, uint64_t ticket, sl_status outcome)
 {
     if (ticket == 0)
         return;
+    if (ticket != GW_TICKET_ORPHAN && (ticket & GW_TICKET_INQUIRY) != 0) {
+        gw_inquiries_on_stored(f, ticket, outcome);
+        return;
+    }
     f->receipts_lost |= outcome != SL_OK;
     f->receipts_stored += !f->receipts_lost;
     struct gw_call *c = ticket == GW_TICKET_ORPHAN ? NULL : gw_call_find(f, ticket);

@@ -72,6 +72,7 @@ static void forget(struct gw_stream *s)
     x->body = NULL;
     x->is_disconnect = false;
     x->flow_call = 0;
+    x->flow_inquiry = 0;
     x->flow_replied = false;
     x->head = (struct sl_span){0};
     x->reply.error.reason = SL_REASON_OK;

@@ -129,11 +129,19 @@ def test_infer_from_files(sluice, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["models", "nodes", "status"])
-def test_tables_and_json(sluice, verb):
-    shown = sluice(verb)
+def test_tables_and_json(sluice, server, verb):
+    token = ["--token-file", server.state / "admin.token"]
+    shown = sluice(verb, *token)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.strip()
-    assert data(sluice(verb, "--json"))
+    assert data(sluice(verb, "--json", *token))
+
+
+@pytest.mark.parametrize("verb", ["nodes", "status"])
+def test_what_is_for_administrators_says_so(sluice, verb):
+    shown = sluice(verb)
+    assert shown.returncode == 1
+    assert "is for administrators, and ip:127.0.0.1 is none" in shown.stderr
 
 
 def test_models_are_all_listed(sluice):
@@ -144,7 +152,7 @@ def test_models_are_all_listed(sluice):
 
 def test_the_address_may_come_from_the_environment(server):
     shown = subprocess.run(
-        [BIN / "sluice", "status"],
+        [BIN / "sluice", "models"],
         env={"SLUICE_ADDRESS": server.grpc},
         capture_output=True,
         text=True,

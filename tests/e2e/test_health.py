@@ -16,7 +16,10 @@ def check(channel, service=""):
     return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
 
 
-@pytest.mark.parametrize("service", ["", "inference.GRPCInferenceService", "sluice.v1.Admin"])
+@pytest.mark.parametrize(
+    "service",
+    ["", "inference.GRPCInferenceService", "sluice.v1.Admin", "sluice.v1.Visitor"],
+)
 def test_services_are_serving(server, service):
     assert check(server.channel(), service) == SERVING
 

@@ -45,7 +45,7 @@ def test_a_call(secure, certs):
 def test_the_environment_says_the_same(secure, certs):
     done = sluice(secure, *CALL, SLUICE_TLS="1", SLUICE_CA=str(certs / "ca.pem"))
     assert done.returncode == 0, done.stderr
-    off = sluice(secure, "status", SLUICE_TLS="0", SLUICE_CA=str(certs / "ca.pem"))
+    off = sluice(secure, "models", SLUICE_TLS="0", SLUICE_CA=str(certs / "ca.pem"))
     assert off.returncode == 3
 
 
@@ -64,33 +64,33 @@ def test_a_name_in_place_of_the_address(certs, models, tmp_path, _stubs):
     use(certs, tmp_path, "elsewhere")
     with Pair(models, tmp_path, tls_yaml(tmp_path)) as pair:
         ca = ["--ca", certs / "ca.pem"]
-        expect_refusal(sluice(pair, "status", *ca), "TLS_FAILED", "IP address mismatch")
-        wrong = sluice(pair, "status", *ca, "--server-name", "nowhere.example")
+        expect_refusal(sluice(pair, "models", *ca), "TLS_FAILED", "IP address mismatch")
+        wrong = sluice(pair, "models", *ca, "--server-name", "nowhere.example")
         expect_refusal(wrong, "hostname mismatch", "nowhere.example")
-        right = sluice(pair, "status", *ca, "--server-name", "elsewhere.example")
+        right = sluice(pair, "models", *ca, "--server-name", "elsewhere.example")
         assert right.returncode == 0, right.stderr
 
 
 def test_who_is_not_trusted(secure, certs):
-    unknown = sluice(secure, "status", "--tls")
+    unknown = sluice(secure, "models", "--tls")
     expect_refusal(unknown, "TLS_FAILED", "unable to get local issuer certificate")
-    other = sluice(secure, "status", "--ca", certs / "other-ca.pem")
+    other = sluice(secure, "models", "--ca", certs / "other-ca.pem")
     expect_refusal(other, "TLS_FAILED", "unable to get local issuer certificate")
 
 
 def test_plaintext_at_either_end(secure, server, certs):
-    expect_refusal(sluice(secure, "status"), "BAD_REPLY")
-    plain = sluice(server, "status", "--ca", certs / "ca.pem")
+    expect_refusal(sluice(secure, "models"), "BAD_REPLY")
+    plain = sluice(server, "models", "--ca", certs / "ca.pem")
     expect_refusal(plain, "TLS_FAILED", "the server does not speak TLS")
 
 
 def test_client_certificates(mutual, certs):
     ca = ["--ca", certs / "ca.pem"]
     shown = ["--certificate", certs / "client.pem", "--key", certs / "client.key"]
-    assert sluice(mutual, "status", *ca, *shown).returncode == 0
-    expect_refusal(sluice(mutual, "status", *ca), "TLS_FAILED", "certificate required")
+    assert sluice(mutual, "models", *ca, *shown).returncode == 0
+    expect_refusal(sluice(mutual, "models", *ca), "TLS_FAILED", "certificate required")
     other = ["--certificate", certs / "stranger.pem", "--key", certs / "stranger.key"]
-    expect_refusal(sluice(mutual, "status", *ca, *other), "TLS_FAILED", "unknown ca")
+    expect_refusal(sluice(mutual, "models", *ca, *other), "TLS_FAILED", "unknown ca")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_client_certificates(mutual, certs):
 def test_files_that_are_of_no_use(certs, options, words):
     absolute = [word if word.startswith("--") else str(certs / word) for word in options]
     words = [word.replace("none.pem", str(certs / "none.pem")) for word in words]
-    expect_refusal(sluice("127.0.0.1:1", "status", *absolute), *words, code=2)
+    expect_refusal(sluice("127.0.0.1:1", "models", *absolute), *words, code=2)
 
 
 def test_sluice_up_says_that_it_serves_no_tls(tmp_path):
@@ -140,7 +140,7 @@ def serve_once(made):
 def test_a_server_that_knows_no_http2(certs):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(certs / "server.pem", certs / "server.key")
-    done = sluice(serve_once(made), "status", "--ca", certs / "ca.pem")
+    done = sluice(serve_once(made), "models", "--ca", certs / "ca.pem")
     expect_refusal(done, "TLS_FAILED", "does not choose h2")
 
 
@@ -151,14 +151,14 @@ def test_old_versions_are_not_spoken(certs):
     made.minimum_version = ssl.TLSVersion.TLSv1
     made.maximum_version = ssl.TLSVersion.TLSv1_1
     made.load_cert_chain(certs / "server.pem", certs / "server.key")
-    done = sluice(serve_once(made), "status", "--ca", certs / "ca.pem")
+    done = sluice(serve_once(made), "models", "--ca", certs / "ca.pem")
     expect_refusal(done, "TLS_FAILED")
 
 
 def test_a_server_that_says_nothing(certs):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = "127.0.0.1:%d" % listener.getsockname()[1]
-        done = sluice(address, "status", "--ca", certs / "ca.pem", "--timeout", "1s")
+        done = sluice(address, "models", "--ca", certs / "ca.pem", "--timeout", "1s")
     expect_refusal(done, "DEADLINE_EXCEEDED", code=1)
 
 

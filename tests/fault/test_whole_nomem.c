@@ -115,20 +115,45 @@ static void play_refused(struct stage *s)
     stage_expect(s, d, SL_GRPC_INVALID_ARGUMENT);
 }
 
+/* Fields 1, 2 and 3 of a message, as texts. */
+#define ONE(len, text)   "\x0a" len text
+#define TWO(len, text)   "\x12" len text
+#define THREE(len, text) "\x1a" len text
+
+static const struct question {
+    const char *message; /* NULL: an empty one */
+    enum sl_grpc_code answer;
+} questions[GW_METHOD_COUNT] = {
+    [GW_METHOD_MODEL_READY] = {ONE("\x04", "echo"), SL_GRPC_OK},
+    [GW_METHOD_MODEL_METADATA] = {ONE("\x04", "echo"), SL_GRPC_OK},
+    [GW_METHOD_GET_RESULT] = {ONE("\x24", "01234567-89ab-cdef-0123-456789abcdef"),
+                              SL_GRPC_NOT_FOUND},
+    [GW_METHOD_ISSUE_VISITOR_TOKEN] = {NULL, SL_GRPC_PERMISSION_DENIED},
+    [GW_METHOD_CREATE_TOKEN] = {ONE("\x03", "ana") TWO("\x03", "all"), SL_GRPC_OK},
+    [GW_METHOD_REVOKE_TOKEN] = {ONE("\x09", "sl_nobody"), SL_GRPC_NOT_FOUND},
+    [GW_METHOD_GET_ACCOUNT] = {ONE("\x0a", "ip:1.2.3.4"), SL_GRPC_OK},
+    [GW_METHOD_REGISTER_APP] = {ONE("\x04", "demo") TWO("\x08", "user:ana") THREE("\x03", "all"),
+                                SL_GRPC_OK},
+    [GW_METHOD_REMOVE_APP] = {ONE("\x05", "other"), SL_GRPC_NOT_FOUND},
+    [GW_METHOD_PAUSE_APP] = {ONE("\x05", "other"), SL_GRPC_NOT_FOUND},
+    [GW_METHOD_RESUME_APP] = {ONE("\x05", "other"), SL_GRPC_NOT_FOUND},
+    [GW_METHOD_GRANT_TIME] = {ONE("\x08", "user:ana") "\x10\x05" THREE("\x04", "gift"), SL_GRPC_OK},
+    [GW_METHOD_BLOCK_VISITOR] = {ONE("\x08", "user:bob") TWO("\x04", "rude"), SL_GRPC_OK},
+    [GW_METHOD_UNBLOCK_VISITOR] = {ONE("\x08", "user:eve") TWO("\x04", "calm"), SL_GRPC_OK},
+};
+
 static void play_questions(struct stage *s)
 {
-    static const char echo[] = "\x0a\x04"
-                               "echo"; /* field 1: the model's name */
     struct h2_call *calls[GW_METHOD_COUNT] = {0};
     for (int m = GW_METHOD_UNKNOWN + 1; m < GW_METHOD_COUNT; m++) {
-        bool has_model = m == GW_METHOD_MODEL_READY || m == GW_METHOD_MODEL_METADATA;
+        const char *message = questions[m].message != NULL ? questions[m].message : "";
         if (m != GW_METHOD_MODEL_INFER)
-            calls[m] = stage_call(s, (enum gw_method)m, sl_span_str(has_model ? echo : ""));
+            calls[m] = stage_call(s, (enum gw_method)m, sl_span_str(message));
     }
     stage_run(s);
     for (int m = GW_METHOD_UNKNOWN + 1; m < GW_METHOD_COUNT; m++)
         if (calls[m] != NULL)
-            stage_expect(s, calls[m], SL_GRPC_OK);
+            stage_expect(s, calls[m], questions[m].answer);
 }
 
 static void play_failed(struct stage *s)

@@ -6,7 +6,7 @@
 
 #include "gw_ledger.h"
 #include "gw_wire.h"
-#include "open_door.h"
+#include "gw_wire_admin.h"
 #include "plain_results.h"
 
 void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
@@ -107,11 +107,16 @@ static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t re
 static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *c,
                                         struct gw_principal *out, struct sl_error *err)
 {
-    struct fake_world *w = ctx;
+    struct fake_world *w = SL_CONTAINER_OF((struct open_door *)ctx, struct fake_world, door);
     w->identity_count++;
     if (w->identity == GW_IDENTITY_REFUSED)
         *err = w->identity_error;
-    return w->identity == GW_IDENTITY_KNOWN ? open_door.identify(NULL, c, out, err) : w->identity;
+    if (w->identity != GW_IDENTITY_KNOWN)
+        return w->identity;
+    if (w->who == NULL)
+        return open_door.identify(NULL, c, out, err);
+    *out = *w->who;
+    return GW_IDENTITY_KNOWN;
 }
 
 static sl_status append(void *ctx, enum gw_record_kind kind, struct sl_span bytes, uint64_t ticket)
@@ -125,6 +130,19 @@ static sl_status append(void *ctx, enum gw_record_kind kind, struct sl_span byte
     *e = (struct fake_entry){.kind = kind, .ticket = ticket, .len = bytes.len};
     memcpy(e->bytes, bytes.data, bytes.len);
     return SL_OK;
+}
+
+static sl_status ask(void *ctx, const struct gw_store_question *q, uint64_t ticket)
+{
+    struct fake_world *w = ctx;
+    w->question = *q;
+    w->question_ticket = ticket;
+    return w->ask_answer;
+}
+
+void fake_answer(struct fake_world *w, const struct gw_store_answer *a)
+{
+    gw_flow_on_answer(w->flow, w->question_ticket, a);
 }
 
 static bool may_admit(void *ctx, struct sl_error *why)
@@ -264,14 +282,20 @@ static struct gw_results_port results_port(struct fake_world *w)
 sl_status fake_world_start(struct fake_world *w)
 {
     const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
+    if (open_door_init(&w->door, &sl_alloc_malloc) != SL_OK)
+        abort();
+    struct gw_auth_port door = open_door_port(&w->door);
+    door.identify = identify;
     const struct gw_ports ports = {.net = {w, post, connections},
-                                   .auth = {w, identify},
+                                   .auth = door,
                                    .link = w->link != NULL ? *w->link : nodes,
                                    .wire = gw_wire_port,
+                                   .answers = gw_wire_answers,
                                    .store = {.ctx = w,
                                              .append = w->has_store ? append : NULL,
                                              .may_admit = may_admit,
-                                             .must_wait = must_wait},
+                                             .must_wait = must_wait,
+                                             .ask = ask},
                                    .results = results_port(w)};
     return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
 }
@@ -319,6 +343,7 @@ const char *fake_world_finish(struct fake_world *w)
     gw_flow_destroy(w->flow);
     if (wrong == NULL && w->file_count > 0)
         wrong = "a file was not dropped";
+    open_door_finish(&w->door);
     DL_FOREACH_SAFE (w->open, e, next) {
         sl_arena_finish(&e->x.arena);
         free(e);

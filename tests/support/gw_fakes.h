@@ -18,6 +18,7 @@
 #define GW_FAKES_H
 
 #include "gw_flow.h"
+#include "open_door.h"
 
 enum { FAKE_SENT_MAX = 256, FAKE_ARENA_MAX = 1 << 20, FAKE_ERRANDS_MAX = 32 };
 
@@ -63,12 +64,14 @@ struct fake_world {
     struct gw_flow *flow;
     sl_mono_ns now;
     struct fake_exchange *open;
+    struct open_door door;            /* the caller's tokens and apps */
     const struct gw_link_port *link;  /* NULL: the fake nodes below */
-    enum gw_identity_answer identity; /* of who calls: KNOWN as open_door.h has it */
-    struct sl_error identity_error;   /* when REFUSED */
-    unsigned identity_count;          /* how often it was asked for */
-    sl_status dispatch_answer;        /* of the nodes; SL_OK: taken */
-    const char *answering_node;       /* that node alone answers so; NULL: all of them */
+    enum gw_identity_answer identity; /* of who calls: KNOWN as who, or as open_door.h has it */
+    const struct gw_principal *who;
+    struct sl_error identity_error; /* when REFUSED */
+    unsigned identity_count;        /* how often it was asked for */
+    sl_status dispatch_answer;      /* of the nodes; SL_OK: taken */
+    const char *answering_node;     /* that node alone answers so; NULL: all of them */
     struct fake_sent sent[FAKE_SENT_MAX];
     size_t sent_count; /* taken ones */
     size_t refused_count;
@@ -83,6 +86,9 @@ struct fake_world {
     sl_status append_answer; /* SL_OK: taken */
     struct fake_entry entries[FAKE_SENT_MAX];
     size_t entry_count, answered_count;
+    struct gw_store_question question; /* the last one */
+    uint64_t question_ticket;
+    sl_status ask_answer; /* SL_OK: taken */
     bool digests_later;
     bool has_disk;
     sl_status disk_answer; /* of writing and reading; SL_OK: done */
@@ -113,6 +119,8 @@ struct fake_exchange *fake_call(struct fake_world *w, struct gw_body *give_body)
  * to. */
 void fake_leave(struct fake_world *w, struct fake_exchange *e);
 
+/* The store answers the last question. */
+void fake_answer(struct fake_world *w, const struct gw_store_answer *a);
 /* The store answers for the oldest entries that it has not answered for. */
 void fake_stored(struct fake_world *w, size_t count, sl_status outcome);
 

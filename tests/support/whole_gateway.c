@@ -3,7 +3,7 @@
 
 #include "gw_ledger.h"
 #include "gw_wire.h"
-#include "open_door.h"
+#include "gw_wire_admin.h"
 #include "plain_results.h"
 #include "whole_node.h"
 
@@ -92,6 +92,16 @@ static sl_status append(void *ctx, enum gw_record_kind kind, struct sl_span byte
     return SL_OK;
 }
 
+static sl_status ask(void *ctx, const struct gw_store_question *q, uint64_t ticket)
+{
+    struct whole_gateway *w = ctx;
+    (void)q;
+    if (w->question_count == WHOLE_QUESTIONS_MAX)
+        return SL_EFULL;
+    w->questions[w->question_count++] = ticket;
+    return SL_OK;
+}
+
 static bool may_admit(void *ctx, struct sl_error *why)
 {
     (void)ctx, (void)why;
@@ -110,6 +120,16 @@ static size_t answer_for_stored(struct whole_gateway *w)
     w->ticket_count = 0;
     for (size_t i = 0; i < count; i++)
         gw_flow_on_stored(w->flow, w->tickets[i], SL_OK);
+    return count;
+}
+
+static size_t answer_questions(struct whole_gateway *w)
+{
+    static const struct gw_store_answer nothing;
+    size_t count = w->question_count;
+    w->question_count = 0;
+    for (size_t i = 0; i < count; i++)
+        gw_flow_on_answer(w->flow, w->questions[i], &nothing);
     return count;
 }
 
@@ -141,13 +161,17 @@ static void on_mail_to_net(void *ctx, struct gw_exchange *x, unsigned events)
 static sl_status create_flow(struct whole_gateway *w)
 {
     static const struct gw_flow_metrics nobody_counts;
-    const struct gw_ports ports = {
-        .net = {w, post_to_net, connections},
-        .auth = open_door,
-        .link = gw_link_port(w->link),
-        .wire = gw_wire_port,
-        .store = {.ctx = w, .append = append, .may_admit = may_admit, .must_wait = must_wait},
-        .results = plain_results};
+    const struct gw_ports ports = {.net = {w, post_to_net, connections},
+                                   .auth = open_door_port(&w->door),
+                                   .link = gw_link_port(w->link),
+                                   .wire = gw_wire_port,
+                                   .answers = gw_wire_answers,
+                                   .store = {.ctx = w,
+                                             .append = append,
+                                             .may_admit = may_admit,
+                                             .must_wait = must_wait,
+                                             .ask = ask},
+                                   .results = plain_results};
     sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
     if (s == SL_OK)
         gw_link_attach(w->link, w->flow);
@@ -176,7 +200,7 @@ sl_status whole_gateway_start(struct whole_gateway *w)
     gw_mail_init(&w->to_flow, offsetof(struct gw_exchange, to_flow), GW_EV_SENT);
     gw_mail_init(&w->to_net, offsetof(struct gw_exchange, to_net), TO_NET_HOME);
     w->port = (struct gw_h2_port){post_to_flow, w, &w->pool, &w->counts};
-    if (create_bodies(w) == SL_OK &&
+    if (create_bodies(w) == SL_OK && open_door_init(&w->door, w->alloc) == SL_OK &&
         gw_link_create(w->alloc, &w->link_conf, &nobody_counts, &w->link, &err) == SL_OK &&
         create_flow(w) == SL_OK)
         return SL_OK;
@@ -209,7 +233,7 @@ size_t whole_gateway_turn(struct whole_gateway *w)
 {
     (void)!gw_mail_flush(&w->to_flow);
     size_t moved = gw_mail_take(&w->to_flow, on_mail_to_flow, w);
-    moved += answer_for_stored(w);
+    moved += answer_for_stored(w) + answer_questions(w);
     for (size_t i = 0; i < GW_LINK_FDS; i++)
         gw_link_stir(w->link, i);
     gw_link_read(w->link, w->now);
@@ -269,6 +293,7 @@ const char *whole_gateway_finish(struct whole_gateway *w)
     gw_mail_finish(&w->to_flow);
     gw_mail_finish(&w->to_net);
     sl_shm_pool_destroy(w->bodies);
+    open_door_finish(&w->door);
     w->link = NULL;
     w->flow = NULL;
     w->bodies = NULL;

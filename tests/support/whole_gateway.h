@@ -13,10 +13,11 @@
 #include "gw_h2.h"
 #include "gw_link.h"
 #include "gw_mail.h"
+#include "open_door.h"
 
 enum { WHOLE_CONNS = 4 };
 
-enum { WHOLE_RECEIPTS_MAX = 8 };
+enum { WHOLE_RECEIPTS_MAX = 8, WHOLE_QUESTIONS_MAX = 8 };
 
 struct whole_gateway {
     /* May be changed between init and start. */
@@ -34,9 +35,12 @@ struct whole_gateway {
     struct gw_h2 *conns[WHOLE_CONNS]; /* NULL: none */
     struct gw_link *link;
     struct gw_flow *flow;
+    struct open_door door;
     /* A store without a file: it answers in the next turn, and has little room. */
     uint64_t tickets[WHOLE_RECEIPTS_MAX];
     size_t ticket_count;
+    uint64_t questions[WHOLE_QUESTIONS_MAX]; /* tickets; it knows nothing */
+    size_t question_count;
     sl_mono_ns now;
     size_t opened_count, sent_count; /* exchanges: first and last words */
 };

@@ -54,6 +54,7 @@ class Cluster:
         self.grpc, self.http = f"127.0.0.1:{grpc_port}", f"127.0.0.1:{http_port}"
         ends = f"control: 'ipc://{folder}/c', bulk: 'ipc://{folder}/b'"
         listen = f"listen: {{grpc: '{self.grpc}', http: '{self.http}'}}\n"
+        listen += f"state: {folder}/gateway.state\n"
         self.write("gateway", f"{listen}link: {{{ends}{link and ', ' + link}}}\n{gateway}")
         for name in self.nodes:
             head = f"node: {name}\nmodels: {models}\nslices: {{cpu: {slices}}}\n"
@@ -126,7 +127,8 @@ class Cluster:
         return len(self.nodes) * self.slices * self._models
 
     def status(self):
-        stub = Stub(self._status_channel(), "sluice.v1.Admin")
+        token = (self.folder / "gateway.state/admin.token").read_text().strip()
+        stub = Stub(self._status_channel(), "sluice.v1.Admin", token)
         return stub.GetStatus(pb("sluice.v1").GetStatusRequest(), timeout=2 * SLOW)
 
     def _status_channel(self):
@@ -138,7 +140,7 @@ class Cluster:
         """Every executor is connected with all its slices, and none is on its way out."""
         try:
             now = self.status()
-        except grpc.RpcError:
+        except (grpc.RpcError, OSError):  # it does not serve yet, or has no token yet
             return False
         return now.nodes == len(self.nodes) and now.slices == self.slices * len(self.nodes)
 

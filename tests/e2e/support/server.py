@@ -58,8 +58,14 @@ class Up(Process):
     def stub(self):
         return Stub(self.channel(), "inference.GRPCInferenceService")
 
+    def admin_token(self):
+        return (self.state / "admin.token").read_text().strip()
+
     def admin(self):
-        return Stub(self.channel(), "sluice.v1.Admin")
+        return Stub(self.channel(), "sluice.v1.Admin", self.admin_token())
+
+    def visitor(self, token=None):
+        return Stub(self.channel(), "sluice.v1.Visitor", token)
 
     def get(self, path, method="GET"):
         """(status, headers, body) of one HTTP request."""

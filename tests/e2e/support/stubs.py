@@ -12,7 +12,7 @@ from grpc_tools import protoc
 
 from .paths import ROOT
 
-PROTOS = ["inference/inference.proto", "sluice/v1/admin.proto"]
+PROTOS = ["inference/inference.proto", "sluice/v1/admin.proto", "sluice/v1/visitor.proto"]
 
 _pool = descriptor_pool.DescriptorPool()
 
@@ -30,16 +30,18 @@ def generate(folder):
 
 def pb(package="inference"):
     """The message classes of a package, for example pb().ModelInferRequest."""
-    [path] = [name for name in PROTOS if _pool.FindFileByName(name).package == package]
-    messages = _pool.FindFileByName(path).message_types_by_name
-    classes = {name: message_factory.GetMessageClass(d) for name, d in messages.items()}
-    return types.SimpleNamespace(**classes)
+    files = [_pool.FindFileByName(name) for name in PROTOS]
+    messages = [m for f in files if f.package == package for m in f.message_types_by_name.values()]
+    return types.SimpleNamespace(**{m.name: message_factory.GetMessageClass(m) for m in messages})
 
 
 class Stub:
-    """The methods of a service as functions: Stub(channel, service).ServerLive(message)."""
+    """The methods of a service as functions: Stub(channel, service).ServerLive(message).
 
-    def __init__(self, channel, service):
+    token: sent with each call.
+    """
+
+    def __init__(self, channel, service, token=None):
         for method in _pool.FindServiceByName(service).methods:
             call = channel.unary_unary(
                 f"/{service}/{method.name}",
@@ -50,4 +52,20 @@ class Stub:
                     method.output_type
                 ).FromString,
             )
-            setattr(self, method.name, call)
+            setattr(self, method.name, _By(call, token) if token else call)
+
+
+class _By:
+    """A method that sends the token with each call."""
+
+    def __init__(self, call, token):
+        self._call, self._sent = call, [("authorization", f"Bearer {token}")]
+
+    def __call__(self, message, metadata=(), **kwargs):
+        return self._call(message, metadata=[*self._sent, *metadata], **kwargs)
+
+    def with_call(self, message, metadata=(), **kwargs):
+        return self._call.with_call(message, metadata=[*self._sent, *metadata], **kwargs)
+
+    def future(self, message, metadata=(), **kwargs):
+        return self._call.future(message, metadata=[*self._sent, *metadata], **kwargs)

@@ -1,10 +1,17 @@
 /* flow_rig.c - what the tests of gw_flow are made of, over the faked world of gw_fakes. */
 #include "flow_rig.h"
 
+#include "gw_tier.h"
 #include "infer_builder.h"
 #include "sl_test.h"
 
 const float flow_tensor[3] = {1.5f, -2.5f, 3.5f};
+
+const struct gw_principal flow_admin = {.kind = GW_PRINCIPAL_USER,
+                                        .is_admin = true,
+                                        .is_signed_in = true,
+                                        .purse_count = 1,
+                                        .purses = {{"user:admin", GW_FACTOR_ONE}}};
 
 void flow_begin(struct fake_world *w)
 {

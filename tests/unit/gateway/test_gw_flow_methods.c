@@ -73,8 +73,8 @@ static void health_is_told_of_the_server_and_its_services(void **state SL_UNUSED
     assert_true(sl_span_eq(only_piece(flow_ask(&w, GW_METHOD_HEALTH_CHECK, service)), serving));
     flow_assert_replied(flow_ask(&w, GW_METHOD_HEALTH_CHECK, sl_span_of("\x0a\x01y", 3)),
                         SL_REASON_SERVICE_NOT_FOUND,
-                        "there is no service 'y'; there are inference.GRPCInferenceService and "
-                        "sluice.v1.Admin, and '' is the server");
+                        "there is no service 'y'; there are inference.GRPCInferenceService, "
+                        "sluice.v1.Visitor and sluice.v1.Admin, and '' is the server");
     gw_flow_drain(w.flow);
     assert_true(sl_span_eq(only_piece(flow_ask(&w, GW_METHOD_HEALTH_CHECK, all)), not_serving));
     assert_true(sl_span_eq(only_piece(flow_ask(&w, GW_METHOD_HEALTH_CHECK, service)), not_serving));

@@ -1,0 +1,35 @@
+/* gw_answer_facts.h - what the answers of gw_answer_port.h are made of. Data only; everything is borrowed. */
+#ifndef GW_ANSWER_FACTS_H
+#define GW_ANSWER_FACTS_H
+
+#include "gw_ledger.h"
+#include "gw_token.h"
+
+struct gw_quota_facts {
+    const struct gw_principal *who;
+    const char *tier;
+    struct gw_quota least;                 /* of the purse that has it */
+    struct gw_quota purses[GW_PURSES_MAX]; /* all of who's */
+    const char *sign_in_url;               /* "": nothing to tell */
+    sl_wall_us now;
+};
+
+struct gw_visitor_token_facts {
+    const char *token;
+    sl_wall_us expires_at;
+    const char *account;
+    const char *tier;
+};
+
+struct gw_token_facts {
+    const struct gw_token_row *row;
+    bool is_usable;
+};
+
+struct gw_account_facts {
+    struct gw_account_view view;
+    const char *tier;     /* "": nobody knows */
+    sl_wall_us resets_at; /* 0: no window is open */
+};
+
+#endif
