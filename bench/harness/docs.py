@@ -1,11 +1,10 @@
-"""Puts a run's tables between the marks of docs/BENCHMARKS.md; the rest there is hand-written."""
+"""Puts what was measured between marks of docs/BENCHMARKS.md; the rest there is hand-written."""
 
 from . import facts as machine
 from . import report
 from .errors import BenchError
 
-BEGIN = "<!-- bench/run --write-docs: begin -->"
-END = "<!-- bench/run --write-docs: end -->"
+RUN = "bench/run --write-docs"
 
 
 def render(facts, tables):
@@ -16,10 +15,16 @@ def render(facts, tables):
     return "\n\n".join(parts)
 
 
-def write(path, text):
+def marks(name):
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def write(path, text, name=RUN):
+    """name: of the marks."""
     old = path.read_text()
-    if BEGIN not in old or END not in old:
-        raise BenchError(f"{path} has lost its marks '{BEGIN}' and '{END}'")
-    head, rest = old.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")
+    begin, end = marks(name)
+    if begin not in old or end not in old:
+        raise BenchError(f"{path} has lost its marks '{begin}' and '{end}'")
+    head, rest = old.split(begin, 1)
+    tail = rest.split(end, 1)[1]
+    path.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}")

@@ -56,14 +56,18 @@ def _triton():
     return [pin.replace("==", " ") for pin in pins if pin.startswith("nvidia-pytriton==")]
 
 
-def as_markdown(facts):
-    packages = ", ".join(f"`{p}`" for p in facts["packages"])
+def of_run(facts):
+    """Command and machine, without the peers' versions."""
     return "\n".join(
         [
             f"- `{facts['command']}`, {facts['date']}, commit {facts['commit']}",
             f"- {facts['cores']} cores ({facts['cpu']}), {facts['memory_gib']} GiB,"
             f" {facts['system']}, Linux {facts['kernel']}; load average before the run"
             f" {facts['load_before']}",
-            f"- {packages}",
         ]
     )
+
+
+def as_markdown(facts):
+    packages = ", ".join(f"`{p}`" for p in facts["packages"])
+    return f"{of_run(facts)}\n- {packages}"

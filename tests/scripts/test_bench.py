@@ -10,7 +10,20 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from harness import aims, docs, lineup, load, main, options, paths, process, proxies, report, sluice  # noqa: E402
+from harness import (  # noqa: E402
+    aims,
+    docs,
+    lineup,
+    load,
+    main,
+    micro,
+    options,
+    paths,
+    process,
+    proxies,
+    report,
+    sluice,
+)
 from harness.errors import BenchError  # noqa: E402
 from harness.measure import Plan, Result, rotated, whole_runs  # noqa: E402
 from harness.rows import ROWS, Row  # noqa: E402
@@ -300,9 +313,10 @@ def test_a_server_that_ignores_sigterm_is_stopped(tmp_path, monkeypatch):
 
 def test_a_page_keeps_what_is_written_by_hand(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{docs.BEGIN}\nold\n{docs.END}\nafter\n")
+    begin, end = docs.marks(docs.RUN)
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     docs.write(page, "new")
-    assert page.read_text() == f"before\n{docs.BEGIN}\n\nnew\n\n{docs.END}\nafter\n"
+    assert page.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
     page.write_text("no marks")
     with pytest.raises(BenchError, match="lost its marks"):
         docs.write(page, "new")
@@ -331,3 +345,43 @@ def test_names_and_times_for_people():
     assert Row(16 << 20, 4, 2).name == "16 MiB c4 m2"
     texts = [report.time_text(us) for us in (1, 16.84, 785.4, 999.6, 4810, 22_000, 3.2e6)]
     assert texts == ["1.00 us", "16.8 us", "785 us", "1.00 ms", "4.81 ms", "22.0 ms", "3.20 s"]
+
+
+# ---- single modules
+
+
+def test_each_program_has_its_place_in_the_docs():
+    page = (paths.ROOT / "docs/BENCHMARKS.md").read_text()
+    for program in micro.PROGRAMS:
+        for mark in docs.marks(f"bench/micro/run {program}"):
+            assert page.count(mark) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "words"),
+    [
+        ("micro_jwt", "RS256     21.78 us    15.94 us   x1.37 (1.31 to 1.39)", ["reached"]),
+        ("micro_jwt", "RS256     21.78 us    10.00 us   x2.18 (1.31 to 1.39)", ["missed"]),
+        (
+            "micro_identify",
+            "API token, one of 100,000     338 ns\nsigned token of 1 KiB, remembered   1001 ns",
+            ["reached", "missed"],
+        ),
+        ("micro_ledger", "anything", []),
+    ],
+)
+def test_aims_of_modules(program, said, words):
+    assert [line.rsplit(" ", 1)[1] for line in micro.judge(program, said)] == words
+
+
+def test_an_aim_that_cannot_be_judged_is_an_error():
+    with pytest.raises(BenchError, match="no longer says"):
+        micro.judge("micro_jwt", "RS256 is fine")
+
+
+def test_micro_run_says_what_is_wrong(tmp_path, capsys):
+    assert micro.main(["micro_jwt", "--build", str(tmp_path)]) == 1
+    assert "is not there: cmake --build" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        micro.main(["micro_none"])
+    assert "micro_none is none of" in capsys.readouterr().err
