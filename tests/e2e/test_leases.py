@@ -6,7 +6,9 @@ import random
 import re
 import signal
 import subprocess
+import threading
 import time
+from collections import Counter
 
 import grpc
 import pytest
@@ -20,6 +22,12 @@ from support.wait import wait_until
 pytestmark = pytest.mark.timeout(1800)  # a soak takes minutes
 
 LINK = "heartbeat: 100ms, lost_after: 600ms"
+POOR_MS = 600
+RATES = f"""
+trusted_proxies: [127.0.0.0/8]
+tiers: {{poor: {{daily: {POOR_MS}ms, in_flight: 1000}}}}
+networks: {{127.0.0.0/8: owner, 10.0.0.0/8: poor}}
+"""
 # What a gateway books; it says so before it acknowledges.
 BOOKED = re.compile(
     r" (?P<kind>lease|\"orphan lease\"|orphan lease) node=(?P<node>\S+) journal=(?P<journal>\d+) "
@@ -29,7 +37,7 @@ BOOKED = re.compile(
 
 def make_cluster(models, folder, **kwargs):
     kwargs.setdefault("executor", f"state: {folder}/NODE.state\n")
-    gateway = f"log: {{level: debug}}\nstore: {{path: '{folder}/sluice.db'}}\n"
+    gateway = f"{RATES}log: {{level: debug}}\nstore: {{path: '{folder}/sluice.db'}}\n"
     return Cluster(models, folder, link=LINK, gateway=gateway, **kwargs)
 
 
@@ -106,6 +114,60 @@ def seed():
     return chosen
 
 
+class Spenders:
+    """Visitors who have little, and are someone else when they have no more."""
+
+    def __init__(self, cluster, seed):
+        self.reasons, self.accounts = Counter(), set()
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(cluster.stub(), i, random.Random(seed + i)))
+            for i in range(2)
+        ]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, stub, number, rng):
+        life = 0
+        while not self._stopping.is_set():
+            address = f"10.{number}.{life // 200}.{life % 200 + 1}"
+            self.accounts.add(f"ip:{address}")
+            metadata = [("x-forwarded-for", address), ("sluice-duration", "60ms")]
+            reason = self._call(stub, scripted_request(run=f"{rng.randrange(1, 90)}ms"), metadata)
+            self.reasons[reason] += 1
+            life += reason == "QUOTA_EXCEEDED"
+
+    @staticmethod
+    def _call(stub, message, metadata):
+        try:
+            stub.ModelInfer(message, timeout=20 * SLOW, metadata=metadata)
+            return "OK"
+        except grpc.RpcError as error:
+            time.sleep(0.01)
+            return dict(error.trailing_metadata() or ()).get("sluice-reason", error.code().name)
+
+
+def assert_nobody_is_above_his_limit(cluster, spenders):
+    """Of those whose money ran out: what they paid in their window, and that it was most of it."""
+    spent = Counter()
+    for receipt in receipts_of(cluster.folder / "sluice.db"):
+        for account in receipt.accounts:
+            spent[account] += receipt.charged_us
+    poor = {account: us for account, us in spent.items() if account[0] in spenders.accounts}
+    print(f"{len(poor)} windows of visitors with {POOR_MS} ms: {dict(spenders.reasons)}")
+    assert spenders.reasons["QUOTA_EXCEEDED"] > 0
+    assert all(us <= POOR_MS * 1000 for us in poor.values())
+    assert max(poor.values()) > (POOR_MS - 60) * 1000
+
+
 def kill(cluster, victim, rng):
     if victim == "worker":
         workers = cluster.workers()
@@ -126,7 +188,8 @@ def assert_the_answered_have_receipts(cluster, charged):
 def test_kill_9_in_any_order_loses_no_microsecond(few_models, tmp_path, _stubs):
     rounds, rng = scaled(200, at_least=20), random.Random(seed())
     with make_cluster(few_models, tmp_path, executors=2) as cluster:
-        with Storm(cluster, rng.randrange(1 << 20), small=6) as storm:
+        spenders = Spenders(cluster, rng.randrange(1 << 20))
+        with Storm(cluster, rng.randrange(1 << 20), small=6) as storm, spenders:
             wait_until(lambda: storm.counts["ok"] > 50, 20 * SLOW, "answers")
             for _ in range(rounds):
                 time.sleep(rng.uniform(0.05, 0.5))
@@ -139,6 +202,7 @@ def test_kill_9_in_any_order_loses_no_microsecond(few_models, tmp_path, _stubs):
         settle(cluster)
         books = assert_sums_are_equal(cluster)
         assert_the_answered_have_receipts(cluster, storm.charged)
+        assert_nobody_is_above_his_limit(cluster, spenders)
         assert any(is_orphan for book in books.values() for _, is_orphan in book.values())
 
 
