@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from contextlib import closing, contextmanager
 
+import grpc
 import pytest
 from support.calls import refusal, scripted_request
 from support.cluster import Cluster
@@ -23,9 +24,9 @@ networks: {127.0.0.0/8: owner, 10.0.0.0/8: ten}
 LINE = re.compile(r"^.* (?:\"call ended\"|call ended) (.*)$", re.M)
 
 
-def make_cluster(models, folder, store="", link=""):
+def make_cluster(models, folder, store="", link="", executor=""):
     gateway = f"{CONFIG}store: {{path: '{folder}/sluice.db'{store}}}\n"
-    executor = f"state: {folder}/NODE.state\n"
+    executor = f"state: {folder}/NODE.state\n{executor}"
     return Cluster(models, folder, slices=1, gateway=gateway, executor=executor, link=link)
 
 
@@ -45,6 +46,13 @@ def call(cluster, visitor, **script):
         scripted_request(**script), timeout=60, metadata=asks(visitor)
     )
     return dict(done.trailing_metadata())
+
+
+def call_or_none(cluster, visitor):
+    try:
+        return call(cluster, visitor)
+    except grpc.RpcError:
+        return None
 
 
 def lines_of(cluster):
@@ -206,6 +214,24 @@ def test_where_the_operator_says_so_calls_are_served(few_models, tmp_path, _stub
             receipt = receipts[trailers["sluice-call-id"]]
             assert receipt.charged_us == round(float(trailers["sluice-charged-ms"]) * 1000)
         assert cluster.metrics()["sluice_holds"] == 0
+
+
+def test_serving_ends_where_executors_cannot_remember_more(few_models, tmp_path, _stubs):
+    """What is not stored is not acknowledged; an executor keeps so much, and no more."""
+    serve, beat = ", when_broken: serve", "heartbeat: 100ms"
+    bound = "lease: {unacknowledged_max: 256}\n"
+    with make_cluster(few_models, tmp_path, serve, beat, bound) as cluster:
+        stub = cluster.stub()
+        with unwritable(cluster):
+            served = 0
+            while call_or_none(cluster, "10.0.0.11"):
+                served += 1
+            assert 240 <= served <= 256
+            refused = refusal(stub.ModelInfer, scripted_request(), metadata=asks("10.0.0.11"))
+            assert refused.trailers["sluice-reason"] == "NO_CAPACITY"
+        wait_until(lambda: is_writable(cluster), 20 * SLOW, "the store")
+        wait_until(lambda: call_or_none(cluster, "10.0.0.11"), 20 * SLOW, "service")
+        assert sum(receipt.record != 0 for receipt in kept(cluster).values()) == served + 1
 
 
 # ---- a gateway that stops
