@@ -31,11 +31,19 @@ struct cli_verb {
     int (*run)(int argc, char **argv);
 };
 
+int cli_apps(int argc, char **argv);
+int cli_grant(int argc, char **argv);
 int cli_infer(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_nodes(int argc, char **argv);
+int cli_quota(int argc, char **argv);
+int cli_receipts(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_tiers(int argc, char **argv);
+int cli_tokens(int argc, char **argv);
 int cli_up(int argc, char **argv);
+int cli_usage(int argc, char **argv);
+int cli_visitor(int argc, char **argv);
 
 /* What every verb that talks to a server takes. */
 struct cli_common {

@@ -79,9 +79,7 @@ static void hint_at_token(const struct cli_common *c, const struct sluice_status
 {
     bool is_about_token = s->code == SLUICE_UNAUTHENTICATED || s->code == SLUICE_PERMISSION_DENIED;
     if (is_about_token && c->as_operator && c->sent_no_token && !c->json)
-        fputs("sluice: this is for operators: give --token-file FILE or SLUICE_TOKEN; a gateway "
-              "keeps its "
-              "administrator's token as admin.token in its state directory\n",
+        fputs("sluice: an operator's token is given by --token-file FILE or SLUICE_TOKEN\n",
               stderr);
 }
 

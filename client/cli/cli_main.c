@@ -7,9 +7,17 @@
 static const struct cli_verb verbs[] = {
     {"up", "gateway and executor on this machine, with one command", cli_up},
     {"infer", "one call to a model", cli_infer},
+    {"quota", "what you have left, and when all of it is there again", cli_quota},
+    {"receipts", "what your calls cost", cli_receipts},
     {"models", "which models there are, and where", cli_models},
     {"nodes", "which executors there are, with their slices", cli_nodes},
     {"status", "how the gateway does: calls, queue, slices", cli_status},
+    {"tiers", "what which visitors may use", cli_tiers},
+    {"token", "API tokens: create, list, revoke", cli_tokens},
+    {"app", "apps that call for their visitors: register, list, remove, pause, resume", cli_apps},
+    {"usage", "GPU time by week and app, owner or visitor", cli_usage},
+    {"grant", "gives an account GPU time", cli_grant},
+    {"visitor", "accounts: list, show, block, unblock, blocked", cli_visitor},
 };
 
 static void print_help(FILE *out)

@@ -23,10 +23,10 @@ static int take_count(const struct cli_common *c, const struct cli_option *o, co
 static int take_moment(const struct cli_common *c, const struct cli_option *o, const char *value)
 {
     int64_t now_s = sl_clock_wall(&sl_clock_real) / SL_US_PER_S;
-    int direction = o->kind == CLI_OPTION_PAST ? -1 : 1;
-    int64_t at_s;
+    int direction = o->kind == CLI_OPTION_COMING ? 1 : -1;
+    int64_t at_s = now_s;
 
-    if (cli_parse_when(value, now_s, direction, &at_s) != SL_OK)
+    if (value != NULL && cli_parse_when(value, now_s, direction, &at_s) != SL_OK)
         return cli_fail(c, CLI_USAGE,
                         "--%s is %s; write a span like 12h or 30d, or a date like 2026-11-21 or "
                         "2026-11-21T15:40:00Z (UTC)",
@@ -39,7 +39,7 @@ static int take_moment(const struct cli_common *c, const struct cli_option *o, c
     return CLI_OK;
 }
 
-static int take_own(const struct cli_common *c, const struct cli_option *o, const char *value)
+static int take_own(const struct cli_common *c, const struct cli_option *o, char *value)
 {
     switch (o->kind) {
     case CLI_OPTION_FLAG:
@@ -49,11 +49,19 @@ static int take_own(const struct cli_common *c, const struct cli_option *o, cons
         return take_count(c, o, value);
     case CLI_OPTION_PAST:
     case CLI_OPTION_COMING:
+    case CLI_OPTION_DAY:
         return take_moment(c, o, value);
     default:
-        *(const char **)o->out = value;
+        *(char **)o->out = value;
         return CLI_OK;
     }
+}
+
+static int argument_of(enum cli_option_kind kind)
+{
+    if (kind == CLI_OPTION_FLAG)
+        return no_argument;
+    return kind == CLI_OPTION_DAY ? optional_argument : required_argument;
 }
 
 /* The verb's options, numbered from 1, then the common ones. */
@@ -62,15 +70,14 @@ static void make_table(const struct cli_grammar *g, struct option *out)
     static const struct option common[] = {CLI_COMMON_OPTIONS, {0}};
 
     for (size_t i = 0; i < g->option_count; i++)
-        out[i] = (struct option){
-            .name = g->options[i].name,
-            .has_arg = g->options[i].kind == CLI_OPTION_FLAG ? no_argument : required_argument,
-            .val = (int)i + 1};
+        out[i] = (struct option){.name = g->options[i].name,
+                                 .has_arg = argument_of(g->options[i].kind),
+                                 .val = (int)i + 1};
     memcpy(out + g->option_count, common, sizeof(common));
 }
 
 static int take_arguments(const struct cli_common *c, const struct cli_grammar *g, int count,
-                          char **given, const char **out)
+                          char **given, char **out)
 {
     int wanted = 0;
 
@@ -91,7 +98,7 @@ static int take_arguments(const struct cli_common *c, const struct cli_grammar *
 }
 
 bool cli_options_read(int argc, char **argv, const struct cli_grammar *g, struct cli_common *c,
-                      const char **arguments, int *out_exit)
+                      char **arguments, int *out_exit)
 {
     struct option table[CLI_OPTIONS_MAX + CLI_OPT_HELP - CLI_OPT_ADDRESS + 2] = {0};
     int option;

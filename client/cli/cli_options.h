@@ -12,6 +12,7 @@ enum cli_option_kind {
     CLI_OPTION_COUNT,  /* int64_t: min to max */
     CLI_OPTION_PAST,   /* int64_t, microseconds since 1970: a date, or a span before now */
     CLI_OPTION_COMING, /* the same after now */
+    CLI_OPTION_DAY,    /* as PAST, and without a value now: --week, --week=2026-11-16 */
 };
 
 struct cli_option {
@@ -34,7 +35,7 @@ struct cli_grammar {
 /* Reads everything; arguments, when not NULL, gets one text for each name. false: the verb ends with *out_exit, and
  * the reason has been told. */
 bool cli_options_read(int argc, char **argv, const struct cli_grammar *g, struct cli_common *c,
-                      const char **arguments, int *out_exit);
+                      char **arguments, int *out_exit);
 
 /* One of the verbs of a group: argv[1] names it. Prints the list for --help. */
 int cli_group_run(int argc, char **argv, const char *group, const struct cli_verb *verbs,
