@@ -61,6 +61,8 @@ const char *cli_secret_open(const char *path, int *out_fd)
 const char *cli_secret_write(int fd, const char *text)
 {
     size_t len = strlen(text);
+
+    errno = ENOSPC; /* what a write that takes less means */
     bool ok = write(fd, text, len) == (ssize_t)len && write(fd, "\n", 1) == 1 && fsync(fd) == 0;
     const char *wrong = ok ? NULL : strerror(errno);
 

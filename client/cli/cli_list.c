@@ -13,7 +13,8 @@ enum { PAGE_ROWS = 200 };
 struct listing {
     const struct cli_list *list;
     const ProtobufCFieldDescriptor *rows;
-    json_t *json; /* NULL: a table */
+    json_t *json;   /* NULL: a table */
+    bool is_broken; /* a row could not be made JSON of */
     struct cli_table table;
     int64_t count, next_page;
 };
@@ -37,7 +38,7 @@ static void take_row(struct listing *v, const ProtobufCMessage *row)
 {
     v->count++;
     if (v->json != NULL)
-        json_array_append_new(v->json, cli_pb_json(row));
+        v->is_broken = json_array_append_new(v->json, cli_pb_json(row)) != 0 || v->is_broken;
     else
         v->list->add_row(&v->table, row, v->list->ctx);
 }
@@ -78,8 +79,12 @@ static int ask_pages(struct listing *v, struct cli_common *c)
     return code;
 }
 
-static int print_json(const struct listing *v)
+static int print_json(const struct listing *v, const struct cli_common *c)
 {
+    if (v->is_broken)
+        return cli_fail(c, CLI_FAILED,
+                        "the answer to %s has a text that is not UTF-8, or memory is gone",
+                        v->list->method);
     return cli_print_json(
         json_pack("{s:O, s:b}", v->rows->name, v->json, "has_more", v->next_page != 0));
 }
@@ -109,7 +114,7 @@ int cli_list_run(struct cli_common *c, const struct cli_list *l)
     cli_table_init(&v.table, l->heads, l->column_count);
     int code = ask_pages(&v, c);
     if (code == CLI_OK)
-        code = c->json ? print_json(&v) : print_table(&v);
+        code = c->json ? print_json(&v, c) : print_table(&v);
     cli_table_finish(&v.table);
     json_decref(v.json);
     return code;

@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import re
+import resource
+import signal
 import stat
 import struct
 import subprocess
@@ -279,6 +281,33 @@ def test_a_token_into_a_file(run, good, refused, tmp_path):
 def test_nothing_is_made_that_cannot_be_written(data, refused, tmp_path):
     refused(2, "token", "create", "--user", "token-3", "--tier", "pro", "--out", tmp_path)
     assert data("token", "list", "--user", "token-3")["tokens"] == []
+
+
+def test_a_token_that_cannot_be_written(up, data, tmp_path):
+    """Its prefix is told, so that it can be revoked; the file is gone."""
+
+    def no_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    path = tmp_path / "token"
+    ask = ["token", "create", "--user", "token-6", "--tier", "pro", "--out", path]
+    ran = subprocess.run(
+        [BIN / "sluice", *ask, "--address", up.grpc],
+        env={**os.environ, "XDG_STATE_HOME": str(up.home)},
+        capture_output=True,
+        text=True,
+        preexec_fn=no_room,
+        restore_signals=False,
+    )
+    [made] = data("token", "list", "--user", "token-6")["tokens"]
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert (
+        f"the token {made['prefix']} was made, but {path} cannot be written: File too large"
+        in ran.stderr
+    )
+    assert f"sluice token revoke {made['prefix']}" in ran.stderr
+    assert not path.exists()
 
 
 def test_a_token_is_revoked(good, data, refused, member):
