@@ -31,8 +31,8 @@ static int run(struct sluice_channel *channel, struct sluice_request *request)
     }
     struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
     if (sluice_result_receipt(result, &receipt)) /* another server tells of no GPU time */
-        printf("%.3f ms charged to %s, %.1f s left\n", (double)receipt.charged_us / 1e3,
-               receipt.visitor, (double)receipt.left_us / 1e6);
+        printf("%.3f ms charged to %s, %lld s left\n", (double)receipt.charged_us / 1e3,
+               receipt.visitor, (long long)receipt.left_us / 1000000);
     sluice_result_destroy(result);
     return 0;
 }

@@ -246,9 +246,9 @@ static void print_lines(const struct program *p)
     fprintf(stderr, "%zu files, %zu calls: queue %.3f ms, execution %.3f ms\n", p->item_count,
             p->call_count, (double)p->queue_us / 1e3, (double)p->exec_us / 1e3);
     if (p->last.visitor[0] != '\0')
-        fprintf(stderr, "charged %.3f ms of GPU time to %s (tier %s), %.1f s left\n",
+        fprintf(stderr, "charged %.3f ms of GPU time to %s (tier %s), %lld s left\n",
                 (double)p->charged_us / 1e3, p->last.visitor, p->last.tier,
-                (double)p->last.left_us / 1e6);
+                (long long)p->last.left_us / 1000000);
 }
 
 static int exit_code(const struct program *p)
