@@ -1,5 +1,6 @@
 """Every lease is accounted for once, whoever dies: gateways book what executors measured."""
 
+import contextlib
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 
 import grpc
+import psutil
 import pytest
 from support.calls import scripted_request
 from support.cluster import Cluster
@@ -171,8 +173,9 @@ def assert_nobody_is_above_his_limit(cluster, spenders):
 def kill(cluster, victim, rng):
     if victim == "worker":
         workers = cluster.workers()
-        if workers:
-            rng.choice(workers).send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):  # its executor may just have been killed
+            if workers:
+                rng.choice(workers).send_signal(signal.SIGKILL)
         return
     cluster.daemons[victim].signal(signal.SIGKILL)
     assert cluster.restart(victim) == -signal.SIGKILL

@@ -16,6 +16,7 @@ import pytest
 from support.calls import scripted_request
 from support.cluster import Cluster
 from support.issuer import Key
+from support.stubs import Stub, pb
 from support.wait import wait_until
 
 ISSUER = "https://login.example.org"
@@ -100,9 +101,9 @@ class Cookies:
 
 @pytest.fixture
 def cluster(few_models, tmp_path, _stubs):
-    issuer, cookies = Issuer(tmp_path), Cookies(tmp_path / "state")
+    issuer, cookies = Issuer(tmp_path), Cookies(tmp_path / "gateway.state")
     gateway = CONFIG % (ISSUER, issuer.file)
-    gateway += f"state: {tmp_path}/state\nstore: {{path: '{tmp_path}/sluice.db'}}\n"
+    gateway += f"store: {{path: '{tmp_path}/sluice.db'}}\n"
     executor = f"state: {tmp_path}/NODE.state\nlog: {{level: debug}}\n"
     with Cluster(few_models, tmp_path, slices=1, gateway=gateway, executor=executor) as cluster:
         cluster.issuer, cluster.cookies = issuer, cookies
@@ -149,7 +150,7 @@ def bearer(token):
 
 def send_all(cluster, seen):
     """Each kind of secret, good and bad, each where it may stand."""
-    admin = (cluster.folder / "state/admin.token").read_text().strip()
+    admin = (cluster.folder / "gateway.state/admin.token").read_text().strip()
     ok, refused = grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED
     assert seen.call(bearer(admin)) == (ok, "user:admin; tier=enterprise")
     assert seen.call(bearer(admin[:-1] + ("a" if admin[-1] != "a" else "b")))[0] is refused
@@ -167,6 +168,58 @@ def send_all(cluster, seen):
         )
     assert seen.call(bearer("." * 300 + secrets.token_hex(40)))[0] is refused
     assert seen.call(bearer(secrets.token_hex(6000)))[0] is not ok
+
+
+class Office:
+    """What the gateway gives out itself: tokens of people and apps, and of apps' visitors."""
+
+    def __init__(self, cluster, seen):
+        token = (cluster.folder / "gateway.state/admin.token").read_text().strip()
+        self.seen, self.admin = seen, Stub(cluster.channel(), "sluice.v1.Admin", token)
+        self.cluster, self.pb = cluster, pb("sluice.v1")
+
+    def token(self, **kwargs):
+        made = self.admin.CreateToken(self.pb.CreateTokenRequest(**kwargs), timeout=10)
+        self.seen.add(made.secret)
+        return made
+
+    def app(self):
+        """The token of a registered app, and one that it has for a visitor."""
+        self.admin.RegisterApp(
+            self.pb.RegisterAppRequest(name="demo", owner="user:bob", owner_tier="team"), timeout=10
+        )
+        own = self.token(app="demo", tier="team").secret
+        desk = Stub(self.cluster.channel(), "sluice.v1.Visitor", own)
+        visitor = self.pb.IssueVisitorTokenRequest(visitor="visitor-7")
+        issued = desk.IssueVisitorToken(visitor, timeout=10).token
+        self.seen.add(issued)
+        return own, issued
+
+    def ask_all(self):
+        """Whatever else the services tell."""
+        asks = ["ListTokens", "ListApps", "ListAccounts", "ListTiers", "ListNodes", "ListModels"]
+        for name in asks:
+            message = getattr(self.pb, f"{name}Request")()
+            self.seen.texts.append(str(getattr(self.admin, name)(message, timeout=10)))
+
+
+def send_what_is_given_out(cluster, seen):
+    ok, refused = grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED
+    office = Office(cluster, seen)
+    alice = office.token(user="alice", tier="pro")
+    assert seen.call(bearer(alice.secret)) == (ok, "user:alice; tier=pro")
+    brief = office.token(user="brief", tier="free", lifetime_s=1).secret
+    app, visitor = office.app()
+    answer = seen.call(bearer(app), ("x-ip-token", visitor))
+    assert answer == (ok, "app:demo/visitor-7; tier=anonymous")
+    assert seen.call(bearer(app), ("x-ip-token", visitor[:-8] + "AAAAAAAA"))[0] is refused
+    assert seen.call(bearer(app), ("x-ip-token", app))[0] is refused
+    assert seen.call(bearer(alice.secret), ("x-ip-token", visitor))[0] is not ok
+    revoke = office.pb.RevokeTokenRequest(prefix=alice.token.prefix)
+    office.admin.RevokeToken(revoke, timeout=10)
+    assert seen.call(bearer(alice.secret))[0] is refused
+    wait_until(lambda: seen.call(bearer(brief))[0] is refused, 10, "the token's end")
+    office.ask_all()
 
 
 def send_cookies(cluster, seen):
@@ -201,6 +254,7 @@ def places(cluster, seen):
 def test_secrets_are_nowhere(cluster):
     seen = Seen(cluster.stub())
     send_all(cluster, seen)
+    send_what_is_given_out(cluster, seen)
     send_cookies(cluster, seen)
     seen.pieces.update(CLAIMS.values())
     seen.pieces.update(["private-password", b64(cluster.issuer.secret)])
@@ -215,6 +269,6 @@ def test_secrets_are_nowhere(cluster):
 
 
 def test_what_holds_secrets_is_for_its_owner_alone(cluster):
-    state = cluster.folder / "state"
+    state = cluster.folder / "gateway.state"
     for file in [state, *state.rglob("*"), *cluster.folder.glob("sluice.db*")]:
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file.name
