@@ -3,6 +3,7 @@
 #include "flow_rig.h"
 #include "gw_ledger.h"
 #include "gw_receipt_code.h"
+#include "sl_log.h"
 #include "sl_test.h"
 
 #define S SL_US_PER_S
@@ -516,8 +517,53 @@ static void a_digest_may_come_later(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* ---- memory */
+
+/* Two at once, one later, one that is refused, one whose caller has gone; any step may meet a failed allocation. */
+static void whole_story(const struct sl_alloc *alloc, bool has_disk)
+{
+    struct fake_world w;
+    struct fake_exchange *e[5];
+    fake_world_init(&w, alloc);
+    w.has_disk = w.digests_later = has_disk;
+    w.conf.results.in_memory.one_bytes = has_disk ? 15 : 16;
+    if (fake_world_start(&w) != SL_OK)
+        return;
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    e[0] = call_with(&w, "k", "keep", flow_request());
+    e[1] = call(&w, "k");
+    fake_errands(&w);
+    fake_turn(&w);
+    if (w.sent_count > 0)
+        fake_result(&w, n, w.sent[0].lease, true);
+    fake_errands(&w);
+    e[2] = call(&w, "k");
+    e[3] = call_with(&w, "k", NULL, flow_request_of("m", 1));
+    fake_errands(&w);
+    e[4] = call(&w, "k");
+    lose(&w, e[4]);
+    gw_flow_end_all(w.flow, w.now);
+    for (size_t i = 0; i < SL_ARRAY_LEN(e); i++)
+        assert_int_equal(e[i]->replies, 1);
+    flow_finish(&w);
+}
+
+static void each_allocation_may_fail(void **state SL_UNUSED)
+{
+    for (int has_disk = 0; has_disk <= 1; has_disk++) {
+        struct fail_alloc f;
+        size_t at = 1;
+        for (; fail_alloc_start(&f, at); at++) {
+            whole_story(&f.alloc, has_disk != 0);
+            assert_int_equal(fail_alloc_finish(&f), 0);
+        }
+        assert_true(at > 40);
+    }
+}
+
 int main(void)
 {
+    sl_log_set_level(SL_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_second_waits_for_the_first),
         cmocka_unit_test(who_comes_later_gets_what_was_kept),
@@ -540,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_disk_that_fails_loses_the_result_alone),
         cmocka_unit_test(the_oldest_leave_the_disk),
         cmocka_unit_test(a_digest_may_come_later),
+        cmocka_unit_test(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
