@@ -215,6 +215,11 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("calls.max_wait_limit", SL_CONF_DURATION, calls.max_wait_limit_ns, "600s", .min = 1 * MS,
         .max = 86400 * S, .reloadable = true,
         .help = "The longest wait a call may ask for by sluice-max-wait."),
+    KEY("calls.background_grace", SL_CONF_DURATION, calls.background_grace_ns, "1s",
+        .max = 86400 * S, .reloadable = true,
+        .help =
+            "How long a call waits for a slice before one that runs uncharged there (when_idle: "
+            "run) is ended for it."),
     KEY("tiers", SL_CONF_MAP, rates.tiers, gw_conf_built_in_tiers, .max = GW_TIERS_MAX,
         ITEMS(gw_conf_tier_table, struct gw_conf_tier), .reloadable = true,
         .help = "What visitors get, by tier. A tier that is not named here stays as it is built "

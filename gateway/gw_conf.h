@@ -54,7 +54,7 @@ struct gw_conf {
         bool without_calls;
     } keepalive;
     struct {
-        int64_t max_duration_ns, max_wait_ns, max_wait_limit_ns;
+        int64_t max_duration_ns, max_wait_ns, max_wait_limit_ns, background_grace_ns;
     } calls;
     struct {
         const char *control;

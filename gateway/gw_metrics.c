@@ -117,6 +117,8 @@ static bool register_kept(struct gw_metrics *m)
     };
     struct sl_metric_registry *r = m->registry;
     bool ok = true;
+    m->flow.background = sl_metric_counter(r, "sluice_calls_background_total", "",
+                                           "Calls over quota that were let in uncharged.");
     m->flow.repeated = sl_metric_counter(r, "sluice_calls_repeated_total", "",
                                          "Calls whose idempotency key an earlier one had.");
     m->flow.kept =
@@ -126,7 +128,7 @@ static bool register_kept(struct gw_metrics *m)
             sl_metric_gauge(r, "sluice_kept_result_bytes", places[p], "Their tensors, by place.");
         ok = ok && m->flow.kept_bytes[p] != NULL;
     }
-    return ok && m->flow.repeated != NULL && m->flow.kept != NULL;
+    return ok && m->flow.background != NULL && m->flow.repeated != NULL && m->flow.kept != NULL;
 }
 
 static bool register_callers(struct gw_metrics *m)

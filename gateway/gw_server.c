@@ -517,6 +517,7 @@ static void fill_flow_conf(const struct gw_server *s, struct gw_flow_conf *c)
                     .on_disk = {.one_bytes = conf->results.disk_visitor_bytes,
                                 .visitor_bytes = conf->results.disk_visitor_bytes,
                                 .total_bytes = conf->results.disk_total_bytes}},
+        .background_grace_ns = conf->calls.background_grace_ns,
         .fleet = {.max_nodes = (size_t)conf->limits.nodes,
                   .max_models = (size_t)conf->limits.models,
                   .max_leases = (size_t)conf->limits.calls,

@@ -108,8 +108,9 @@ static bool may_feed(const struct gw_fleet *f, const struct gw_fleet_slice *s,
                      const struct gw_fleet_model *m)
 {
     uint64_t most = (uint64_t)s->node->slice_backlog_max + 1;
-    return s->leases->model == m && s->lease_count < f->conf.feed_ahead_max &&
-           s->lease_count < most && s->expected_us <= f->conf.feed_ahead_us;
+    return s->leases->model == m && !s->leases->is_background &&
+           s->lease_count < f->conf.feed_ahead_max && s->lease_count < most &&
+           s->expected_us <= f->conf.feed_ahead_us;
 }
 
 static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
@@ -124,9 +125,10 @@ static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
     }
 }
 
-struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m)
+static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, struct gw_fleet_slice **idle,
+                 struct gw_fleet_slice **fed)
 {
-    struct gw_fleet_slice *idle = NULL, *fed = NULL;
+    *idle = *fed = NULL;
     const struct gw_fleet_offer *offer;
     DL_FOREACH2(m->offers, offer, model_next)
     {
@@ -134,9 +136,22 @@ struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_m
         if (node->is_draining || node->full_in_round == f->round)
             continue;
         for (size_t i = 0; i < node->slice_count; i++)
-            consider(f, &node->slices[i], m, &idle, &fed);
+            consider(f, &node->slices[i], m, idle, fed);
     }
+}
+
+struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m)
+{
+    struct gw_fleet_slice *idle, *fed;
+    pick(f, m, &idle, &fed);
     return idle != NULL ? idle : fed;
+}
+
+struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m)
+{
+    struct gw_fleet_slice *idle, *fed;
+    pick(f, m, &idle, &fed);
+    return idle;
 }
 
 void gw_fleet_new_round(struct gw_fleet *f)
@@ -185,6 +200,12 @@ sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struc
     return SL_OK;
 }
 
+void gw_fleet_set_background(struct gw_fleet *f, struct gw_fleet_lease *lease)
+{
+    f->totals.background += !lease->is_background;
+    lease->is_background = true;
+}
+
 struct gw_fleet_lease *gw_fleet_find_lease(struct gw_fleet *f, sl_slot_id id)
 {
     return sl_slot_get(f->leases, id);
@@ -208,6 +229,7 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
     struct gw_fleet_model *m = lease->model;
     DL_DELETE(slice->leases, lease);
     f->totals.leases--;
+    f->totals.background -= lease->is_background;
     f->totals.slices_busy -= --slice->lease_count == 0;
     slice->expected_us -= lease->expected_us;
     slice->last_used_at = now;
@@ -262,7 +284,7 @@ struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f)
 
 /* ---- invariants */
 
-static bool slice_holds(const struct gw_fleet_slice *s)
+static bool slice_holds(const struct gw_fleet_slice *s, size_t *background)
 {
     size_t count = 0;
     int64_t expected = 0;
@@ -271,6 +293,9 @@ static bool slice_holds(const struct gw_fleet_slice *s)
         if (lease->slice != s || lease->model != s->leases->model)
             return false;
         count++;
+        *background += lease->is_background;
+        if (lease->is_background && s->lease_count > 1)
+            return false;
         expected = sl_sat_add(expected, lease->expected_us);
     }
     return count == s->lease_count && expected == s->expected_us;
@@ -296,7 +321,7 @@ static bool node_holds(const struct gw_fleet_node *node, struct gw_fleet_totals 
     counted->nodes++;
     counted->slices += node->slice_count;
     for (size_t i = 0; i < node->slice_count; i++) {
-        if (!slice_holds(&node->slices[i]))
+        if (!slice_holds(&node->slices[i], &counted->background))
             return false;
         counted->leases += node->slices[i].lease_count;
         counted->slices_busy += node->slices[i].lease_count > 0;

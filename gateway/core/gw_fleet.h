@@ -61,6 +61,7 @@ struct gw_fleet_runs {
 struct gw_fleet_model {
     struct gw_model_spec spec;
     struct gw_pool pool;           /* calls that wait for it */
+    struct gw_pool background;     /* of those who pay for none of it */
     struct gw_fleet_offer *offers; /* gw_fleet_offer.model_next: of connected nodes, oldest first */
     size_t node_count;             /* of them */
     size_t holders;                /* calls that use the spec */
@@ -128,6 +129,9 @@ struct gw_fleet_lease {
     int64_t expected_us;
     uint64_t result_bytes; /* of its result, while that is on its way; the flow counts */
     bool is_started;
+    bool is_background;  /* alone on its slice */
+    bool is_recalled;    /* the flow's, here and below: its slice is being cleared */
+    uint64_t claimed_in; /* the round in which somebody counted on that */
 };
 
 /* A node's announcement, as the link decoded it; borrowed. */
@@ -188,6 +192,8 @@ void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m);
 /* A slice for one more call of m: an idle one, warm before cold, longest idle first; else one that
  * runs m and may be fed ahead. NULL: not now. */
 struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m);
+/* The same, but never one that is in use: for work that nobody should wait behind. */
+struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m);
 /* A node that took a call not now is passed over until the next round of placing begins; the other
  * nodes are not. */
 void gw_fleet_new_round(struct gw_fleet *f);
@@ -199,6 +205,8 @@ int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m);
 SL_MUST_CHECK sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice,
                                        struct gw_fleet_model *m, uint64_t call, sl_mono_ns now,
                                        struct gw_fleet_lease **out);
+/* Of an idle slice: nothing is fed behind it. */
+void gw_fleet_set_background(struct gw_fleet *f, struct gw_fleet_lease *lease);
 struct gw_fleet_lease *gw_fleet_find_lease(struct gw_fleet *f, sl_slot_id id);
 /* The slice is free of it. learned_us >= 0 teaches the model's mean, < 0 does not. */
 void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_t learned_us,
@@ -206,6 +214,7 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
 
 struct gw_fleet_totals {
     size_t nodes, slices, slices_busy, models, models_ready, leases;
+    size_t background; /* of the leases */
 };
 struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f); /* kept, not counted */
 

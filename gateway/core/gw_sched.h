@@ -14,5 +14,8 @@
 /* false: nothing can start now. Neither the queue nor the fleet changes. */
 bool gw_sched_next(const struct gw_queue *q, struct gw_fleet *fleet,
                    struct gw_queue_item **out_item, struct gw_fleet_slice **out_slice);
+/* The same among gw_fleet_model.background, on idle slices alone: asked when nothing of the other queue can start. */
+bool gw_sched_next_idle(const struct gw_queue *background, struct gw_fleet *fleet,
+                        struct gw_queue_item **out_item, struct gw_fleet_slice **out_slice);
 
 #endif

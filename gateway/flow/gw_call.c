@@ -93,6 +93,7 @@ static void recall(struct gw_flow *f, struct gw_call *c)
     if (lease == NULL)
         return;
     lease->call = c->owes ? c->id : 0;
+    lease->is_recalled = true;
     f->ports.link.cancel(f->ports.link.ctx, lease->slice->node, lease->id);
 }
 
@@ -162,7 +163,7 @@ static void settle(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 {
     gw_timers_clear(&f->timers, &c->timer);
-    gw_queue_remove(&f->queue, &c->queue_item);
+    gw_queue_remove(gw_background_queue_of(f, c), &c->queue_item);
     stop_waiting_for_identity(f, c);
     stop_waiting_for_room(f, c);
     stop_waiting_for_model(f, c);
@@ -549,6 +550,8 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         gw_call_fail(f, c, &err);
         return;
     }
+    if (c->is_background)
+        gw_background_enter(f, c);
     move(f, c, GW_CALL_QUEUED);
     f->is_stuck = false;
     if (!arm(f, c))
@@ -629,6 +632,14 @@ static void fill_dispatch(struct gw_call *c, const struct gw_fleet_lease *lease,
     };
 }
 
+/* To its old place. */
+static void queue_again(struct gw_flow *f, struct gw_call *c)
+{
+    struct gw_pool *pool = c->is_background ? &c->model->background : &c->model->pool;
+    move(f, c, GW_CALL_QUEUED);
+    gw_queue_return(gw_background_queue_of(f, c), pool, &c->queue_item, c->arrival);
+}
+
 static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_lease *lease,
                           sl_status why, sl_mono_ns now)
 {
@@ -641,8 +652,7 @@ static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_
     gw_fleet_end_lease(f->fleet, lease, -1, now);
     if (why == SL_EFULL) {
         gw_fleet_set_full(f->fleet, node); /* the others may take theirs */
-        move(f, c, GW_CALL_QUEUED);
-        gw_queue_return(&f->queue, &c->model->pool, &c->queue_item, c->arrival);
+        queue_again(f, c);
     } else if (why == SL_ETOOBIG) {
         fail(f, c, SL_REASON_TOO_LARGE, "the request's names and parameters are over 1 MiB");
     } else {
@@ -666,9 +676,11 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
         f->is_stuck = true; /* as many leases are out as there may be */
         return;
     }
-    gw_queue_remove(&f->queue, &c->queue_item);
+    gw_queue_remove(gw_background_queue_of(f, c), &c->queue_item);
     move(f, c, GW_CALL_DISPATCHED);
     c->lease = lease->id;
+    if (c->is_background)
+        gw_fleet_set_background(f->fleet, lease);
     remember_node(c, slice->node);
     struct gw_dispatch dispatch;
     fill_dispatch(c, lease, &dispatch);
@@ -798,8 +810,7 @@ void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     } else if (c->state == GW_CALL_DISPATCHED && ++c->returns > RETURNS_MAX) {
         fail(f, c, SL_REASON_NO_CAPACITY, "executors gave the call back more than 3 times");
     } else if (c->state == GW_CALL_DISPATCHED) {
-        move(f, c, GW_CALL_QUEUED);
-        gw_queue_return(&f->queue, &c->model->pool, &c->queue_item, c->arrival);
+        queue_again(f, c);
         sl_metric_add(f->metrics.requeued, 1);
         f->is_stuck = false;
     }

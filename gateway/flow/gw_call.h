@@ -69,6 +69,7 @@ struct gw_call {
     bool outlives_deadline;
     gw_idem_id entry; /* it can be asked for again; 0: it cannot */
     bool is_concluded;
+    bool is_background; /* pays nothing, and gives way */
     char fetch_token[2 * GW_IDEM_TOKEN_BYTES + 1];
     struct gw_outcome *outcome; /* until it is concluded */
     struct gw_outcome *shows;   /* by its reply */
@@ -114,6 +115,9 @@ struct gw_flow {
     struct sl_slot_table *calls;
     struct gw_call_counts counts;
     struct gw_queue queue;
+    struct gw_queue background; /* of calls over quota whose tier lets them run when idle */
+    sl_mono_ns give_way_at; /* when somebody may have waited too long for those; SL_MONO_NEVER */
+    uint64_t give_way_round;
     struct gw_timers timers;
     struct gw_inquiries inquiries; /* other methods than ModelInfer */
     struct gw_call
@@ -195,6 +199,18 @@ void gw_money_tell(struct gw_flow *f, struct gw_call *c);
 
 /* ---- gw_money_log.c: the line that tells what a call cost */
 void gw_money_log(struct gw_flow *f, const struct gw_call *c);
+
+/* ---- gw_background.c: calls over quota, in a tier that lets them run while nobody else wants the slice */
+/* May a call that was refused so be let in as one of them? */
+bool gw_background_takes(const struct gw_flow *f, const struct gw_call *c,
+                         const struct gw_hold_refusal *refusal);
+/* It has been let in, and is in the queue: now in the other one. */
+void gw_background_enter(struct gw_flow *f, struct gw_call *c);
+/* Nothing else can start: they may. */
+void gw_background_place(struct gw_flow *f, sl_mono_ns now);
+/* The end of a turn: those for whom others have waited too long are ended. */
+void gw_background_turn(struct gw_flow *f, sl_mono_ns now);
+struct gw_queue *gw_background_queue_of(struct gw_flow *f, const struct gw_call *c);
 
 /* ---- gw_receipts.c */
 bool gw_receipts_may_admit(struct gw_flow *f, struct sl_error *err);

@@ -73,6 +73,8 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     set_sign_in_url(f, conf->sign_in_url);
     sl_rng_seed(&f->rng, conf->seed);
     gw_queue_init(&f->queue, conf->max_queued);
+    gw_queue_init(&f->background, conf->max_queued);
+    f->give_way_at = SL_MONO_NEVER;
     gw_room_init(&f->room, alloc, conf->max_body_bytes, conf->max_connection_body_bytes);
     gw_timers_init(&f->timers, alloc, conf->max_calls * TIMERS_PER_CALL);
     sl_status s = create_parts(f);
@@ -244,14 +246,14 @@ static bool is_full_of_results(const struct gw_flow *f)
 
 /* Ends the calls that wait for a model as it was: no node will ever have that again. The model goes
  * with the last of them. */
-static void end_calls_of(struct gw_flow *f, struct gw_fleet_model *m)
+static void end_calls_of(struct gw_flow *f, const struct gw_fleet_model *m, struct gw_pool *pool)
 {
     struct sl_error err;
     sl_error_set(&err, SL_REASON_NO_CAPACITY,
                  "model '%s' was changed or removed while the call waited for it; send it again",
                  m->spec.name);
-    for (size_t left = m->pool.count; left > 0; left--)
-        gw_call_fail(f, SL_CONTAINER_OF(m->pool.head, struct gw_call, queue_item), &err);
+    for (size_t left = pool->count; left > 0; left--)
+        gw_call_fail(f, SL_CONTAINER_OF(pool->head, struct gw_call, queue_item), &err);
 }
 
 static void end_orphans(struct gw_flow *f)
@@ -260,7 +262,12 @@ static void end_orphans(struct gw_flow *f)
     DL_FOREACH_SAFE (f->queue.waiting, pool, next) {
         struct gw_fleet_model *m = SL_CONTAINER_OF(pool, struct gw_fleet_model, pool);
         if (!m->is_current)
-            end_calls_of(f, m);
+            end_calls_of(f, m, pool);
+    }
+    DL_FOREACH_SAFE (f->background.waiting, pool, next) {
+        struct gw_fleet_model *m = SL_CONTAINER_OF(pool, struct gw_fleet_model, background);
+        if (!m->is_current)
+            end_calls_of(f, m, pool);
     }
 }
 
@@ -449,6 +456,8 @@ static void place(struct gw_flow *f, sl_mono_ns now)
     while (!f->is_stuck && !is_full_of_results(f) &&
            gw_sched_next(&f->queue, f->fleet, &item, &slice))
         gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);
+    if (!is_full_of_results(f))
+        gw_background_place(f, now);
     f->is_stuck = true; /* nothing more can start before something changes */
 }
 
@@ -477,22 +486,25 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
     gw_call_grant_waiting(f);
     if (!f->is_stuck)
         place(f, now);
+    gw_background_turn(f, now);
     gw_receipts_turn(f);
     publish(f);
 }
 
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 {
-    sl_mono_ns next = gw_timers_next(&f->timers);
-    sl_mono_ns kept = gw_idem_next_expiry(f->idem);
-    sl_mono_ns inquiry = gw_timers_next(&f->inquiries.timers);
-    next = kept < next ? kept : next;
-    return inquiry < next ? inquiry : next;
+    const sl_mono_ns at[] = {gw_timers_next(&f->timers), gw_timers_next(&f->inquiries.timers),
+                             gw_idem_next_expiry(f->idem), f->give_way_at};
+    sl_mono_ns next = at[0];
+    for (size_t i = 1; i < SL_ARRAY_LEN(at); i++)
+        next = at[i] < next ? at[i] : next;
+    return next;
 }
 
 void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
 {
-    f->conf.max_queued = f->queue.max_count = conf->max_queued;
+    f->conf.max_queued = f->queue.max_count = f->background.max_count = conf->max_queued;
+    f->conf.background_grace_ns = conf->background_grace_ns;
     f->conf.max_message_bytes = conf->max_message_bytes;
     f->conf.max_body_bytes = conf->max_body_bytes;
     f->conf.max_connection_body_bytes = conf->max_connection_body_bytes;

@@ -46,6 +46,7 @@ struct gw_flow_conf {
     int64_t body_wait_ns;               /* how long a large message waits for room */
     struct gw_ask_limits asks;
     struct gw_results_conf results;
+    int64_t background_grace_ns; /* how long a call waits before background work gives way to it */
     struct gw_fleet_conf fleet;
     struct sl_shm_pool *bodies; /* for large typed contents; borrowed; NULL: none */
     uint64_t seed;              /* of call ids; unpredictable in a real server */
@@ -74,6 +75,7 @@ struct gw_flow_metrics {
     struct sl_metric *orphan_lease_us;
     struct sl_metric *repeated_leases; /* told again although they were accounted for */
     struct sl_metric *unclaimed;       /* calls that went on without their connection */
+    struct sl_metric *background;      /* calls that were let in as such */
     struct sl_metric *repeated;        /* calls that were answered as an earlier one */
     struct sl_metric *kept, *kept_bytes[GW_IDEM_PLACES];
     struct sl_metric *accounts, *holds;

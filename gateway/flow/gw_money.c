@@ -36,23 +36,37 @@ static int64_t learned_us(struct gw_flow *f, const struct gw_call *c)
     return wanted_us < c->limit_us ? wanted_us : c->limit_us;
 }
 
+static sl_status hold_time(struct gw_flow *f, const struct gw_call *c, struct gw_hold *out,
+                           struct gw_hold_refusal *refusal)
+{
+    const struct gw_hold_ask ask = {.who = &c->who,
+                                    .tiers = f->conf.tiers,
+                                    .duration_us = c->limit_us,
+                                    .factor_thousandths = c->factor_thousandths,
+                                    .is_background = c->is_background};
+    return gw_ledger_hold(f->ledger, &ask, f->wall_now, out, refusal);
+}
+
 bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     struct gw_hold hold;
     struct gw_hold_refusal refusal;
+    int64_t declared_us = c->limit_us;
     if (c->asks.is_auto)
         c->limit_us = learned_us(f, c);
     c->factor_thousandths = gw_money_size(f)->factor_thousandths;
-    const struct gw_hold_ask ask = {.who = &c->who,
-                                    .tiers = f->conf.tiers,
-                                    .duration_us = c->limit_us,
-                                    .factor_thousandths = c->factor_thousandths};
-    sl_status s = gw_ledger_hold(f->ledger, &ask, f->wall_now, &hold, &refusal);
+    sl_status s = hold_time(f, c, &hold, &refusal);
+    if (s != SL_OK && gw_background_takes(f, c, &refusal)) {
+        c->is_background = true;
+        c->limit_us = declared_us; /* no time is put aside that could be too little */
+        s = hold_time(f, c, &hold, &refusal);
+    }
     if (s == SL_OK) {
         c->hold = hold.id;
         c->held_us = hold.held_us;
         return true;
     }
+    c->is_background = false;
     if (s == SL_EAGAIN || s == SL_ENEVER)
         refuse(f, c, &refusal, err);
     else

@@ -10,7 +10,14 @@
 #include "sl_test.h"
 #include "sl_text.h"
 
-enum { PLAYS = 2000, STEPS = 250, OPEN_MAX = 24, KEYS = 3, RUNS_MAX = FAKE_SENT_MAX, FIRST_MAX = 2 };
+enum {
+    PLAYS = 2000,
+    STEPS = 250,
+    OPEN_MAX = 24,
+    KEYS = 3,
+    RUNS_MAX = FAKE_SENT_MAX,
+    FIRST_MAX = 2
+};
 
 static const char *const keys[KEYS] = {"a", "b", "c"};
 static const int64_t keep_ns = 100 * SL_NS_PER_S;
