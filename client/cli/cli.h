@@ -1,8 +1,9 @@
 /* cli.h - what the verbs of the sluice command share: exit codes, common options, talking to people.
  *
  * Exit codes   CLI_OK, or why not: programs may rely on them.
- * Output       Results on stdout; errors as one sentence on stderr (when to try again and what was charged on lines of
- *              their own), or with --json as one object {"error", "reason", "code", and what else is known} on stdout.
+ * Output       Results on stdout; errors as one sentence on stderr (when to try again and what was
+ *              charged on lines of their own), or with --json as one object on stdout: "error",
+ *              "reason", "code", and what else is known.
  * Environment  SLUICE_ADDRESS (default 127.0.0.1:8001), SLUICE_TOKEN (a bearer token), SLUICE_TLS (1: speak
  *              TLS), SLUICE_CA (what --ca says, where TLS is spoken).
  */
@@ -110,8 +111,8 @@ int cli_open(struct cli_common *c, struct sluice_channel **out);
 /* The timeout as call options. */
 struct sluice_call_options cli_call_options(const struct cli_common *c);
 
-/* Tells how a call failed, when to try again, and with a result (which may be NULL) what was charged and what is left.
- * Returns the exit code for it. */
+/* Tells how a call failed, when to try again, and with a result (which may be NULL) what was charged
+ * and what is left. Returns the exit code for it. */
 int cli_fail_result(const struct cli_common *c, const struct sluice_status *s,
                     const struct sluice_result *result);
 int cli_fail_status(const struct cli_common *c, const struct sluice_status *s);

@@ -6,8 +6,8 @@
 
 #include "cli.h"
 
-/* The method's answer, decoded as descriptor; end it with protobuf_c_message_free_unpacked(m, NULL). request: NULL is
- * an empty one. CLI_OK, or the exit code after the error was told. */
+/* The method's answer, decoded as descriptor; end it with protobuf_c_message_free_unpacked(m, NULL).
+ * request: NULL is an empty one. CLI_OK, or the exit code after the error was told. */
 int cli_ask(struct cli_common *c, const char *method, const ProtobufCMessage *request,
             const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **out);
 /* The same on a channel that is open already. */

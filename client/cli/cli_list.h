@@ -1,4 +1,4 @@
-/* cli_list.h - lists that come in pages: as a table for people, as one JSON document for programs. */
+/* cli_list.h - lists that come in pages: a table for people, one JSON document for programs. */
 #ifndef CLI_LIST_H
 #define CLI_LIST_H
 
@@ -10,7 +10,8 @@
 enum { CLI_LIST_DEFAULT = 1000, CLI_LIST_MAX = 100000 };
 #define CLI_LIST_HELP "      --limit N                 at most so many (1000; up to 100000)\n"
 
-/* A request with the fields page_size and page, and an answer with one repeated field of messages and next_page. */
+/* A request with the fields page_size and page, and an answer whose first repeated field are the
+ * rows (messages), with next_page. */
 struct cli_list {
     const char *method;
     ProtobufCMessage *request; /* its page fields are set here */

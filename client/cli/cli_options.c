@@ -1,4 +1,4 @@
-/* cli_options.c - a verb's command line: its own options as a table, the common ones, and its arguments. */
+/* cli_options.c - a verb's command line: its own options as a table, the common ones, arguments. */
 #include "cli_options.h"
 
 #include <inttypes.h>

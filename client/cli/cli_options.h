@@ -1,4 +1,4 @@
-/* cli_options.h - a verb's command line: its own options as a table, the common ones, and its arguments. */
+/* cli_options.h - a verb's command line: its own options as a table, the common ones, arguments. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
@@ -32,8 +32,8 @@ struct cli_grammar {
     bool as_operator;
 };
 
-/* Reads everything; arguments, when not NULL, gets one text for each name. false: the verb ends with *out_exit, and
- * the reason has been told. */
+/* Reads everything; arguments, when not NULL, gets one text for each name. false: the verb ends with
+ * *out_exit, and the reason has been told. */
 bool cli_options_read(int argc, char **argv, const struct cli_grammar *g, struct cli_common *c,
                       char **arguments, int *out_exit);
 

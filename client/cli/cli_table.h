@@ -1,5 +1,5 @@
-/* cli_table.h - a table for people: columns as wide as they need to be; on a terminal that is too narrow for it, each
- * row as a block of lines. */
+/* cli_table.h - a table for people: columns as wide as they need to be; on a terminal that is too
+ * narrow for it, each row as a block of lines. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 

@@ -2,7 +2,8 @@
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 
-/* Puts '?' in the place of control characters (of which escape sequences are made) and of what is not UTF-8. */
+/* Puts '?' in the place of control characters (of which escape sequences are made) and of what is
+ * not UTF-8. */
 void cli_text_make_safe(char *text);
 /* Characters, not bytes. */
 int cli_text_width(const char *text);

@@ -33,7 +33,7 @@ SL_MUST_CHECK sl_status up_paths_init(const char *state, const char *models, str
                                       struct sl_error *why);
 void up_paths_finish(struct up_paths *p);
 
-/* $XDG_STATE_HOME/sluice, else ~/.local/state/sluice. false: neither is set, or its name is too long. */
+/* $XDG_STATE_HOME/sluice, else ~/.local/state/sluice. false: neither is set, or it is too long. */
 bool up_default_state(char out[UP_STATE_BYTES]);
 
 /* The program beside this one, else its bare name for PATH. out holds PATH_MAX bytes. */

@@ -14,7 +14,8 @@ struct up_probe {
 };
 
 void up_probe_finish(struct up_probe *p);
-/* address: as the gateway announced it; a new one replaces the old. token_path: a file with the token that is sent. */
+/* address: as the gateway announced it; a new one replaces the old. token_path: a file with the token
+ * that is sent. */
 void up_probe_set_address(struct up_probe *p, const char *address, const char *token_path);
 /* Is an executor there, and every model that can be loaded ready? Takes at most some 100 ms. Problems
  * with models are shown on stderr, each once. */

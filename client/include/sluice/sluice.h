@@ -394,16 +394,18 @@ enum {
     SLUICE_RECEIPT_NAME_BYTES = 64,
 };
 
-/* What a call cost, whom, and what is left, as a gateway of Sluice tells it in the trailers of each inference,
- * refusals included. A plain value: copied freely, never freed. Numbers that were not told, or that are none,
- * are -1, texts are ""; texts that are longer than here are cut at a character. */
+/* What a call cost, whom, and what is left, as a gateway of Sluice tells it in the trailers of each
+ * inference, refusals included. A plain value: copied freely, never freed. Numbers that were not
+ * told, or that are none, are -1, texts are ""; longer texts are cut at a character. */
 struct sluice_receipt {
     size_t struct_bytes; /* set by SLUICE_RECEIPT_INIT */
-    /* GPU time, in microseconds of one slice times the size's factor: what this call was charged (0 for what
-     * costs nothing), and what its visitor may still use. Calls in flight hold time, which is not left. */
+    /* GPU time, in microseconds of one slice times the size's factor: what this call was charged (0
+     * for what costs nothing), and what its visitor may still use. Calls in flight hold time, which
+     * is not left. */
     int64_t charged_us;
     int64_t left_us;
-    /* When the visitor's 24 h are over and all of the time is there again: seconds since 1970-01-01T00:00:00Z. */
+    /* When the visitor's 24 h are over and all of the time is there again: seconds since
+     * 1970-01-01T00:00:00Z. */
     int64_t resets_at_s;
     /* Waiting, and holding the slice, in microseconds; of a call that was started. */
     int64_t queue_us;
@@ -420,8 +422,9 @@ struct sluice_receipt {
         sizeof(struct sluice_receipt), -1, -1, -1, -1, -1, "", "", "", ""                          \
     }
 
-/* Reads the receipt; out begins as SLUICE_RECEIPT_INIT. result may be NULL. false: this answer does not say who
- * was charged (another server, or a caller that was not let in); what else it told is there all the same. */
+/* Reads the receipt; out begins as SLUICE_RECEIPT_INIT. result may be NULL. false: this answer does
+ * not say who was charged (another server, or a caller that was not let in); what else it told is
+ * there all the same. */
 bool sluice_result_receipt(const struct sluice_result *result, struct sluice_receipt *out);
 
 #ifdef __cplusplus

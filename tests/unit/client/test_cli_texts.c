@@ -1,4 +1,4 @@
-/* test_cli_texts.c - what the command shows and reads beside tensors: times, receipts, texts of others. */
+/* test_cli_texts.c - what the command shows and reads beside tensors: times, receipts, tables. */
 #include <stdlib.h>
 
 #include "cli_pb_json.h"
