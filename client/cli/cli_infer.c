@@ -16,6 +16,7 @@ enum {
     SHOWN_ELEMENTS = 16,
     SHOWN_BYTES_MAX = 64 * 1024,
     PAIRS_MAX = SLUICE_INPUTS_MAX,
+    METADATA_MAX = 5, /* each of the options below once */
 };
 
 static const char help[] =
@@ -32,7 +33,11 @@ static const char help[] =
     "      --id ID                   returned with the result\n"
     "      --duration TIME           how long the call may hold its slice: 5s, 500ms\n"
     "      --size SIZE               large or xlarge\n"
-    "      --max-wait TIME           wait at most this long in the queue\n" CLI_COMMON_HELP;
+    "      --max-wait TIME           wait at most this long in the queue\n"
+    "      --idempotency-key KEY     sent again under the same key, the call runs and is charged "
+    "once\n"
+    "      --keep                    a lost connection does not end the call, its result is "
+    "kept\n" CLI_COMMON_HELP;
 
 /* NAME=VALUE options as they were given; texts borrowed from argv. */
 struct named {
@@ -53,7 +58,7 @@ struct infer {
     struct named_list shapes;
     struct named_list outputs; /* value: "@FILE", or NULL */
     struct named_list params;
-    struct sluice_pair metadata[4];
+    struct sluice_pair metadata[METADATA_MAX];
     size_t metadata_count;
     struct sl_arena arena;
     struct sluice_cancel *cancel;
@@ -66,6 +71,8 @@ enum {
     OPT_DURATION,
     OPT_SIZE,
     OPT_MAX_WAIT,
+    OPT_IDEMPOTENCY_KEY,
+    OPT_KEEP,
 };
 
 /* Cuts text at its first '='. */
@@ -91,10 +98,16 @@ static const char *find_named(const struct named_list *l, const char *name)
     return NULL;
 }
 
-static void take_metadata(struct infer *v, const char *name, const char *value)
+/* A name that is there already would be sent twice. */
+static int take_metadata(struct infer *v, const char *name, const char *value)
 {
-    v->metadata[v->metadata_count++ % SL_ARRAY_LEN(v->metadata)] =
-        (struct sluice_pair){.name = name, .value = value};
+    for (size_t i = 0; i < v->metadata_count; i++) {
+        if (strcmp(v->metadata[i].name, name) == 0)
+            return cli_fail(&v->common, CLI_USAGE, "%s is given twice: %s and %s", name,
+                            v->metadata[i].value, value);
+    }
+    v->metadata[v->metadata_count++] = (struct sluice_pair){.name = name, .value = value};
+    return CLI_OK;
 }
 
 /* true: taken. An option given in the wrong form leaves *out_exit at CLI_USAGE. */
@@ -125,13 +138,19 @@ static bool take_option(struct infer *v, int option, char *value, int *out_exit)
         v->id = value;
         return true;
     case OPT_DURATION:
-        take_metadata(v, "sluice-duration", value);
+        *out_exit = take_metadata(v, "sluice-duration", value);
         return true;
     case OPT_SIZE:
-        take_metadata(v, "sluice-size", value);
+        *out_exit = take_metadata(v, "sluice-size", value);
         return true;
     case OPT_MAX_WAIT:
-        take_metadata(v, "sluice-max-wait", value);
+        *out_exit = take_metadata(v, "sluice-max-wait", value);
+        return true;
+    case OPT_IDEMPOTENCY_KEY:
+        *out_exit = take_metadata(v, "idempotency-key", value);
+        return true;
+    case OPT_KEEP:
+        *out_exit = take_metadata(v, "sluice-on-disconnect", "keep");
         return true;
     default:
         return false;
@@ -140,17 +159,20 @@ static bool take_option(struct infer *v, int option, char *value, int *out_exit)
 
 static bool read_options(struct infer *v, int argc, char **argv, int *out_exit)
 {
-    static const struct option options[] = {{"input", required_argument, NULL, 'i'},
-                                            {"shape", required_argument, NULL, OPT_SHAPE},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"param", required_argument, NULL, 'p'},
-                                            {"version", required_argument, NULL, OPT_VERSION},
-                                            {"id", required_argument, NULL, OPT_ID},
-                                            {"duration", required_argument, NULL, OPT_DURATION},
-                                            {"size", required_argument, NULL, OPT_SIZE},
-                                            {"max-wait", required_argument, NULL, OPT_MAX_WAIT},
-                                            CLI_COMMON_OPTIONS,
-                                            {0}};
+    static const struct option options[] = {
+        {"input", required_argument, NULL, 'i'},
+        {"shape", required_argument, NULL, OPT_SHAPE},
+        {"output", required_argument, NULL, 'o'},
+        {"param", required_argument, NULL, 'p'},
+        {"version", required_argument, NULL, OPT_VERSION},
+        {"id", required_argument, NULL, OPT_ID},
+        {"duration", required_argument, NULL, OPT_DURATION},
+        {"size", required_argument, NULL, OPT_SIZE},
+        {"max-wait", required_argument, NULL, OPT_MAX_WAIT},
+        {"idempotency-key", required_argument, NULL, OPT_IDEMPOTENCY_KEY},
+        {"keep", no_argument, NULL, OPT_KEEP},
+        CLI_COMMON_OPTIONS,
+        {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "i:o:p:", options, NULL)) != -1) {
@@ -160,9 +182,7 @@ static bool read_options(struct infer *v, int argc, char **argv, int *out_exit)
         if (!is_ours && !cli_common_take(&v->common, option, optarg, help, out_exit))
             return false;
     }
-    if (v->metadata_count > SL_ARRAY_LEN(v->metadata))
-        *out_exit = cli_fail(&v->common, CLI_USAGE, "--duration, --size or --max-wait twice");
-    else if (optind + 1 != argc)
+    if (optind + 1 != argc)
         *out_exit = cli_fail(&v->common, CLI_USAGE, "give one model; sluice infer --help");
     else
         v->model = argv[optind];

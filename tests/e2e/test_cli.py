@@ -85,6 +85,19 @@ def test_what_did_not_run_says_so(sluice):
     assert (told["receipt"]["charged_us"], told["receipt"]["exec_us"]) == (0, None)
 
 
+def test_the_same_key_runs_once(sluice):
+    ask = ["infer", "identity", "--json", "--idempotency-key", "cli-1", "--keep", "--input"]
+    first, again = [data(sluice(*ask, "INPUT0=[[1,2,3,4]]")) for _ in range(2)]
+    assert first["receipt"]["call_id"] == again["receipt"]["call_id"]
+    assert first["receipt"]["charged_us"] == again["receipt"]["charged_us"]
+    assert first["outputs"] == again["outputs"]
+    other = sluice(*ask, "INPUT0=[[4,3,2,1]]")
+    assert json.loads(other.stdout)["reason"] == "ALREADY_EXISTS"
+    twice = sluice("infer", "identity", *["--keep"] * 2, "--input", "INPUT0=[[1,2,3,4]]")
+    assert twice.returncode == 2
+    assert "sluice-on-disconnect is given twice: keep and keep" in twice.stderr
+
+
 @pytest.fixture(scope="module")
 def poor(few_models, tmp_path_factory, _stubs):
     """A server whose callers have 7 s of GPU time."""
