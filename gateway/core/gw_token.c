@@ -56,24 +56,46 @@ bool gw_token_is_whole(struct sl_span text)
     return memcmp(text.data + CHECK_AT, check, CHECK_DIGITS) == 0;
 }
 
+static bool is_no_control(uint32_t c)
+{
+    return c >= ' ' && (c < 0x7f || c > 0x9f);
+}
+
 static bool may_be_in_a_name(uint32_t c)
 {
-    bool is_blank_or_control = c <= ' ' || (c >= 0x7f && c <= 0xa0);
-    return !is_blank_or_control && c != '#' && c != '/' && c != ':';
+    return is_no_control(c) && c != ' ' && c != 0xa0 && c != '#' && c != '/' && c != ':';
+}
+
+/* UTF-8 of 1 to max bytes, each character of which may be there. */
+static bool is_text_of(struct sl_span text, size_t max, bool (*may_be_there)(uint32_t))
+{
+    if (text.len == 0 || text.len > max)
+        return false;
+    while (text.len > 0) {
+        uint32_t c = 0;
+        size_t len = sl_text_utf8_next(text, &c);
+        if (len == 0 || !may_be_there(c))
+            return false;
+        text = sl_span_of(text.data + len, text.len - len);
+    }
+    return true;
 }
 
 bool gw_user_name_is_good(struct sl_span name)
 {
-    if (name.len == 0 || name.len > GW_USER_NAME_MAX)
-        return false;
-    while (name.len > 0) {
-        uint32_t c = 0;
-        size_t len = sl_text_utf8_next(name, &c);
-        if (len == 0 || !may_be_in_a_name(c))
-            return false;
-        name = sl_span_of(name.data + len, name.len - len);
-    }
-    return true;
+    return is_text_of(name, GW_USER_NAME_MAX, may_be_in_a_name);
+}
+
+bool gw_owner_name_is_good(struct sl_span name)
+{
+    const uint8_t *mark = name.len > 0 ? memchr(name.data, '#', name.len) : NULL;
+    if (mark == NULL)
+        return gw_user_name_is_good(name);
+    size_t issuer_len = (size_t)(mark - name.data);
+    return name.len <= GW_OWNER_NAME_MAX &&
+           gw_user_name_is_good(sl_span_of(name.data, issuer_len)) &&
+           is_text_of(sl_span_of(mark + 1, name.len - issuer_len - 1), GW_OWNER_NAME_MAX,
+                      is_no_control);
 }
 
 /* Divides a number of bytes, highest first, by BASE; returns the remainder. */

@@ -22,7 +22,8 @@ enum {
     GW_TOKEN_LEN = 36,
     GW_TOKEN_PREFIX_LEN = 9, /* sl_ and 6 digits */
     GW_TOKEN_HASH_BYTES = 32,
-    GW_USER_NAME_MAX = 200, /* so that its account is never cut */
+    GW_USER_NAME_MAX = 200,
+    GW_OWNER_NAME_MAX = GW_ACCOUNT_NAME_MAX - 5, /* after "user:" */
 };
 
 /* Is it meant to be one of these, whatever else is wrong with it? */
@@ -32,14 +33,17 @@ bool gw_token_is_whole(struct sl_span text);
 /* May a user be called so? 1 to GW_USER_NAME_MAX bytes of UTF-8 without blanks, control characters and what has a
  * meaning in accounts: "user:corp#ana" is the issuer corp's ana, "app:demo/ana" a visitor. */
 bool gw_user_name_is_good(struct sl_span name);
+/* May an app belong to a user called so? As above, or ISSUER#SUB, where SUB is any text without control characters: it
+ * is the issuer that makes it. */
+bool gw_owner_name_is_good(struct sl_span name);
 void gw_token_write(const uint8_t random[GW_TOKEN_RANDOM_BYTES], char out[GW_TOKEN_LEN + 1]);
 
 /* What is known of a token; the store keeps the same. */
 struct gw_token_row {
     uint8_t hash[GW_TOKEN_HASH_BYTES]; /* SHA-256 of its text */
     char prefix[GW_TOKEN_PREFIX_LEN + 1];
-    char user[GW_ACCOUNT_NAME_MAX +
-              1]; /* whose it is, a good name: the account without its "user:" */
+    /* Whose it is, the account without its "user:": a good name; of an app's token its owner's may do. */
+    char user[GW_ACCOUNT_NAME_MAX + 1];
     char tier[GW_TIER_NAME_MAX + 1];
     char app[GW_APP_NAME_MAX + 1]; /* the registered app that calls with it; "": a person */
     bool is_admin;

@@ -88,10 +88,17 @@ static bool link_entry(struct gw_token_table *t, struct entry *e)
     return !e->is_lost;
 }
 
+static bool has_good_names(const struct gw_token_row *row)
+{
+    struct sl_span user = sl_span_str(row->user);
+    if (row->app[0] == '\0')
+        return gw_user_name_is_good(user);
+    return gw_owner_name_is_good(user) && gw_app_name_is_good(sl_span_str(row->app));
+}
+
 sl_status gw_token_table_add(struct gw_token_table *t, const struct gw_token_row *row)
 {
-    if (!gw_user_name_is_good(sl_span_str(row->user)) ||
-        (row->app[0] != '\0' && !gw_app_name_is_good(sl_span_str(row->app))))
+    if (!has_good_names(row))
         return SL_EINVAL;
     if (gw_token_table_find(t, row->hash) != NULL ||
         find_prefix(t, sl_span_of(row->prefix, GW_TOKEN_PREFIX_LEN)) != NULL)

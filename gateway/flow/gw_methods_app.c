@@ -38,12 +38,15 @@ static void keep(struct gw_flow *f, struct gw_inquiry *q, const struct gw_app_ro
 static bool read_owner(struct gw_flow *f, struct gw_inquiry *q, struct gw_app_row *row)
 {
     const char *owner = q->form.owner;
-    if (strncmp(owner, user_kind, USER_KIND_LEN) == 0 && owner[USER_KIND_LEN] != '\0') {
+    if (strncmp(owner, user_kind, USER_KIND_LEN) == 0 &&
+        gw_owner_name_is_good(sl_span_str(owner + USER_KIND_LEN))) {
         snprintf(row->owner, sizeof row->owner, "%s", owner);
         return true;
     }
     gw_services_refuse(f, q, SL_REASON_BAD_INPUT, "owner",
-                       "owner '%s' is no account of a user: user:NAME, or user:ISSUER#SUB", owner);
+                       "owner '%s' is no account of a user: user:NAME, or user:ISSUER#SUB, "
+                       "without control characters and of at most %d bytes",
+                       owner, GW_ACCOUNT_NAME_MAX);
     return false;
 }
 

@@ -116,7 +116,7 @@ static bool fill(struct gw_flow *f, struct gw_inquiry *q, struct gw_token_row *r
     if (gw_services_tier(f, q, form->tier) < 0 || !check_app(f, q, &app))
         return false;
     const char *user = user_of(form, app);
-    if (!gw_user_name_is_good(sl_span_str(user))) {
+    if (user == form->user && !gw_user_name_is_good(sl_span_str(user))) {
         gw_services_refuse(f, q, SL_REASON_BAD_INPUT, "user",
                            "user '%s' is not 1 to %d bytes without blanks, '#', '/' and ':'", user,
                            GW_USER_NAME_MAX);

@@ -67,6 +67,24 @@ static void names_of_users(void **state SL_UNUSED)
     assert_false(gw_user_name_is_good(sl_span_of("a\0b", 3)));
 }
 
+static void names_of_owners(void **state SL_UNUSED)
+{
+    static const char *const good[] = {"ana", "corp#ana", "corp#auth0|a b", "c#https://a/b#c"};
+    static const char *const bad[] = {"",    "#",     "corp#",     "#ana",
+                                      "a b", "a/b#c", "corp#a\nb", "c#\xff"};
+    char longest[GW_OWNER_NAME_MAX + 1];
+    for (size_t i = 0; i < SL_ARRAY_LEN(good); i++)
+        if (!gw_owner_name_is_good(sl_span_str(good[i])))
+            fail_msg("'%s' is refused", good[i]);
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++)
+        if (gw_owner_name_is_good(sl_span_str(bad[i])))
+            fail_msg("'%s' is taken", bad[i]);
+    memset(longest, 'a', sizeof longest);
+    longest[1] = '#';
+    assert_true(gw_owner_name_is_good(sl_span_of(longest, GW_OWNER_NAME_MAX)));
+    assert_false(gw_owner_name_is_good(sl_span_of(longest, GW_OWNER_NAME_MAX + 1)));
+}
+
 static struct gw_token_row row_of(unsigned number)
 {
     struct gw_token_row r = {.created_at = 1};
@@ -123,6 +141,7 @@ static void rows_without_a_good_name_are_not_taken(void **state SL_UNUSED)
     snprintf(of_app.app, sizeof of_app.app, "demo/7");
     assert_status(gw_token_table_add(t, &of_app), SL_EINVAL);
     of_app.app[4] = '\0';
+    snprintf(of_app.user, sizeof of_app.user, "corp#ana"); /* the owner, whom the app is of */
     assert_ok(gw_token_table_add(t, &of_app));
     assert_int_equal(gw_token_table_count(t), 1);
     gw_token_table_destroy(t);
@@ -195,6 +214,7 @@ int main(void)
         cmocka_unit_test(texts),
         cmocka_unit_test(every_byte_changed),
         cmocka_unit_test(names_of_users),
+        cmocka_unit_test(names_of_owners),
         cmocka_unit_test(rows_come_and_go),
         cmocka_unit_test(rows_without_a_good_name_are_not_taken),
         cmocka_unit_test(revoked_and_expired),
