@@ -181,18 +181,20 @@ static enum gw_identity_answer identify_visitor(const struct gw_asking *ask,
 {
     struct gw_claims claims;
     struct sl_span token = ask->c->x_ip_token;
+    struct gw_asking of_app = *ask;
     if (caller->app[0] == '\0')
         return gw_auth_refuse_untrusted(ask,
                                         "x-ip-token is for registered apps alone; this caller's "
                                         "token is not an app's");
+    of_app.app = caller->app;
     if (token.len > GW_AUTH_TOKEN_MAX)
-        return deny_visitor(ask, "a visitor's token of more than 8192 bytes");
-    enum gw_identity_answer answer = read_claims(ask, token, gw_auth_refuse_visitor, &claims);
+        return deny_visitor(&of_app, "a visitor's token of more than 8192 bytes");
+    enum gw_identity_answer answer = read_claims(&of_app, token, gw_auth_refuse_visitor, &claims);
     if (answer != GW_IDENTITY_KNOWN)
         return answer;
     if (claims.app[0] != '\0' && strcmp(claims.app, caller->app) != 0)
-        return deny_visitor(ask, "a visitor's token that was issued to another app");
-    return become_visitor(ask, &claims, caller);
+        return deny_visitor(&of_app, "a visitor's token that was issued to another app");
+    return become_visitor(&of_app, &claims, caller);
 }
 
 /* ---- with a token, without one */

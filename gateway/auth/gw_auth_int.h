@@ -33,6 +33,7 @@ struct gw_asking {
     struct gw_address from;
     sl_wall_us now;
     struct sl_error *err;
+    const char *app; /* whose visitor it is about; NULL: the caller himself */
 };
 
 /* Each sets *ask->err, counts, writes a line, and answers GW_IDENTITY_REFUSED. why: for the log. */

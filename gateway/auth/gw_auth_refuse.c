@@ -27,7 +27,7 @@ static enum gw_identity_answer refused(const struct gw_asking *ask, const char *
         return GW_IDENTITY_REFUSED;
     gw_address_format(&ask->from, from);
     sl_log(SL_LOG_INFO, "caller refused", SL_S("from", from), SL_S("why", why),
-           SL_S("token", prefix), SL_U("left_out", a->log_left_out));
+           SL_S("token", prefix), SL_S("app", ask->app), SL_U("left_out", a->log_left_out));
     a->log_left_out = 0;
     return GW_IDENTITY_REFUSED;
 }

@@ -436,6 +436,7 @@ static void visitors_tokens_are_never_passed_over(void **state SL_UNUSED)
     r.issuer.denial = (struct gw_denial){"it has expired", "expired 3 min ago"};
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "x-ip-token: expired 3 min ago",
                    "it has expired");
+    assert_non_null(strstr(log_text, "app=demo"));
     r.issuer.denial.told[0] = '\0';
     assert_refused(&r, SL_REASON_UNAUTHENTICATED, "x-ip-token: not valid", "it has expired");
     r.c.x_ip_token = sl_span_str("");
