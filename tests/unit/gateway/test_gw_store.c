@@ -199,6 +199,20 @@ static void a_full_queue_says_so(void **state)
     assert_int_equal(u.stored, ticket);
 }
 
+/* Nothing has been stored or answered that would wake it. */
+static void wait_for_wake(struct user *u)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    bool is_woken = false;
+    for (int i = 0; i < WAIT_S * 500 && !is_woken; i++) {
+        pthread_mutex_lock(&u->lock);
+        is_woken = u->is_woken;
+        pthread_mutex_unlock(&u->lock);
+        nanosleep(&pause, NULL);
+    }
+    assert_true(is_woken);
+}
+
 static void wait_for_state(struct user *u, enum gw_store_state wanted)
 {
     struct gw_store_health h;
@@ -234,6 +248,7 @@ static void a_full_disk_is_waited_for(void **state)
     gw_store_health(u.store, &h);
     assert_non_null(strstr(h.why, "full"));
     assert_false(u.port.may_admit(u.port.ctx, &why));
+    assert_true(u.port.must_wait(u.port.ctx));
     assert_int_equal(why.reason, SL_REASON_NO_CAPACITY);
     assert_null(strstr(why.text, u.rig->path)); /* a caller need not know where it lies */
     take(&u);
@@ -271,12 +286,15 @@ static void what_cannot_be_stored_is_said_at_the_end(void **state)
     struct sl_error why;
     c.serves_when_broken = true;
     begin(&u, *state, &c);
+    assert_true(u.port.must_wait(u.port.ctx));
     fault_vfs_start(
         &(struct fault_vfs_plan){.deeds = FAULT_WRITE, .fail_at = 1, .keeps_failing = true});
     assert_ok(append(&u, 1));
     gw_store_flush(u.store);
     wait_for_state(&u, GW_STORE_BROKEN);
+    wait_for_wake(&u);                               /* who waits is to be told */
     assert_true(u.port.may_admit(u.port.ctx, &why)); /* the operator's word */
+    assert_false(u.port.must_wait(u.port.ctx));
     assert_ok(append(&u, 2));
     end(&u);
     assert_int_equal(u.stored, 0);
