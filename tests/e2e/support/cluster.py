@@ -127,8 +127,7 @@ class Cluster:
         return len(self.nodes) * self.slices * self._models
 
     def status(self):
-        token = (self.folder / "gateway.state/admin.token").read_text().strip()
-        stub = Stub(self._status_channel(), "sluice.v1.Admin", token)
+        stub = self.admin(self._status_channel())
         return stub.GetStatus(pb("sluice.v1").GetStatusRequest(), timeout=2 * SLOW)
 
     def _status_channel(self):
@@ -163,8 +162,15 @@ class Cluster:
         self._channels.append(channel)
         return channel
 
-    def stub(self, channel=None):
-        return Stub(channel or self.channel(), "inference.GRPCInferenceService")
+    def stub(self, channel=None, token=None):
+        return Stub(channel or self.channel(), "inference.GRPCInferenceService", token)
+
+    def admin(self, channel=None, token=None):
+        token = token or (self.folder / "gateway.state/admin.token").read_text().strip()
+        return Stub(channel or self.channel(), "sluice.v1.Admin", token)
+
+    def visitor(self, channel=None, token=None):
+        return Stub(channel or self.channel(), "sluice.v1.Visitor", token)
 
     def close_channels(self):
         while self._channels:
