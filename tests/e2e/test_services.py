@@ -1,4 +1,4 @@
-"""sluice.v1.Visitor and Admin: who may ask what, what is answered, what holds at once and after a restart."""
+"""sluice.v1: who may ask what, what is answered, what holds at once and after a restart."""
 
 import base64
 import csv
