@@ -25,14 +25,14 @@ OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_leng
 
 def import_messages(proto_folder):
     """The generated inference_pb2 of our own proto file."""
-    folder = tempfile.mkdtemp(prefix="sluice-bench-stubs-")
-    words = ["protoc", f"-I{proto_folder}", f"--python_out={folder}", "inference.proto"]
-    if protoc.main(words) != 0:
-        sys.exit("protoc cannot read inference.proto")
-    sys.path.insert(0, folder)
-    import inference_pb2
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-stubs-") as folder:
+        words = ["protoc", f"-I{proto_folder}", f"--python_out={folder}", "inference.proto"]
+        if protoc.main(words) != 0:
+            sys.exit("protoc cannot read inference.proto")
+        sys.path.insert(0, folder)
+        import inference_pb2
 
-    return inference_pb2
+        return inference_pb2
 
 
 def make_request(pb, size):

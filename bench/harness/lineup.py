@@ -1,7 +1,5 @@
 """Which servers there are, and which of them a run starts."""
 
-from pathlib import Path
-
 from . import aims, build
 from .errors import BenchError
 from .peers import Echo, Nghttpd
@@ -49,7 +47,7 @@ KNOWN = (OURS, *PEERS)
 
 def makers(options, say):
     """Name -> maker. Who is missing is left out by name, or an error when asked for by name."""
-    found = {name: sluice_maker(name, *rest) for name, *rest in sluices(options)}
+    found = {name: sluice_maker(name, *rest, options.state) for name, *rest in sluices(options)}
     for name in options.servers or PEERS:
         if name == OURS:
             continue
@@ -63,17 +61,16 @@ def makers(options, say):
 
 
 def sluices(options):
-    """Name, build, configuration and state of each Sluice; no state: it has no store."""
+    """Name, build and configuration of each Sluice, and whether it has a store."""
     first = [] if options.servers and OURS not in options.servers else [OURS]
     mine = [(name, options.build, options.config) for name in first]
-    place = options.state or Path()  # under a run's folder where it is relative
-    return [(*sluice, place) for sluice in mine + options.variant] + [
-        (*sluice, None) for sluice in options.without_store
+    return [(*one, True) for one in mine + options.variant] + [
+        (*one, False) for one in options.without_store
     ]
 
 
-def sluice_maker(name, path, config, place):
-    return lambda folder, tls: Sluice(name, path, folder, config, tls, place)
+def sluice_maker(name, path, config, has_store, place):
+    return lambda folder, tls: Sluice(name, path, folder, config, tls, has_store, place)
 
 
 def line_up(makers_by_name, rows, only_aims, folder):

@@ -24,9 +24,18 @@ class Aim:
     below: float
 
 
+STORED = r"^\| {}.* \| \d+ \| ([\d.]+)"  # CPU us, in the row of that name
+
 AIMS = (
     Aim("micro_identify", "an API token costs under 1 us", r"^API token.* (\d+) ns$", 1000),
     Aim("micro_identify", "a remembered token costs under 1 us", r"remembered +(\d+) ns$", 1000),
+    Aim(
+        "micro_store",
+        "16 receipts at once cost under 3 us each",
+        STORED.format("groups of 16, n"),
+        3,
+    ),
+    Aim("micro_store", "their tables under 6 us each", STORED.format("tables .* 10,000"), 6),
     Aim("micro_jwt", "a new RS256 token costs under 2 x OpenSSL's check", r"^RS256.*x([\d.]+)", 2),
 )
 

@@ -17,13 +17,13 @@ STORE = r"(?m)^( *)path: .*sluice\.db.*$"
 class Sluice(Server):
     """`sluice up` with the model `identity` alone, on ports that the system gives.
 
-    place: where its state lies, absolute or under the folder; None: it has no store."""
+    place: where its state lies; None: in the folder."""
 
-    def __init__(self, name, build, folder, config=None, tls=None, place=None):
+    def __init__(self, name, build, folder, config=None, tls=None, has_store=True, place=None):
         super().__init__(name, folder, tls)
         self._bin = build / "bin"
-        self._state = folder / (place or "") / f"{self.label}-state"
-        self._has_store = place is not None
+        self._state = (place or folder).absolute() / f"{folder.name}-{self.label}-state"
+        self._has_store = has_store
         models = write_identity_model(folder / "models")
         words = [self._bin / "sluice", "up", "--models", models, "--state", self._state]
         words += ["--grpc-port", 0, "--http-port", 0]

@@ -1,6 +1,6 @@
 /* micro_store.c - what it costs to make a receipt last: groups of 1, 16 and 256 in one transaction beside a plain
  * loop of one transaction for each receipt, on the same file system; and the tables behind the log, when all
- * receipts are of one account, and when each is of any of ten thousand.
+ * receipts are of one account, and when each is of any of ten thousand; then questions to those tables, and their size.
  *
  *   micro_store [FOLDER [RECEIPTS [ROUNDS]]]      (., 20000, 5)
  *
@@ -17,9 +17,10 @@
 
 #include "gw_receipt_code.h"
 #include "gw_store_build.h"
+#include "gw_store_query.h"
 #include "gw_store_sums.h"
 
-enum { WAYS = 10, ROUNDS_MAX = 99, PATH_ROOM = 512 };
+enum { WAYS = 10, MANY_ACCOUNTS = 5, ROUNDS_MAX = 99, PATH_ROOM = 512 };
 
 struct way {
     const char *name;
@@ -65,6 +66,10 @@ static void die(const char *what, const char *why)
 static struct sl_span write_receipt(uint64_t number, uint64_t accounts, uint8_t *bytes, size_t room)
 {
     static char visitor[32];
+    size_t count;
+    uint64_t scattered = number * UINT64_C(0x9e3779b97f4a7c15); /* as random as a UUID */
+    snprintf(visitor, sizeof visitor, "user:visitor%llu",
+             (unsigned long long)(accounts > 1 ? (scattered >> 32) % accounts : 0));
     struct gw_receipt r = {
         .ended_at = INT64_C(1767225600000000) + (int64_t)number,
         .accounts = {sl_span_str(visitor)},
@@ -81,10 +86,6 @@ static struct sl_span write_receipt(uint64_t number, uint64_t accounts, uint8_t 
         .lease_journal = 7,
         .lease_record = number << 16,
     };
-    size_t count;
-    uint64_t scattered = number * UINT64_C(0x9e3779b97f4a7c15); /* as random as a UUID */
-    snprintf(visitor, sizeof visitor, "user:visitor%llu",
-             (unsigned long long)(accounts > 1 ? (scattered >> 32) % accounts : 0));
     memcpy(r.call_id, &scattered, sizeof scattered);
     if (gw_receipt_encode(&r, bytes, room, &count) != SL_OK)
         die("a receipt", "it cannot be encoded");
@@ -240,6 +241,68 @@ static void print_table(int rounds)
     }
 }
 
+/* ---- questions to the tables of ten thousand accounts */
+
+/* As a connection that has been asked a few things before. Answers microseconds for each. */
+static double time_question(struct way *w, const struct gw_store_question *q, size_t *out_rows)
+{
+    enum { TIMES = 20 };
+    double seconds[TIMES];
+    for (int i = 0; i < TIMES; i++) {
+        struct gw_store_answer a;
+        struct sl_arena arena;
+        double begin = seconds_of(CLOCK_MONOTONIC);
+        sl_arena_init(&arena, &sl_alloc_malloc, GW_STORE_ANSWER_MAX_BYTES);
+        gw_store_answer(w->db.handle, q, &arena, &a);
+        *out_rows = a.row_count;
+        sl_arena_finish(&arena);
+        seconds[i] = seconds_of(CLOCK_MONOTONIC) - begin;
+        if (a.status != SL_OK)
+            die(w->path, a.why);
+    }
+    return 1e6 * median(seconds, TIMES);
+}
+
+static void print_question(struct way *w, const char *name, const struct gw_store_question *q)
+{
+    size_t rows;
+    double us = time_question(w, q, &rows);
+    printf("| %s | %zu | %.0f |\n", name, rows, us);
+}
+
+static void print_questions(struct way *w)
+{
+    struct gw_store_question q = {.kind = GW_STORE_RECEIPTS, .rows_max = 100};
+    printf("\n| question, %lld receipts | rows | us |\n|---|---|---|\n", (long long)w->db.last_n);
+    print_question(w, "the newest 100", &q);
+    snprintf(q.account, sizeof q.account, "user:visitor42");
+    print_question(w, "up to 100 of an account", &q);
+    snprintf(q.account, sizeof q.account, "user:nobody");
+    print_question(w, "of an account that has none", &q);
+    q = (struct gw_store_question){.kind = GW_STORE_RECEIPT, .rows_max = 1};
+    uint64_t oldest = UINT64_C(0x9e3779b97f4a7c15);
+    memcpy(q.call_id, &oldest, sizeof oldest);
+    print_question(w, "the oldest call", &q);
+    q = (struct gw_store_question){.kind = GW_STORE_USAGE, .rows_max = 1000};
+    print_question(w, "usage by app", &q);
+}
+
+static int64_t count_of(struct way *w, const char *sql)
+{
+    int64_t n = 0;
+    if (gw_store_db_number(w->db.handle, sql, &n) != SQLITE_OK)
+        die(w->path, sqlite3_errmsg(w->db.handle));
+    return n;
+}
+
+static void print_size(struct way *w)
+{
+    int64_t bytes = 4096 * count_of(w, "PRAGMA page_count");
+    int64_t log = count_of(w, "SELECT sum(length(data)) FROM log");
+    printf("\nA receipt has %lld bytes; the file %.0f for each.\n", (long long)(log / w->db.last_n),
+           (double)bytes / (double)w->db.last_n);
+}
+
 int main(int argc, char **argv)
 {
     struct gw_store_queue q;
@@ -258,6 +321,8 @@ int main(int argc, char **argv)
         for (int i = 0; i < WAYS; i++)
             run_way(&ways[i], &q, round);
     print_table(rounds);
+    print_questions(&ways[MANY_ACCOUNTS]);
+    print_size(&ways[MANY_ACCOUNTS]);
     for (int i = 0; i < WAYS; i++)
         close_way(&ways[i]);
     gw_store_queue_finish(&q);

@@ -317,6 +317,10 @@ def test_a_page_keeps_what_is_written_by_hand(tmp_path):
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     docs.write(page, "new")
     assert page.read_text() == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
+    page.write_text("{} and {}, {} {}".format(*docs.marks("one"), *docs.marks("two")))
+    docs.write(page, "new", "two")
+    assert page.read_text().count("new") == 1
+    assert page.read_text().index("new") > page.read_text().index(docs.marks("two")[0])
     page.write_text("no marks")
     with pytest.raises(BenchError, match="lost its marks"):
         docs.write(page, "new")
@@ -334,6 +338,13 @@ def test_sluice_answers_a_bench_with_and_without_tls():
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["0.2", "KiB", "c1", "m1", "sluice"] in lines
     assert ["TLS", "0.2", "KiB", "c1", "m1", "sluice"] in lines
+
+
+def test_a_gateways_file_can_be_without_a_store():
+    text = 'state: "/s"\nstore:\n  path: "/s/sluice.db"\n  sync: full\n'
+    assert sluice.without_store(text) == 'state: "/s"\nstore:\n  path: ""\n  sync: full\n'
+    with pytest.raises(BenchError, match="0 stores"):
+        sluice.without_store("store:\n  sync: full\n")
 
 
 # --- words ----------------------------------------------------------------------------------------
