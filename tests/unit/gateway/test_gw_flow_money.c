@@ -233,12 +233,14 @@ static void auto_asks_for_what_calls_took(void **state SL_UNUSED)
 static char heard[SL_LOG_LINE_MAX + 1];
 static unsigned heard_count;
 
-static void hear(void *ctx, const char *line, unsigned len)
+static void hear(void *ctx, const char *text, unsigned len)
 {
+    char line[SL_LOG_LINE_MAX + 1];
     (void)ctx;
-    if (strstr(line, " call ended ") == NULL && strstr(line, "\"call ended\"") == NULL)
+    snprintf(line, sizeof line, "%.*s", (int)len, text);
+    if (strstr(line, " call ended ") == NULL)
         return;
-    snprintf(heard, sizeof heard, "%.*s", (int)len, line);
+    memcpy(heard, line, sizeof heard);
     heard_count++;
 }
 

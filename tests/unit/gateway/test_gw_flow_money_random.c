@@ -13,7 +13,7 @@
 
 #define S SL_US_PER_S
 
-enum { PLAYS = 400, STEPS = 150, NODES = 2, OPEN_MAX = 24, LEASES_MAX = 64, TOLD_MAX = 512 };
+enum { PLAYS = 1000, STEPS = 150, NODES = 2, OPEN_MAX = 24, LEASES_MAX = 64, TOLD_MAX = 512 };
 
 static struct gw_tiers day_tiers = {
     .tiers = {{"anonymous", 900 * S, 1, 12, 0, false}},

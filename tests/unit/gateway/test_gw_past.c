@@ -27,9 +27,11 @@ struct rig {
 
 static unsigned warnings;
 
-static void hear(void *ctx, const char *line, unsigned len)
+static void hear(void *ctx, const char *text, unsigned len)
 {
-    (void)ctx, (void)len;
+    char line[SL_LOG_LINE_MAX + 1];
+    (void)ctx;
+    snprintf(line, sizeof line, "%.*s", (int)len, text);
     warnings += strstr(line, "what was stored could not be taken up") != NULL;
 }
 
