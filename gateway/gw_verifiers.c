@@ -29,6 +29,12 @@ static struct gw_sign_conf sign_conf(const struct gw_conf *conf)
                                  conf->issued.lifetime_ns};
 }
 
+sl_status gw_verifiers_check(const struct gw_conf *conf, struct sl_error *error)
+{
+    const struct gw_issuers_conf issuers = issuers_conf(conf);
+    return gw_issuers_check(&issuers, error);
+}
+
 sl_status gw_verifiers_open(struct gw_verifiers *v, const struct gw_conf *conf,
                             void (*wake)(void *ctx), void *wake_ctx, sl_mono_ns now,
                             sl_wall_us wall, struct sl_error *error)

@@ -25,6 +25,8 @@ struct gw_verifiers {
     sl_mono_ns tick_at;
 };
 
+/* Are the files that issuers name what they should be? Errors, with a sentence: SL_EINVAL, SL_EIO, SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_verifiers_check(const struct gw_conf *conf, struct sl_error *error);
 /* v stays where it is until gw_verifiers_close. conf->state, if any, is there. Errors, with a sentence:
  * SL_EINVAL, SL_EIO, SL_ENOMEM; then there is nothing to close. */
 SL_MUST_CHECK sl_status gw_verifiers_open(struct gw_verifiers *v, const struct gw_conf *conf,

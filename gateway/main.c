@@ -7,6 +7,7 @@
 #include "gw_keygen.h"
 #include "gw_server.h"
 #include "gw_trust.h"
+#include "gw_verifiers.h"
 #include "sl_daemon.h"
 #include "sl_heap.h"
 
@@ -82,7 +83,8 @@ static bool check_keys(const struct gw_conf *conf, struct sl_error *err)
 static int check_files(const struct gw_conf *conf)
 {
     struct sl_error err = {0};
-    if (check_certificate(conf, &err) && check_keys(conf, &err))
+    if (check_certificate(conf, &err) && check_keys(conf, &err) &&
+        gw_verifiers_check(conf, &err) == SL_OK)
         return EXIT_SUCCESS;
     fprintf(stderr, "sluice-gateway: %s\n", err.text);
     return SL_DAEMON_WRONG_USAGE;

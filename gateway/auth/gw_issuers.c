@@ -1,8 +1,10 @@
 #include "gw_issuers.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gw_issuer_keys.h"
 #include "gw_jwt_claims.h"
@@ -108,6 +110,15 @@ static sl_status read_file(struct issuer *i, struct sl_error *error)
     return s;
 }
 
+static sl_status check_ca(const struct issuer *i, struct sl_error *error)
+{
+    if (i->conf.ca[0] == '\0' || access(i->conf.ca, R_OK) == 0)
+        return SL_OK;
+    sl_error_set(error, SL_REASON_BAD_INPUT, "issuers.%s.ca: '%s' cannot be read: %s", i->conf.name,
+                 i->conf.ca, strerror(errno));
+    return SL_EINVAL;
+}
+
 static sl_status fill_table(struct table *t, const struct gw_issuers_conf *conf, sl_mono_ns now,
                             struct sl_error *error)
 {
@@ -120,7 +131,7 @@ static sl_status fill_table(struct table *t, const struct gw_issuers_conf *conf,
             sl_error_set(error, SL_REASON_INTERNAL, "no memory for the issuers");
             return SL_ENOMEM;
         }
-        sl_status s = is_by_url(i) ? SL_OK : read_file(i, error);
+        sl_status s = is_by_url(i) ? check_ca(i, error) : read_file(i, error);
         if (s != SL_OK)
             return s;
     }
@@ -140,6 +151,15 @@ static sl_status make_table(const struct gw_issuers_conf *conf, sl_mono_ns now, 
     if (s == SL_OK)
         *out = t;
     else
+        destroy_table(t);
+    return s;
+}
+
+sl_status gw_issuers_check(const struct gw_issuers_conf *conf, struct sl_error *error)
+{
+    struct table *t;
+    sl_status s = make_table(conf, 0, &t, error);
+    if (s == SL_OK)
         destroy_table(t);
     return s;
 }

@@ -32,6 +32,10 @@ void gw_issuers_destroy(
     struct gw_issuers *s); /* NULL is fine; answers of the port that are still to come
                                                 * must be destroyed by whoever takes them */
 
+/* Can the files that the issuers name be used? Errors as gw_issuers_load has them. */
+SL_MUST_CHECK sl_status gw_issuers_check(const struct gw_issuers_conf *conf,
+                                         struct sl_error *error);
+
 /* At start and at every reload: reads the files of keys and begins to fetch what comes by URL. An issuer
  * that keeps its URL keeps its keys. Errors, with a sentence that names the issuer: SL_EINVAL, SL_EIO,
  * SL_ENOMEM; all is as before then. */

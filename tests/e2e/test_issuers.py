@@ -17,12 +17,13 @@ import pytest
 from support.calls import identity_request
 from support.issuer import MAKERS, Checker, JwksServer, Key
 from support.pair import Pair
-from support.paths import ROOT, SLOW
+from support.paths import BIN, ROOT, SLOW
 from support.process import Process
 from support.wait import wait_until
 
 ISSUER = "https://login.example.org"
 GOOD = "good user:corp#alice||free|"
+SECRET_SET = '{"keys": [{"kty": "oct", "kid": "a", "k": "%s"}]}' % ("A" * 43)
 
 
 def yaml_of(url, more="", issuer=ISSUER, **keys):
@@ -214,6 +215,31 @@ def test_keys_from_a_file_are_read_again(tmp_path, keys):
         path.write_text("{")
         assert "issuers.corp.jwks_file" in gateway.ask("reload")
         assert gateway.verify(keys.token()) == GOOD  # all as before
+
+
+@pytest.mark.parametrize(
+    ("keys_yaml", "text", "mode", "sentence"),
+    [
+        ("jwks_file", None, 0o600, "issuers.corp.jwks_file: 'FILE' cannot be used: No such file"),
+        ("jwks_file", '{"keys": []}', 0o600, "the key set has no key that can be used"),
+        ("jwks_file", SECRET_SET, 0o644, "its group or others may read it; chmod 600"),
+        ("ca", None, 0o600, "issuers.corp.ca: 'FILE' cannot be read: No such file"),
+    ],
+)
+def test_files_that_cannot_be_used_are_found_before_they_are(
+    tmp_path, keys_yaml, text, mode, sentence
+):
+    file, config = tmp_path / "file", tmp_path / "gateway.yaml"
+    if text is not None:
+        file.write_text(text)
+        file.chmod(mode)
+    url = "https://login.example.org/keys" if keys_yaml == "ca" else "''"
+    config.write_text(yaml_of(url, **{keys_yaml: file}))
+    argv = [BIN / "sluice-gateway", "--config", config]
+    for more, code in ([], 1), (["--check-config"], 2):
+        ended = subprocess.run([*argv, *more], capture_output=True, text=True, timeout=20)
+        assert ended.returncode == code
+        assert sentence.replace("FILE", str(file)) in ended.stderr
 
 
 def test_claims_become_tier_and_organisation(tmp_path, keys):

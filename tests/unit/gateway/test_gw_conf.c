@@ -74,6 +74,8 @@ static void test_cross_checks(void **state)
     assert_refused("listen: {grpc: localhost}\n", "listen.grpc: 'localhost' is not HOST:PORT");
     assert_refused("listen: {grpc: 'localhost:1'}\n", "has no IPv4 or IPv6 address");
     assert_refused("listen: {http: '127.0.0.1:70000'}\n", "listen.http");
+    assert_refused("anonymous: {cookie_rotate: 1d}\n",
+                   ": anonymous.cookie_lifetime: '90d' is more than 14 times");
     assert_refused("link: {control: 'tcp://0.0.0.0:5571'}\n", "is off this machine");
     assert_refused("link: {bulk: 'udp://127.0.0.1:1'}\n",
                    "is neither ipc://PATH nor tcp://HOST:PORT");
