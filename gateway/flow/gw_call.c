@@ -920,7 +920,6 @@ void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started,
 void gw_call_on_sent(struct gw_flow *f, struct gw_call *c)
 {
     free_result(f, c);
-    gw_kept_sent(f, c);
     sl_status s = gw_call_gone(&c->state, &f->counts);
     (void)s; /* it has ended, or it would have no reply */
     c->is_sent = true;

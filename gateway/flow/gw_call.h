@@ -72,8 +72,7 @@ struct gw_call {
     bool is_background; /* pays nothing, and gives way */
     char fetch_token[2 * GW_IDEM_TOKEN_BYTES + 1];
     struct gw_outcome *outcome; /* until it is concluded */
-    struct gw_outcome *shows;   /* by its reply */
-    struct gw_outcome *fetches; /* from disk; not held */
+    bool awaits_read;           /* of what was kept, from disk */
     struct gw_call *joined;     /* that wait for its outcome */
     unsigned joined_count;
     sl_slot_id first; /* the call that it joined; 0: none */
@@ -100,9 +99,10 @@ struct gw_flow {
     struct gw_fleet *fleet;
     struct gw_marks *marks; /* which leases are accounted for */
     struct gw_ledger *ledger;
-    struct gw_idem *idem;     /* calls that can be asked for again */
-    sl_mono_ns turn_at;       /* the last turn's time */
-    struct gw_blocks *blocks; /* whom the ledger blocks, and why */
+    struct gw_idem *idem;        /* calls that can be asked for again */
+    struct gw_outcome *outcomes; /* all that there are in memory */
+    sl_mono_ns turn_at;          /* the last turn's time */
+    struct gw_blocks *blocks;    /* whom the ledger blocks, and why */
     char sign_in_url[GW_FLOW_URL_MAX + 1];
     sl_wall_us wall_now;           /* of this turn */
     struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */

@@ -37,6 +37,7 @@
 enum { GW_EV_OPEN = 1, GW_EV_LENGTH = 2, GW_EV_MESSAGE = 4, GW_EV_GONE = 8, GW_EV_SENT = 16 };
 enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
 
+struct gw_outcome;
 struct sl_shm_pool;
 struct sl_shm_block;
 
@@ -81,9 +82,10 @@ struct gw_exchange {
 
     uint64_t flow_call;    /* flow's own: its call's id, 0 without one; 0 in a new exchange */
     uint64_t flow_inquiry; /* flow's own: its inquiry's id; likewise */
-    bool flow_replied;     /* flow's own: REPLY was posted; false in a new exchange */
-    void *net_stream;      /* net's own */
-    void *net_front;       /* net's own: which front it belongs to; constant */
+    struct gw_outcome *flow_shows; /* flow's own: what its reply shows; NULL in a new exchange */
+    bool flow_replied;             /* flow's own: REPLY was posted; false in a new exchange */
+    void *net_stream;              /* net's own */
+    void *net_front;               /* net's own: which front it belongs to; constant */
 
     struct gw_mail_link to_flow[2]; /* [0] the sender's outbox, [1] the inbox */
     struct gw_mail_link to_net[2];

@@ -94,10 +94,9 @@ static void release_messages(struct gw_flow *f)
     while (f->calls != NULL && (c = sl_slot_next(f->calls, &cursor, NULL)) != NULL) {
         gw_body_release(c->message);
         gw_body_release(c->converted);
-        gw_outcome_release(f, c->outcome);
-        gw_kept_sent(f, c);
     }
     gw_idem_destroy(f->idem);
+    gw_outcome_release_all(f);
 }
 
 void gw_flow_destroy(struct gw_flow *f)
@@ -168,6 +167,7 @@ void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned even
         on_gone(f, x, c);
     if (events & GW_EV_SENT) {
         f->exchanges--;
+        gw_outcome_hide(f, x);
         if (c != NULL)
             gw_call_on_sent(f, c);
     }

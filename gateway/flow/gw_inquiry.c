@@ -48,6 +48,15 @@ void gw_inquiry_answer(struct gw_flow *f, struct gw_inquiry *q, struct sl_span m
     gw_exchange_answer(f, q->exchange, message);
 }
 
+void gw_inquiry_answer_pieces(struct gw_flow *f, struct gw_inquiry *q)
+{
+    struct gw_exchange *x = q->exchange;
+    gw_inquiry_drop(f, x);
+    gw_exchange_tell_name(f, x);
+    x->flow_replied = true;
+    f->ports.net.post(f->ports.net.ctx, x, GW_TO_NET_REPLY);
+}
+
 void gw_inquiry_refuse(struct gw_flow *f, struct gw_inquiry *q, const struct sl_error *err)
 {
     gw_exchange_refuse(f, q->exchange, err);
@@ -83,6 +92,7 @@ static const char *const waited_for[] = {
     [GW_INQUIRY_ANSWER] = "the store did not answer in time",
     [GW_INQUIRY_STORED] = "this holds already, but could not be stored yet: the gateway's log and "
                           "sluice_store_writable say why",
+    [GW_INQUIRY_RESULT] = "the result was not read from disk in time",
 };
 
 void gw_inquiries_expire(struct gw_flow *f, sl_mono_ns now)
@@ -245,6 +255,22 @@ void gw_inquiries_on_answer(struct gw_flow *f, uint64_t ticket, const struct gw_
     }
     sl_error_set(&err, SL_REASON_NO_CAPACITY, "%s", a->why);
     gw_inquiry_refuse(f, q, &err);
+}
+
+/* ---- results that are read from disk */
+
+bool gw_inquiry_await_result(struct gw_flow *f, struct gw_inquiry *q)
+{
+    return wait_for(f, q, GW_INQUIRY_RESULT, GW_INQUIRY_WAIT_NS);
+}
+
+struct gw_inquiry *gw_inquiry_of_result(struct gw_flow *f, uint64_t id)
+{
+    struct gw_inquiry *q = find(f, id);
+    if (q == NULL || q->waits_for != GW_INQUIRY_RESULT)
+        return NULL;
+    stop_waiting(f, q);
+    return q;
 }
 
 /* ---- keeping records */

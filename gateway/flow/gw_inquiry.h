@@ -33,6 +33,7 @@ enum gw_inquiry_wait {
     GW_INQUIRY_IDENTITY,
     GW_INQUIRY_ANSWER,
     GW_INQUIRY_STORED,
+    GW_INQUIRY_RESULT, /* is read from disk */
 };
 
 struct gw_inquiry {
@@ -77,6 +78,12 @@ void gw_inquiry_answer(struct gw_flow *f, struct gw_inquiry *q, struct sl_span m
 void gw_inquiry_refuse(struct gw_flow *f, struct gw_inquiry *q, const struct sl_error *err);
 void gw_inquiry_ask(struct gw_flow *f, struct gw_inquiry *q, const struct gw_store_question *what,
                     gw_inquiry_on_answer on_answer);
+/* It waits for a result that is being read. false: it was refused. */
+SL_MUST_CHECK bool gw_inquiry_await_result(struct gw_flow *f, struct gw_inquiry *q);
+/* The one that waited for it, and does no longer; NULL: it is gone. */
+struct gw_inquiry *gw_inquiry_of_result(struct gw_flow *f, uint64_t id);
+/* Answers with the pieces that its exchange's reply has. */
+void gw_inquiry_answer_pieces(struct gw_flow *f, struct gw_inquiry *q);
 /* Answers message when the records that were put for it are stored, at once when there is no store. */
 void gw_inquiry_keep(struct gw_flow *f, struct gw_inquiry *q, struct sl_span message);
 

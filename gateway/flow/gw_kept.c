@@ -137,13 +137,11 @@ bool gw_kept_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now, struct 
 
 /* ---- an outcome becomes a reply */
 
-static void tell_times(struct gw_exchange *x, const struct gw_outcome *o)
+static void fail(struct gw_flow *f, struct gw_call *c, enum sl_reason reason, const char *text)
 {
-    if (!o->was_started)
-        return;
-    gw_exchange_add_trailer(x, "sluice-queue-ms", gw_exchange_ms_text(x, o->queue_us));
-    gw_exchange_add_trailer(x, "sluice-exec-ms", gw_exchange_ms_text(x, o->exec_us));
-    gw_exchange_add_trailer(x, "sluice-node", sl_arena_str(&x->arena, sl_span_str(o->node)));
+    struct sl_error err;
+    sl_error_set(&err, reason, "%s", text);
+    gw_call_fail(f, c, &err);
 }
 
 /* It is told as the first one was. */
@@ -152,76 +150,38 @@ static void take_over(struct gw_call *c, const struct gw_outcome *o)
     memcpy(c->call_id, o->call_id, sizeof c->call_id);
     memcpy(c->fetch_token, o->fetch_token, sizeof c->fetch_token);
     c->charged_us = o->charged_us;
-    tell_times(c->exchange, o);
+    gw_outcome_tell_times(o, c->exchange);
 }
 
-static void fail(struct gw_flow *f, struct gw_call *c, enum sl_reason reason, const char *text)
+static void show(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o)
 {
     struct sl_error err;
-    sl_error_set(&err, reason, "%s", text);
-    gw_call_fail(f, c, &err);
-}
-
-static void no_room(struct gw_flow *f, struct gw_call *c, uint64_t bytes)
-{
-    struct sl_error err;
-    gw_flow_no_result_room(f, bytes, &err);
-    gw_call_fail(f, c, &err);
-}
-
-static void show_message(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o)
-{
-    struct gw_reply *r = &c->exchange->reply;
-    uint64_t more = o->room_bytes > 0 ? 0 : o->message_bytes; /* large ones have their room */
-    if (!gw_flow_take_result(f, more)) {
-        no_room(f, c, more);
+    if (!gw_outcome_show(f, o, c->exchange, &err)) {
+        gw_call_fail(f, c, &err);
         return;
     }
-    c->result_bytes = more;
-    gw_outcome_show(o);
-    c->shows = o;
-    r->pieces = o->pieces;
-    r->piece_count = o->piece_count;
-    r->message_bytes = o->message_bytes;
     take_over(c, o);
     gw_call_succeed(f, c);
 }
 
-static void read_message(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o)
+static void on_read(struct gw_flow *f, uint64_t id, struct gw_outcome *read)
 {
-    sl_status s = gw_outcome_fetch(f, o, c);
-    if (s == SL_OK)
-        c->fetches = o;
-    else if (s == SL_EFULL)
-        no_room(f, c, o->message_bytes);
+    struct gw_call *c = gw_call_find(f, id);
+    if (c == NULL || !c->awaits_read)
+        return;
+    c->awaits_read = false;
+    if (read != NULL)
+        show(f, c, read);
     else
-        fail(f, c, SL_REASON_NO_CAPACITY, "no memory to read the result that was kept");
-}
-
-static void release_body(void *body)
-{
-    gw_body_release(body);
-}
-
-void gw_kept_on_message(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o,
-                        struct gw_body *body, sl_status read)
-{
-    struct gw_reply *r = &c->exchange->reply;
-    struct sl_span *piece = sl_arena_get(&c->exchange->arena, sizeof *piece);
-    c->fetches = NULL;
-    c->result_bytes = o->message_bytes;
-    if (read != SL_OK || piece == NULL) {
         fail(f, c, SL_REASON_NO_CAPACITY, "the result that was kept cannot be read now");
-        return;
-    }
-    *piece = sl_span_of(body->data, body->len);
-    r->pieces = piece;
-    r->piece_count = 1;
-    r->message_bytes = body->len;
-    r->release = release_body;
-    r->release_ctx = gw_body_share(body);
-    take_over(c, o);
-    gw_call_succeed(f, c);
+}
+
+static void fetch(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o)
+{
+    struct sl_error err;
+    c->awaits_read = gw_outcome_fetch(f, o, (struct gw_reader){on_read, c->id}, &err);
+    if (!c->awaits_read)
+        gw_call_fail(f, c, &err);
 }
 
 static void answer(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o)
@@ -235,26 +195,32 @@ static void answer(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o)
         c->exchange->reply.retry_after_ms = o->retry_after_ms;
         gw_call_fail(f, c, o->error);
     } else if (gw_outcome_is_on_disk(o)) {
-        read_message(f, c, o);
+        fetch(f, c, o);
     } else {
-        show_message(f, c, o);
+        show(f, c, o);
     }
+}
+
+void gw_kept_say_gone(const struct gw_idem_found *found, struct sl_error *err)
+{
+    char id[SL_UUID_TEXT_LEN + 1], ended[SL_TEXT_INSTANT_LEN + 1], charged[32];
+    const struct gw_idem_outcome *o = &found->outcome;
+    sl_text_format_uuid(found->call_id, id);
+    sl_text_format_instant(o->ended_at, ended);
+    sl_text_format_ms(o->charged_us, charged);
+    sl_error_set(err, SL_REASON_RESULT_GONE,
+                 "call %s has run: it ended with %s at %s and was charged %s ms; its result is not "
+                 "kept any more",
+                 id, sl_reason_name(o->reason), ended, charged);
 }
 
 static void answer_gone(struct gw_flow *f, struct gw_call *c, const struct gw_idem_found *found)
 {
     struct sl_error err;
-    char ended[SL_TEXT_INSTANT_LEN + 1], charged[32];
-    const struct gw_idem_outcome *o = &found->outcome;
     sl_text_format_uuid(found->call_id, c->call_id);
     c->fetch_token[0] = '\0';
-    c->charged_us = o->charged_us;
-    sl_text_format_instant(o->ended_at, ended);
-    sl_text_format_ms(o->charged_us, charged);
-    sl_error_set(&err, SL_REASON_RESULT_GONE,
-                 "call %s has run: it ended with %s at %s and was charged %s ms; its result is not "
-                 "kept any more",
-                 c->call_id, sl_reason_name(o->reason), ended, charged);
+    c->charged_us = found->outcome.charged_us;
+    gw_kept_say_gone(found, &err);
     gw_call_fail(f, c, &err);
 }
 
@@ -307,7 +273,7 @@ void gw_kept_leave(struct gw_flow *f, struct gw_call *c)
 {
     struct gw_call *first = gw_call_find(f, c->first);
     c->waits_for_digest = false;
-    c->fetches = NULL;
+    c->awaits_read = false;
     c->first = 0;
     if (first == NULL)
         return;
@@ -385,14 +351,11 @@ struct sl_arena *gw_kept_arena(struct gw_flow *f, struct gw_call *c, uint64_t pa
 
 void gw_kept_take_reply(struct gw_flow *f, struct gw_call *c, uint64_t payload_bytes)
 {
-    struct gw_reply *r = &c->exchange->reply;
     if (c->outcome != NULL) {
-        gw_outcome_take(c->outcome, r);
-        c->shows = c->outcome;
-        c->outcome->room_bytes = c->result_bytes;
+        gw_outcome_take(c->outcome, c->exchange, c->result_bytes);
         c->result_bytes = 0;
     } else if (c->entry != 0 && fits_memory(f, payload_bytes)) {
-        c->outcome = gw_outcome_copy(f, r);
+        c->outcome = gw_outcome_copy(f, &c->exchange->reply);
     }
     if (c->outcome != NULL)
         c->outcome->payload_bytes = payload_bytes;
@@ -502,11 +465,4 @@ void gw_kept_conclude(struct gw_flow *f, struct gw_call *c)
     }
     gw_outcome_release(f, c->outcome);
     c->outcome = NULL;
-}
-
-void gw_kept_sent(struct gw_flow *f, struct gw_call *c)
-{
-    if (c->shows != NULL)
-        gw_outcome_hide(f, c->shows);
-    c->shows = NULL;
 }

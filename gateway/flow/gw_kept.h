@@ -43,11 +43,8 @@ bool gw_kept_is_open(const struct gw_call *c);
 void gw_kept_leave(struct gw_flow *f, struct gw_call *c);
 /* Adds the trailer by which it can be fetched. */
 void gw_kept_tell(struct gw_call *c);
-/* Its reply has left. */
-void gw_kept_sent(struct gw_flow *f, struct gw_call *c);
-/* What was read from disk for it is there, or not. */
-void gw_kept_on_message(struct gw_flow *f, struct gw_call *c, struct gw_outcome *o,
-                        struct gw_body *body, sl_status read);
+/* What is told of a result that is GONE. */
+void gw_kept_say_gone(const struct gw_idem_found *found, struct sl_error *err);
 
 /* ---- the table. Errors: SL_EINVAL, SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_kept_create(struct gw_flow *f);

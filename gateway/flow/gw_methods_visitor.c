@@ -104,14 +104,19 @@ void gw_visitor_receipts(struct gw_flow *f, struct gw_inquiry *q)
 
 /* ---- GetResult */
 
+static void say_unknown(struct gw_flow *f, struct gw_inquiry *q)
+{
+    gw_services_refuse(f, q, SL_REASON_RESULT_GONE, "", "%s has no call %s",
+                       gw_principal_name(&q->who), q->form.call_id);
+}
+
 static void on_receipt_of_result(struct gw_flow *f, struct gw_inquiry *q,
                                  const struct gw_store_answer *a)
 {
     struct gw_receipt r;
     char ended[SL_TEXT_INSTANT_LEN + 1], charged[32];
     if (!is_of(q, a) || gw_receipt_decode(a->rows[0].receipt, &r) != SL_OK) {
-        gw_services_refuse(f, q, SL_REASON_RESULT_GONE, "", "%s has no call %s",
-                           gw_principal_name(&q->who), q->form.call_id);
+        say_unknown(f, q);
         return;
     }
     sl_text_format_instant(r.ended_at, ended);
@@ -124,7 +129,11 @@ static void on_receipt_of_result(struct gw_flow *f, struct gw_inquiry *q,
 void gw_visitor_result(struct gw_flow *f, struct gw_inquiry *q)
 {
     struct gw_store_question what = {.kind = GW_STORE_RECEIPT, .rows_max = 1};
-    if (read_call_id(f, q, what.call_id))
+    if (!read_call_id(f, q, what.call_id) || gw_visitor_kept_result(f, q, what.call_id))
+        return;
+    if (f->ports.store.append == NULL)
+        say_unknown(f, q);
+    else
         gw_inquiry_ask(f, q, &what, on_receipt_of_result);
 }
 

@@ -16,6 +16,11 @@ void gw_visitor_receipts(struct gw_flow *f, struct gw_inquiry *q);
 void gw_visitor_result(struct gw_flow *f, struct gw_inquiry *q);
 void gw_visitor_issue(struct gw_flow *f, struct gw_inquiry *q);
 
+/* ---- gw_methods_result.c */
+/* Serves it where the call is remembered, and is the caller's to fetch; else false. */
+SL_MUST_CHECK bool gw_visitor_kept_result(struct gw_flow *f, struct gw_inquiry *q,
+                                          const uint8_t call_id[16]);
+
 /* ---- gw_methods_token.c */
 void gw_admin_create_token(struct gw_flow *f, struct gw_inquiry *q);
 void gw_admin_tokens(struct gw_flow *f, struct gw_inquiry *q);

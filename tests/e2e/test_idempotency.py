@@ -11,6 +11,7 @@ from support.cluster import Cluster
 from support.paths import SLOW
 from support.raw_h2 import RawH2
 from support.receipts import receipts_of
+from support.stubs import Stub, pb
 from support.wait import wait_until
 
 CONFIG = """
@@ -25,7 +26,7 @@ ROWS_OF_4_MIB = 4 * 1024 * 1024 // 16
 @pytest.fixture(scope="module")
 def cluster(few_models, tmp_path_factory, _stubs):
     folder = tmp_path_factory.mktemp("idempotency")
-    gateway = f"{CONFIG}store: {{path: '{folder}/sluice.db'}}\nstate: {folder}/state\n"
+    gateway = f"{CONFIG}store: {{path: '{folder}/sluice.db'}}\n"
     executor = f"state: {folder}/NODE.state\n"
     with Cluster(few_models, folder, slices=2, gateway=gateway, executor=executor) as cluster:
         yield cluster
@@ -149,7 +150,7 @@ def open_files(cluster):
     """What the gateway has open in its directory of results."""
     folder = f"/proc/{cluster.daemons['gateway'].process.pid}/fd"
     links = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
-    return [link for link in links if f"{cluster.folder}/state/results/" in link]
+    return [link for link in links if f"{cluster.folder}/gateway.state/results/" in link]
 
 
 def test_four_mib_are_kept_on_disk_for_who_asks(cluster, key):
@@ -159,7 +160,7 @@ def test_four_mib_are_kept_on_disk_for_who_asks(cluster, key):
     wait_until(lambda: cluster.metrics()[disk] == 4 << 20, 10 * SLOW, "it is on disk")
     wait_until(lambda: cluster.metrics()["sluice_result_bytes"] == 0, 10 * SLOW, "out of memory")
     assert len(open_files(cluster)) == 1
-    assert os.listdir(cluster.folder / "state" / "results") == []
+    assert os.listdir(cluster.folder / "gateway.state" / "results") == []
     again, told_again = infer(cluster, message, says(key))
     assert again == first
     assert_told_alike(told, told_again)
@@ -193,3 +194,91 @@ def test_a_new_process_runs_nothing_twice(cluster, key):
         assert gone.trailers[f"sluice-{name}"] == told[f"sluice-{name}"]
     infer(cluster, scripted_request(), says(f"{key}/none"))
     assert len(receipts(cluster, key)) == 1
+
+
+# ---- GetResult
+
+
+def get_result(cluster, call_id, visitor=ALICE, token=""):
+    """The answer and its trailers."""
+    desk = Stub(cluster.channel(), "sluice.v1.Visitor")
+    message = pb("sluice.v1").GetResultRequest(call_id=call_id, fetch_token=token)
+    metadata = [("x-forwarded-for", visitor)]
+    answer, call = desk.GetResult.with_call(message, timeout=30 * SLOW, metadata=metadata)
+    return answer, dict(call.trailing_metadata())
+
+
+def no_result(cluster, call_id, visitor=ALICE, token=""):
+    desk = Stub(cluster.channel(), "sluice.v1.Visitor")
+    message = pb("sluice.v1").GetResultRequest(call_id=call_id, fetch_token=token)
+    outcome = refusal(desk.GetResult, message, metadata=[("x-forwarded-for", visitor)])
+    assert outcome.code is grpc.StatusCode.NOT_FOUND
+    assert outcome.trailers["sluice-reason"] == "RESULT_GONE"
+    return outcome.text
+
+
+@pytest.mark.parametrize("rows", [1, ROWS_OF_4_MIB])
+def test_a_result_is_fetched_by_its_call(cluster, rows):
+    """From memory, and from disk."""
+    reply, told = infer(cluster, identity_request(rows=rows), says(on_disconnect="keep"))
+    call_id, token = told["sluice-call-id"], told["sluice-fetch-token"]
+    if rows > 1:
+        wait_until(lambda: cluster.metrics()["sluice_result_bytes"] == 0, 10 * SLOW, "on disk")
+    for _ in range(2):
+        answer, told_again = get_result(cluster, call_id, token=token)
+        assert answer.state == answer.STATE_DONE
+        assert answer.result.SerializeToString(deterministic=True) == reply
+        for name in ("charged-ms", "exec-ms", "node"):
+            assert told_again[f"sluice-{name}"] == told[f"sluice-{name}"]
+    elsewhere, _ = get_result(cluster, call_id, visitor=BOB, token=token)
+    assert elsewhere == answer
+    never = str(uuid.uuid4())
+    for wrong in ("", "0" * 32, token[:-1]):
+        assert no_result(cluster, call_id, BOB, wrong) == f"ip:{BOB} has no call {call_id}"
+    assert no_result(cluster, never, BOB, token) == f"ip:{BOB} has no call {never}"
+
+
+def made_token(cluster, user):
+    secret = (cluster.folder / "gateway.state/admin.token").read_text().strip()
+    admin = Stub(cluster.channel(), "sluice.v1.Admin", secret)
+    asked = pb("sluice.v1").CreateTokenRequest(user=user, tier="pro")
+    return admin.CreateToken(asked, timeout=10 * SLOW).secret
+
+
+def test_who_lost_his_connection_fetches_by_his_name(cluster):
+    """Pending while it runs; and never anybody else's."""
+    tokens = {user: made_token(cluster, user) for user in ("alice", "bob")}
+    desks = {u: Stub(cluster.channel(), "sluice.v1.Visitor", t) for u, t in tokens.items()}
+    call_id, message = str(uuid.uuid4()), scripted_request(run="700ms")
+    metadata = [
+        ("authorization", f"Bearer {tokens['alice']}"),
+        ("sluice-call-id", call_id),
+        ("sluice-on-disconnect", "keep"),
+    ]
+    with RawH2(cluster.grpc) as client:
+        client.call(1, message.SerializeToString(), metadata=metadata)
+        wait_until(lambda: cluster.status().calls_running == 1, 20 * SLOW, "the call runs")
+    asked = pb("sluice.v1").GetResultRequest(call_id=call_id)
+
+    def state():
+        return desks["alice"].GetResult(asked, timeout=10 * SLOW).state
+
+    assert state() == pb("sluice.v1").GetResultResponse.STATE_PENDING
+    assert refusal(desks["bob"].GetResult, asked).text == f"user:bob has no call {call_id}"
+    done = pb("sluice.v1").GetResultResponse.STATE_DONE
+    wait_until(lambda: state() == done, 20 * SLOW, "the result")
+    assert refusal(desks["bob"].GetResult, asked).text == f"user:bob has no call {call_id}"
+
+
+def test_a_new_process_knows_what_it_cost(cluster):
+    """Of calls without a key, too: their receipts are asked."""
+    reply, told = infer(cluster, scripted_request(), says(on_disconnect="keep"))
+    call_id, token = told["sluice-call-id"], told["sluice-fetch-token"]
+    assert get_result(cluster, call_id, token=token)[0].result.outputs
+    cluster.daemons["gateway"].kill()
+    cluster.restart("gateway")
+    wait_until(cluster.is_whole, 30 * SLOW, "the cluster")
+    text = no_result(cluster, call_id, token=token)
+    assert text.startswith(f"the result of call {call_id} is not kept; it ended OK at 20")
+    assert f"was charged {told['sluice-charged-ms']}ms" in text
+    assert no_result(cluster, call_id, BOB, token) == f"ip:{BOB} has no call {call_id}"
