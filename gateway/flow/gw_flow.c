@@ -373,9 +373,26 @@ static void unplace(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         gw_call_on_unplaced(f, c, now);
 }
 
+/* Whoever the lease was given to hears of it, or nobody does. */
+static void hand_over(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
+                      uint64_t expected_bytes, sl_mono_ns now)
+{
+    bool was_started = result->was_started;
+    int64_t held_us = result->held_us;
+    if (c != NULL && !c->owes) {
+        c->result_bytes = expected_bytes;
+        gw_call_on_result(f, c, result, now);
+        return;
+    }
+    drop_result(f, result, expected_bytes);
+    if (c != NULL)
+        gw_call_on_late_end(f, c, was_started, held_us);
+}
+
 void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
                        const struct gw_result *result, sl_mono_ns now)
 {
+    const struct gw_result said = *result; /* it goes with the bytes that it brought */
     struct gw_fleet_lease *lease = lease_of(f, node, result->lease);
     struct gw_call *c = lease == NULL ? NULL : gw_call_find(f, lease->call);
     uint64_t expected_bytes = lease == NULL ? 0 : lease->result_bytes;
@@ -388,15 +405,8 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
         c->lease_journal = gw_mark_journal(node->mark);
         c->lease_record = result->record;
     }
-    if (c != NULL && !c->owes) {
-        c->result_bytes = expected_bytes;
-        gw_call_on_result(f, c, result, now);
-    } else {
-        drop_result(f, result, expected_bytes);
-    }
-    if (c != NULL && c->owes)
-        gw_call_on_late_end(f, c, result->was_started, result->held_us);
-    gw_leases_on_result(f, node, result, lease != NULL);
+    hand_over(f, c, result, expected_bytes, now);
+    gw_leases_on_result(f, node, &said, lease != NULL);
 }
 
 void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_id id,
