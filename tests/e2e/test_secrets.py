@@ -6,8 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import stat
+import subprocess
 import time
 
 import grpc
@@ -16,6 +18,7 @@ import pytest
 from support.calls import scripted_request
 from support.cluster import Cluster
 from support.issuer import Key
+from support.paths import BIN
 from support.stubs import Stub, pb
 from support.wait import wait_until
 
@@ -116,7 +119,7 @@ class Seen:
     def __init__(self, stub):
         self.stub, self.texts, self.pieces = stub, [], set()
 
-    def call(self, *metadata, name=None):
+    def call(self, *metadata):
         """(was it answered, who was charged)"""
         for _, value in metadata:
             self.add(value)
@@ -133,11 +136,11 @@ class Seen:
         return code, trailers.get("sluice-visitor", "")
 
     def add(self, secret):
-        """It and its parts; a part without its first characters too, by which it may be named."""
+        """Its parts, without the first characters, by which they may be named, and the last."""
         secret = secret.removeprefix("Bearer ").removeprefix("Basic ")
         for part in [secret, *secret.replace("=", ".").split(".")]:
             if len(part) >= 24:
-                self.pieces.update([part, part[12:]])
+                self.pieces.add(part[12:-2])
 
     def assert_absent(self, where, text):
         for piece in self.pieces:
@@ -229,7 +232,7 @@ def send_cookies(cluster, seen):
         account = f"cookie:{number}" if good else "ip:203.0.113.9"
         answer = seen.call(address, ("cookie", f"sluice-visitor={value}"))
         assert answer == (ok, f"{account}; tier=anonymous")
-        seen.pieces -= {number, number[12:]}  # it names the account
+        seen.pieces.remove(number[12:-2])  # it names the account
     garbage = f"sluice-visitor={secrets.token_hex(60)}; session={secrets.token_hex(20)}"
     assert seen.call(address, ("cookie", garbage))[0] is ok
 
@@ -265,6 +268,58 @@ def test_secrets_are_nowhere(cluster):
     assert len([where for where in found if where.startswith("command line")]) >= 5
     for where, text in found.items():
         assert text, where
+        seen.assert_absent(where, text)
+
+
+class CommandLine:
+    """`sluice` with a token that it is told by a file or its environment."""
+
+    def __init__(self, cluster, seen):
+        self.cluster, self.seen = cluster, seen
+        self.admin = cluster.folder / "gateway.state/admin.token"
+
+    def start(self, *words, token_file=None, token=None):
+        argv = [BIN / "sluice", *words, "--address", self.cluster.grpc]
+        argv += ["--token-file", token_file] if token_file else []
+        env = {**os.environ, "SLUICE_TOKEN": token} if token else None
+        pipe = subprocess.PIPE
+        return subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=env)
+
+    def run(self, *words, **kwargs):
+        """Its status; what it says is seen."""
+        with self.start(*words, **kwargs) as process:
+            self.seen.texts += process.communicate(timeout=30)
+        return process.returncode
+
+    def watch(self, **kwargs):
+        """The command line of a call while it runs."""
+        words = ["scripted", "--input", "IN=[1,2]", "--param", "fake_run=20s"]
+        with self.start("infer", *words, **kwargs) as process:
+            wait_until(lambda: self.cluster.status().calls_running == 1, 20, "the call")
+            with open(f"/proc/{process.pid}/cmdline") as file:
+                shown = file.read()
+            process.terminate()
+            self.seen.texts += process.communicate(timeout=30)
+        wait_until(lambda: self.cluster.calls() == 0, 20, "its end")
+        return shown
+
+
+def test_the_command_line_tells_nothing(cluster):
+    seen = Seen(cluster.stub())
+    tool, file = CommandLine(cluster, seen), cluster.folder / "alice.token"
+    seen.add(tool.admin.read_text().strip())
+    asks = ["token", "create", "--user", "alice", "--tier", "pro", "--out", file]
+    assert tool.run(*asks, token_file=tool.admin) == 0
+    token = file.read_text().strip()
+    seen.add(token)
+    shown = [tool.watch(token_file=file), tool.watch(token=token)]
+    for words in (["quota"], ["receipts"], ["token", "list"], ["quota", "--json"]):
+        assert tool.run(*words, token_file=tool.admin) == 0
+    assert tool.run("quota", token=token[:-1] + "!") != 0
+    assert tool.run("quota", token=f"{token}\nx") != 0
+    assert any("alice" in text for text in seen.texts)
+    for where, text in [*enumerate(shown), *places(cluster, seen)]:
+        assert text
         seen.assert_absent(where, text)
 
 
