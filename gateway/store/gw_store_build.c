@@ -173,7 +173,7 @@ static int build_entries(struct gw_store_db *db, int entries_max, int64_t *built
 
 static int build_piece(struct gw_store_db *db, int entries_max, int64_t *built_n)
 {
-    int rc = gw_store_db_run(db, GW_STORE_SQL_BEGIN);
+    int rc = gw_store_db_begin(db);
     gw_store_sums_clear(db->sums);
     if (rc == SQLITE_OK)
         rc = build_entries(db, entries_max, built_n);

@@ -33,6 +33,7 @@ enum gw_store_sql {
     GW_STORE_SQL_BEGIN,
     GW_STORE_SQL_COMMIT,
     GW_STORE_SQL_ROLLBACK,
+    GW_STORE_SQL_STAY,
     GW_STORE_SQL_APPEND,
     GW_STORE_SQL_UNBUILT,
     GW_STORE_SQL_SET_BUILT,
@@ -109,6 +110,8 @@ void gw_store_db_disconnect(struct gw_store_db *db);
 SL_MUST_CHECK sl_status gw_store_db_connect(struct gw_store_db *db, struct sl_error *err);
 /* Writes down what SQLite said last; answers SL_EIO. */
 sl_status gw_store_db_fail(struct gw_store_db *db, int rc, const char *deed);
+/* Begins a transaction that writes. A status of SQLite. */
+SL_MUST_CHECK int gw_store_db_begin(struct gw_store_db *db);
 /* Ends a transaction that did not come to its end, after gw_store_db_fail. */
 void gw_store_db_rollback(struct gw_store_db *db);
 /* Runs a statement that answers no rows, and resets it. */

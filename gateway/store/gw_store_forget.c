@@ -125,7 +125,7 @@ static int forget_visitors(struct gw_store_db *db, sl_wall_us before, int rows_m
 
 static int forget(struct forgetting *f)
 {
-    int rc = gw_store_db_run(f->db, GW_STORE_SQL_BEGIN);
+    int rc = gw_store_db_begin(f->db);
     if (rc == SQLITE_OK)
         rc = find_chapter(f->db, f->before, &f->chapter);
     if (rc == SQLITE_OK && f->chapter >= 0)

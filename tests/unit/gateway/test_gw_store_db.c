@@ -335,7 +335,7 @@ static void grants_tell_their_reason(void **state)
     sl_arena_finish(&arena);
 }
 
-/* ---- files that are refused */
+/* ---- beside other programs */
 
 static void change(struct store_rig *r, const char *sql)
 {
@@ -344,6 +344,35 @@ static void change(struct store_rig *r, const char *sql)
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
+
+/* It should not be, but what it wrote is no fault of the file. */
+static void another_program_writes_in_between(void **state)
+{
+    struct store_rig *r = *state;
+    assert_ok(store_rig_open(r, NULL, false));
+    for (uint64_t n = 1; n <= 5; n++) {
+        assert_ok(store_rig_commit_receipts(r, n, 1));
+        change(r, "INSERT OR REPLACE INTO meta VALUES('other', random())");
+    }
+    assert_ok(gw_store_build(&r->db, 5));
+    assert_int_equal(store_rig_number(r, "SELECT sum(calls) FROM usage"), 5);
+}
+
+/* Checkpoints reach the end of the WAL, and it begins anew: it does not grow for ever. */
+static void the_wal_begins_anew(void **state)
+{
+    struct store_rig *r = *state;
+    assert_ok(store_rig_open(r, NULL, false));
+    for (uint64_t n = 1; n <= 200; n++) {
+        assert_ok(store_rig_commit_receipts(r, n, 1));
+        if (n % 20 == 0)
+            assert_ok(gw_store_db_checkpoint(&r->db));
+        assert_true(r->db.wal_pages <= 60);
+    }
+    assert_int_equal(gw_store_db_unmoved(&r->db), 0);
+}
+
+/* ---- files that are refused */
 
 static void assert_refused(struct store_rig *r, sl_status wanted, const char *part)
 {
@@ -432,6 +461,8 @@ int main(void)
         WITH_RIG(receipts_come_in_pages),
         WITH_RIG(usage_is_summed_by_week),
         WITH_RIG(grants_tell_their_reason),
+        WITH_RIG(another_program_writes_in_between),
+        WITH_RIG(the_wal_begins_anew),
         WITH_RIG(a_file_of_the_future_is_refused),
         WITH_RIG(another_programs_file_is_refused),
         WITH_RIG(a_store_has_one_gateway),
