@@ -7,15 +7,11 @@
 
 #include "cli.h"
 #include "cli_input.h"
-#include "cli_npy.h"
-#include "cli_receipt.h"
-#include "cli_show.h"
+#include "cli_outputs.h"
+#include "sl_buf.h"
 
 enum {
     ARENA_BYTES_MAX = INT32_MAX,
-    SHOWN_ELEMENTS = 16,
-    SHOWN_BYTES_MAX = 64 * 1024,
-    PAIRS_MAX = SLUICE_INPUTS_MAX,
     METADATA_MAX = 5, /* each of the options below once */
 };
 
@@ -39,25 +35,15 @@ static const char help[] =
     "      --keep                    a lost connection does not end the call, its result is "
     "kept\n" CLI_COMMON_HELP;
 
-/* NAME=VALUE options as they were given; texts borrowed from argv. */
-struct named {
-    const char *name; /* cut at '=' */
-    const char *value;
-};
-struct named_list {
-    struct named items[PAIRS_MAX];
-    size_t count;
-};
-
 struct infer {
     struct cli_common common;
     const char *model;
     const char *version;
     const char *id;
-    struct named_list inputs;
-    struct named_list shapes;
-    struct named_list outputs; /* value: "@FILE", or NULL */
-    struct named_list params;
+    struct cli_named_list inputs;
+    struct cli_named_list shapes;
+    struct cli_named_list outputs; /* value: "@FILE", or NULL */
+    struct cli_named_list params;
     struct sluice_pair metadata[METADATA_MAX];
     size_t metadata_count;
     struct sl_arena arena;
@@ -74,29 +60,6 @@ enum {
     OPT_IDEMPOTENCY_KEY,
     OPT_KEEP,
 };
-
-/* Cuts text at its first '='. */
-static bool take_named(struct named_list *l, char *text, bool needs_value)
-{
-    char *equals = strchr(text, '=');
-
-    if (l->count == PAIRS_MAX || equals == text || (equals == NULL && needs_value))
-        return false;
-    if (equals != NULL)
-        *equals = '\0';
-    l->items[l->count++] =
-        (struct named){.name = text, .value = equals != NULL ? equals + 1 : NULL};
-    return true;
-}
-
-static const char *find_named(const struct named_list *l, const char *name)
-{
-    for (size_t i = 0; i < l->count; i++) {
-        if (strcmp(l->items[i].name, name) == 0)
-            return l->items[i].value;
-    }
-    return NULL;
-}
 
 /* A name that is there already would be sent twice. */
 static int take_metadata(struct infer *v, const char *name, const char *value)
@@ -116,19 +79,19 @@ static bool take_option(struct infer *v, int option, char *value, int *out_exit)
     *out_exit = CLI_OK;
     switch (option) {
     case 'i':
-        if (!take_named(&v->inputs, value, true))
+        if (!cli_named_take(&v->inputs, value, true))
             *out_exit = cli_fail(&v->common, CLI_USAGE, "--input %s: write NAME=VALUE", value);
         return true;
     case OPT_SHAPE:
-        if (!take_named(&v->shapes, value, true))
+        if (!cli_named_take(&v->shapes, value, true))
             *out_exit = cli_fail(&v->common, CLI_USAGE, "--shape %s: write NAME=1,3,4", value);
         return true;
     case 'o':
-        if (!take_named(&v->outputs, value, false))
+        if (!cli_named_take(&v->outputs, value, false))
             *out_exit = cli_fail(&v->common, CLI_USAGE, "--output %s: write NAME=@FILE", value);
         return true;
     case 'p':
-        if (!take_named(&v->params, value, true))
+        if (!cli_named_take(&v->params, value, true))
             *out_exit = cli_fail(&v->common, CLI_USAGE, "--param %s: write NAME=VALUE", value);
         return true;
     case OPT_VERSION:
@@ -224,7 +187,7 @@ static int add_input(struct infer *v, const struct sluice_tensor_info *info, con
     struct sl_error why = {0};
     struct cli_tensor t;
     sl_status s =
-        cli_input_read(info, spec, find_named(&v->shapes, info->name), &v->arena, &t, &why);
+        cli_input_read(info, spec, cli_named_find(&v->shapes, info->name), &v->arena, &t, &why);
     if (s == SL_ENOMEM)
         return cli_fail(&v->common, CLI_FAILED, "no memory for input %s", info->name);
     if (s != SL_OK)
@@ -242,7 +205,7 @@ static int add_inputs(struct infer *v, const struct sluice_model *m, struct slui
     }
     for (size_t i = 0; i < sluice_model_input_count(m); i++) {
         const struct sluice_tensor_info *info = sluice_model_input(m, i);
-        const char *spec = find_named(&v->inputs, info->name);
+        const char *spec = cli_named_find(&v->inputs, info->name);
         if (spec == NULL)
             return fail_inputs(v, m, "there is no --input for", info->name);
         int code = add_input(v, info, spec, request);
@@ -252,7 +215,7 @@ static int add_inputs(struct infer *v, const struct sluice_model *m, struct slui
     return CLI_OK;
 }
 
-static void add_param(struct sluice_request *request, const struct named *p)
+static void add_param(struct sluice_request *request, const struct cli_named *p)
 {
     struct sluice_parameter out = {.name = p->name};
     json_t *v = json_loads(p->value, JSON_DECODE_ANY, NULL);
@@ -287,136 +250,6 @@ static int make_request(struct infer *v, const struct sluice_model *m,
     return code;
 }
 
-static bool is_npy(const char *path)
-{
-    size_t len = strlen(path);
-    return len >= 4 && strcmp(path + len - 4, ".npy") == 0;
-}
-
-static int write_output(const struct infer *v, const struct sluice_tensor *t, const char *path)
-{
-    struct sl_buf head;
-    enum sl_dtype dtype = sl_dtype_from_name(sl_span_str(t->datatype));
-    int code = CLI_OK;
-
-    sl_buf_init(&head, &sl_alloc_malloc, 4096);
-    if (is_npy(path) && cli_npy_write_head(dtype, t->shape, t->rank, &head) != SL_OK) {
-        sl_buf_finish(&head);
-        return cli_fail(&v->common, CLI_FAILED, "a .npy file cannot hold %s", t->datatype);
-    }
-    FILE *f = fopen(path, "wbe");
-    if (f == NULL || fwrite(head.data, 1, head.len, f) != head.len ||
-        fwrite(t->data, 1, t->bytes, f) != t->bytes)
-        code = cli_fail(&v->common, CLI_FAILED, "cannot write %s: %m", path);
-    if (f != NULL && fclose(f) != 0 && code == CLI_OK)
-        code = cli_fail(&v->common, CLI_FAILED, "cannot write %s: %m", path);
-    sl_buf_finish(&head);
-    return code;
-}
-
-static int write_outputs(const struct infer *v, const struct sluice_result *r)
-{
-    for (size_t i = 0; i < v->outputs.count; i++) {
-        const struct named *o = &v->outputs.items[i];
-        const struct sluice_tensor *t = sluice_result_output_named(r, o->name);
-        if (o->value == NULL || t == NULL)
-            continue;
-        int code = write_output(v, t, o->value[0] == '@' ? o->value + 1 : o->value);
-        if (code != CLI_OK)
-            return code;
-    }
-    return CLI_OK;
-}
-
-static json_t *parameter_json(const struct sluice_parameter *p)
-{
-    switch (p->kind) {
-    case SLUICE_PARAMETER_BOOL:
-        return json_boolean(p->value.boolean);
-    case SLUICE_PARAMETER_INT64:
-        return json_integer(p->value.int64);
-    case SLUICE_PARAMETER_UINT64:
-        return json_integer((json_int_t)p->value.uint64);
-    case SLUICE_PARAMETER_DOUBLE:
-        return json_real(p->value.real);
-    default:
-        return json_string(p->value.string);
-    }
-}
-
-/* The trailers that Sluice's contract names. */
-static json_t *metadata_json(const struct sluice_result *r)
-{
-    json_t *o = json_object();
-    for (size_t i = 0; i < sluice_result_pair_count(r, SLUICE_TRAILERS); i++) {
-        const struct sluice_pair *p = sluice_result_pair(r, SLUICE_TRAILERS, i);
-        if (strncmp(p->name, "sluice-", 7) == 0)
-            json_object_set_new(o, p->name, json_string(p->value));
-    }
-    return o;
-}
-
-static int print_json(const struct sluice_result *r)
-{
-    struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
-    json_t *outputs = json_array();
-    json_t *parameters = json_object();
-
-    sluice_result_receipt(r, &receipt);
-    for (size_t i = 0; i < sluice_result_output_count(r); i++)
-        json_array_append_new(outputs, cli_show_json(sluice_result_output(r, i)));
-    for (size_t i = 0; i < sluice_result_parameter_count(r); i++) {
-        const struct sluice_parameter *p = sluice_result_parameter(r, i);
-        json_object_set_new(parameters, p->name, parameter_json(p));
-    }
-    return cli_print_json(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "model_name",
-                                    sluice_result_model_name(r), "model_version",
-                                    sluice_result_model_version(r), "id", sluice_result_id(r),
-                                    "parameters", parameters, "outputs", outputs, "receipt",
-                                    cli_receipt_json(&receipt), "metadata", metadata_json(r)));
-}
-
-static void print_output(const struct sluice_tensor *t)
-{
-    struct sl_buf text;
-    char shape[256];
-
-    sl_buf_init(&text, &sl_alloc_malloc, SHOWN_BYTES_MAX);
-    if (cli_show_values(t, SHOWN_ELEMENTS, &text) == SL_OK && text.len > 0)
-        printf("%s %s %s: %.*s\n", t->name, t->datatype,
-               sl_shape_format(t->shape, t->rank, shape, sizeof(shape)), (int)text.len,
-               (const char *)text.data);
-    sl_buf_finish(&text);
-}
-
-static void print_line(sl_status (*format)(const struct sluice_receipt *, struct sl_buf *),
-                       const struct sluice_receipt *receipt)
-{
-    struct sl_buf text;
-
-    sl_buf_init(&text, &sl_alloc_malloc, SHOWN_BYTES_MAX);
-    if (format(receipt, &text) == SL_OK && text.len > 0)
-        printf("%.*s\n", (int)text.len, (const char *)text.data);
-    sl_buf_finish(&text);
-}
-
-static void print_receipt(const struct sluice_result *r)
-{
-    struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
-
-    sluice_result_receipt(r, &receipt);
-    print_line(cli_receipt_money, &receipt);
-    print_line(cli_receipt_way, &receipt);
-}
-
-static int print_text(const struct sluice_result *r)
-{
-    for (size_t i = 0; i < sluice_result_output_count(r); i++)
-        print_output(sluice_result_output(r, i));
-    print_receipt(r);
-    return CLI_OK;
-}
-
 static struct sluice_call_options call_options(const struct infer *v)
 {
     struct sluice_call_options o = cli_call_options(&v->common);
@@ -437,9 +270,7 @@ static int send_request(struct infer *v, struct sluice_channel *channel,
     if (sluice_infer(channel, request, &options, &result, &status) != SLUICE_OK)
         code = cli_fail_result(&v->common, &status, result);
     else
-        code = write_outputs(v, result);
-    if (status.code == SLUICE_OK && code == CLI_OK)
-        code = v->common.json ? print_json(result) : print_text(result);
+        code = cli_outputs_show(&v->common, result, &v->outputs);
     sluice_result_destroy(result);
     return code;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli_named.h"
 #include "cli_time.h"
 #include "sl_clock.h"
 #include "sl_text.h"
@@ -39,6 +40,13 @@ static int take_moment(const struct cli_common *c, const struct cli_option *o, c
     return CLI_OK;
 }
 
+static int take_span(const struct cli_common *c, const struct cli_option *o, const char *value)
+{
+    if (sl_text_duration(sl_span_str(value), false, o->out) != SL_OK)
+        return cli_fail(c, CLI_USAGE, "--%s is %s; write 30s, 500ms, 2m, ...", o->name, value);
+    return CLI_OK;
+}
+
 static int take_own(const struct cli_common *c, const struct cli_option *o, char *value)
 {
     switch (o->kind) {
@@ -47,6 +55,13 @@ static int take_own(const struct cli_common *c, const struct cli_option *o, char
         return CLI_OK;
     case CLI_OPTION_COUNT:
         return take_count(c, o, value);
+    case CLI_OPTION_SPAN:
+        return take_span(c, o, value);
+    case CLI_OPTION_NAMED:
+        if (cli_named_take(o->out, value, true))
+            return CLI_OK;
+        return cli_fail(c, CLI_USAGE, "--%s %s: write NAME=VALUE, at most %d of them", o->name,
+                        value, CLI_NAMED_MAX);
     case CLI_OPTION_PAST:
     case CLI_OPTION_COMING:
     case CLI_OPTION_DAY:

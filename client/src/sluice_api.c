@@ -3,6 +3,7 @@
 
 #include "sl_text.h"
 #include "sluice_call.h"
+#include "sluice_pb.h"
 #include "sluice_status.h"
 #include "sluice_wire.h"
 
@@ -190,4 +191,81 @@ int sluice_infer(struct sluice_channel *channel, const struct sluice_request *re
                    : refuse_body(channel, s, status);
     sluice_body_finish(&body);
     return code == SLUICE_OK ? take_apart(out, status) : code;
+}
+
+/* ---- a result that was kept ------------------------------------------------------------------ */
+
+enum { KEPT_TEXT_MAX = 64 }; /* a UUID has 36 bytes, a token for fetching at most so many */
+enum { CALL_ID_FIELD = 1, FETCH_TOKEN_FIELD = 2, STATE_FIELD = 1, RESULT_FIELD = 2, DONE = 2 };
+
+static sl_status put_text(struct sl_buf *out, uint8_t field, const char *text)
+{
+    uint8_t head[1 + SLUICE_PB_VARINT_MAX] = {(uint8_t)(field << 3 | SLUICE_PB_BYTES)};
+    size_t len = 1 + sluice_pb_put_varint(strlen(text), head + 1);
+    sl_status s = sl_buf_append(out, head, len);
+
+    return s == SL_OK ? sl_buf_append(out, text, strlen(text)) : s;
+}
+
+/* The answer becomes the message that is in it. Errors: SL_EPROTO. */
+static sl_status unwrap(struct sluice_result *r, bool *out_done)
+{
+    struct sl_span rest = sl_span_of(r->message, r->message_len);
+    struct sl_span inner = sl_span_of(r->message, 0);
+    struct sluice_pb_field f;
+    sl_status s;
+
+    *out_done = false;
+    while ((s = sluice_pb_next(&rest, &f)) == SL_OK) {
+        if (f.number == STATE_FIELD && f.wire == SLUICE_PB_VARINT)
+            *out_done = f.value == DONE;
+        else if (f.number == RESULT_FIELD && f.wire == SLUICE_PB_BYTES)
+            inner = f.bytes;
+    }
+    if (s != SL_ENOENT)
+        return SL_EPROTO;
+    r->message += inner.data - r->message;
+    r->message_len = inner.len;
+    return SL_OK;
+}
+
+static int take_kept(struct sluice_channel *channel, bool *out_pending, struct sluice_result **out,
+                     struct sluice_status *status)
+{
+    bool is_done;
+    sl_status s = unwrap(*out, &is_done);
+
+    if (s == SL_OK && is_done)
+        return take_apart(out, status);
+    sluice_result_destroy(*out);
+    *out = NULL;
+    *out_pending = s == SL_OK;
+    return s == SL_OK ? SLUICE_OK : bad_reply(channel, s, status);
+}
+
+int sluice_get_result(struct sluice_channel *channel, const char *call_id, const char *fetch_token,
+                      const struct sluice_call_options *options, bool *out_pending,
+                      struct sluice_result **out, struct sluice_status *status)
+{
+    struct sluice_status unused;
+    struct sl_buf message;
+
+    *out = NULL;
+    *out_pending = false;
+    if (status == NULL)
+        status = &unused;
+    if (call_id == NULL || strnlen(call_id, KEPT_TEXT_MAX + 1) > KEPT_TEXT_MAX ||
+        (fetch_token != NULL && strnlen(fetch_token, KEPT_TEXT_MAX + 1) > KEPT_TEXT_MAX))
+        return sluice_status_set(status, SLUICE_INVALID_ARGUMENT, "BAD_INPUT",
+                                 "the call's id and the token for fetching have at most %d bytes",
+                                 KEPT_TEXT_MAX);
+    sl_buf_init(&message, &sl_alloc_malloc, 4 * NAME_BYTES_MAX);
+    sl_status s = put_text(&message, CALL_ID_FIELD, call_id);
+    if (s == SL_OK && fetch_token != NULL)
+        s = put_text(&message, FETCH_TOKEN_FIELD, fetch_token);
+    int code = s == SL_OK ? sluice_unary(channel, "/sluice.v1.Visitor/GetResult", message.data,
+                                         message.len, options, out, status)
+                          : refuse_body(channel, s, status);
+    sl_buf_finish(&message);
+    return code == SLUICE_OK ? take_kept(channel, out_pending, out, status) : code;
 }

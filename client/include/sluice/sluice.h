@@ -342,6 +342,16 @@ int sluice_infer(struct sluice_channel *channel, const struct sluice_request *re
                  const struct sluice_call_options *options, struct sluice_result **out,
                  struct sluice_status *status);
 
+/* The result of a call that was made before, by its id, where the gateway kept it: of calls with the metadata
+ * {"idempotency-key", ...} or {"sluice-on-disconnect", "keep"}. fetch_token: the trailer
+ * sluice-fetch-token of the call's answer, for callers without a token, whose address others may
+ * share; else NULL. *out_pending: the call has not ended, ask again; then SLUICE_OK, and *out is
+ * NULL. *out else as for sluice_infer, with the receipt of the call. Further errors: as the call
+ * ended; SLUICE_NOT_FOUND (RESULT_GONE: it is not kept any more, or no call of this caller). */
+int sluice_get_result(struct sluice_channel *channel, const char *call_id, const char *fetch_token,
+                      const struct sluice_call_options *options, bool *out_pending,
+                      struct sluice_result **out, struct sluice_status *status);
+
 /* Any unary gRPC method of the server: method is "/package.Service/Method", message the encoded
  * request (bytes bytes, borrowed until the call returns, NULL when 0). *out as for sluice_infer; the
  * encoded answer is sluice_result_message. */

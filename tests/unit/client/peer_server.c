@@ -4,6 +4,7 @@
  *   /t/Once     GOAWAY before it on the first connection, echo later
  *   /t/Refuse   REFUSED_STREAM to the first two, echo later
  *   /t/Drop     the connection is closed            /t/Last     echo, then GOAWAY and close
+ *   .../GetResult   the same, of a call that was before: for the id "pending" not yet, for "broken" garbage
  *   .../ModelInfer  one output y FP32 [2]: 1 2, one parameter k: "vv"
  *   /t/Busy     REFUSED_STREAM always               /t/Header   grpc-timeout and authorization
  */
@@ -40,6 +41,20 @@ static const char infer_answer[] = "\x0a\x01m"
                                    "FP32\x1a\x01\x02"
                                    "\x32\x08\0\0\x80\x3f\0\0\0\x40";
 
+/* GetResultResponse: DONE (2) and the answer above; or PENDING (1); or what is none. */
+static void answer_kept(struct h2_peer *p, const struct h2_request *r)
+{
+    uint8_t done[4 + sizeof(infer_answer)] = {0x08, 2, 0x12, sizeof(infer_answer) - 1};
+    memcpy(done + 4, infer_answer, sizeof(infer_answer) - 1);
+    struct sl_span answer = sl_span_of(done, 4 + sizeof(infer_answer) - 1);
+
+    if (r->message.len > 2 && memcmp(r->message.data + 2, "pending", 7) == 0)
+        answer = sl_span_str("\x08\x01");
+    else if (r->message.len > 2 && memcmp(r->message.data + 2, "broken", 6) == 0)
+        answer = sl_span_str("\x08\x02\x12\x7f");
+    h2_peer_reply(p, r->stream_id, answer, 0, "sluice-visitor: user:a; tier=b\n");
+}
+
 static void on_request(struct h2_peer *p, const struct h2_request *r, void *user)
 {
     struct peer_server *s = user;
@@ -58,6 +73,8 @@ static void on_request(struct h2_peer *p, const struct h2_request *r, void *user
     } else if (strcmp(verb, "ModelInfer") == 0) {
         struct sl_span answer = sl_span_of(infer_answer, sizeof(infer_answer) - 1);
         h2_peer_reply(p, r->stream_id, answer, 0, "sluice-exec-ms: 2\n");
+    } else if (strcmp(verb, "GetResult") == 0) {
+        answer_kept(p, r);
     } else if (strcmp(verb, "Header") == 0) {
         char text[128];
         snprintf(text, sizeof(text), "%s|%s", r->timeout, r->authorization);

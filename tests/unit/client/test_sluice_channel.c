@@ -407,6 +407,52 @@ static void older_options_get_defaults(void **state)
     assert_int_equal(call(w, "/t/Echo", "x", &o), SLUICE_OK);
 }
 
+static int get_kept(struct world *w, const char *call_id, const char *token, bool *out_pending)
+{
+    sluice_result_destroy(w->result);
+    return sluice_get_result(w->channel, call_id, token, NULL, out_pending, &w->result, &w->status);
+}
+
+static void a_kept_result_is_as_the_call_gave_it(void **state)
+{
+    struct world *w = *state;
+    struct sluice_receipt receipt = SLUICE_RECEIPT_INIT;
+    bool is_pending;
+
+    assert_int_equal(get_kept(w, "25f48597", "t", &is_pending), SLUICE_OK);
+    assert_false(is_pending);
+    const struct sluice_tensor *y = sluice_result_output_named(w->result, "y");
+    assert_non_null(y);
+    assert_int_equal((uintptr_t)y->data % 16, 0);
+    assert_float_equal(((const float *)y->data)[1], 2, 0);
+    assert_string_equal(sluice_result_model_name(w->result), "m");
+    assert_int_equal(sluice_result_message(w->result).bytes, 0);
+    assert_true(sluice_result_receipt(w->result, &receipt));
+    assert_string_equal(receipt.visitor, "user:a");
+}
+
+static void a_result_that_is_not_there_yet(void **state)
+{
+    struct world *w = *state;
+    char long_text[66];
+    bool is_pending;
+
+    assert_int_equal(get_kept(w, "pending", NULL, &is_pending), SLUICE_OK);
+    assert_true(is_pending);
+    assert_null(w->result);
+    assert_int_equal(get_kept(w, "broken", NULL, &is_pending), SLUICE_INTERNAL);
+    assert_string_equal(w->status.reason, "BAD_REPLY");
+    assert_false(is_pending);
+    assert_null(w->result);
+    size_t before = peer_server_requests(w->server);
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    assert_int_equal(get_kept(w, long_text, NULL, &is_pending), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(get_kept(w, "x", long_text, &is_pending), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(get_kept(w, NULL, NULL, &is_pending), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(peer_server_requests(w->server), before);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -428,6 +474,8 @@ int main(void)
         TEST(a_token_does_not_leave_the_machine_unencrypted),
         TEST(a_second_thread_is_refused),
         TEST(older_options_get_defaults),
+        TEST(a_kept_result_is_as_the_call_gave_it),
+        TEST(a_result_that_is_not_there_yet),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
