@@ -229,8 +229,12 @@ def test_serving_ends_where_executors_cannot_remember_more(few_models, tmp_path,
             assert 240 <= served <= 256
             refused = refusal(stub.ModelInfer, scripted_request(), metadata=asks("10.0.0.11"))
             assert refused.trailers["sluice-reason"] == "NO_CAPACITY"
+            cluster.daemons["n1"].wait_for_log("the journal of leases is full", 10 * SLOW)
         wait_until(lambda: is_writable(cluster), 20 * SLOW, "the store")
         wait_until(lambda: call_or_none(cluster, "10.0.0.11"), 20 * SLOW, "service")
+        cluster.daemons["n1"].signal(signal.SIGTERM)
+        assert cluster.daemons["n1"].wait(20 * SLOW) == 0
+        assert re.search(r"stopped .*unrecorded=[1-9]", cluster.daemons["n1"].log())
         assert sum(receipt.record != 0 for receipt in kept(cluster).values()) == served + 1
 
 
