@@ -90,8 +90,8 @@ static const char *const waited_for[] = {
     [GW_INQUIRY_NOTHING] = "",
     [GW_INQUIRY_IDENTITY] = "the keys of this token's issuer were not there in time",
     [GW_INQUIRY_ANSWER] = "the store did not answer in time",
-    [GW_INQUIRY_STORED] = "this holds already, but could not be stored yet: the gateway's log and "
-                          "sluice_store_writable say why",
+    [GW_INQUIRY_STORED] = ("this holds already, but could not be stored yet: the gateway's log and "
+                           "sluice_store_writable say why"),
     [GW_INQUIRY_RESULT] = "the result was not read from disk in time",
 };
 

@@ -75,7 +75,7 @@ static void try_call(const struct ex_call *call, const struct ex_model_spec *spe
 static void try_acknowledged(const struct ex_gateway_batch *batch)
 {
     const struct ex_journal_conf conf = {.max = 1, .fresh_id = 1, .boot = 1};
-    struct ex_journal *j;
+    struct ex_journal *j = NULL;
     unsigned taken = 0;
     void *map = calloc(1, ex_journal_bytes(1));
     require(map &&

@@ -3,6 +3,7 @@
  * sentence without the input in it, and what claims become is fit for an account. */
 #include <stdlib.h>
 
+#include "gw_json.h"
 #include "gw_jwks.h"
 #include "gw_jwt_claims.h"
 #include "sl_base64url.h"
@@ -104,6 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static bool is_guarded;
+    if (!is_guarded)
+        gw_json_guard(&sl_alloc_malloc); /* JSON as the gateway reads it */
+    is_guarded = true;
     if (size == 0 || size > INPUT_MAX)
         return 0;
     struct sl_span rest = sl_span_of(data + 1, size - 1);
