@@ -297,7 +297,10 @@ sl_status fake_world_start(struct fake_world *w)
                                              .must_wait = must_wait,
                                              .ask = ask},
                                    .results = results_port(w)};
-    return gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
+    sl_status s = gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
+    if (s != SL_OK)
+        open_door_finish(&w->door);
+    return s;
 }
 
 /* Leases may still be out, of calls that ended before and owe; nothing else holds a model without calls. */
