@@ -19,6 +19,7 @@ struct forgetting {
     int row_count, rows_max;
     sl_wall_us first_at, last_at; /* of what stays */
     bool stays;
+    bool has_more;
 };
 
 static struct old old_of(uint64_t id, int64_t n, const struct gw_receipt *r)
@@ -114,13 +115,14 @@ static int find_chapter(struct gw_store_db *db, sl_wall_us before, int64_t *out_
 }
 
 /* The week in which `before` lies is kept as it is. */
-static int forget_visitors(struct gw_store_db *db, sl_wall_us before, int rows_max)
+static int forget_visitors(struct forgetting *f)
 {
-    int64_t week = gw_store_week_of(before);
-    int rc = run_with(db, GW_STORE_SQL_FORGET_ACCOUNTS, before, rows_max, 0);
+    int64_t week = gw_store_week_of(f->before);
+    int rc = run_with(f->db, GW_STORE_SQL_FORGET_ACCOUNTS, f->before, f->rows_max, 0);
+    f->has_more = rc == SQLITE_OK && sqlite3_changes(f->db->handle) == f->rows_max;
     if (rc == SQLITE_OK)
-        rc = run_with(db, GW_STORE_SQL_MERGE_USAGE, week, 0, 0);
-    return rc == SQLITE_OK ? run_with(db, GW_STORE_SQL_FORGET_USAGE, week, 0, 0) : rc;
+        rc = run_with(f->db, GW_STORE_SQL_MERGE_USAGE, week, 0, 0);
+    return rc == SQLITE_OK ? run_with(f->db, GW_STORE_SQL_FORGET_USAGE, week, 0, 0) : rc;
 }
 
 static int forget(struct forgetting *f)
@@ -130,8 +132,9 @@ static int forget(struct forgetting *f)
         rc = find_chapter(f->db, f->before, &f->chapter);
     if (rc == SQLITE_OK && f->chapter >= 0)
         rc = forget_of_chapter(f);
+    f->has_more = f->row_count > 0;
     if (rc == SQLITE_OK && f->row_count == 0)
-        rc = forget_visitors(f->db, f->before, f->rows_max);
+        rc = forget_visitors(f);
     return rc == SQLITE_OK ? gw_store_db_run(f->db, GW_STORE_SQL_COMMIT) : rc;
 }
 
@@ -145,6 +148,6 @@ sl_status gw_store_forget(struct gw_store_db *db, sl_wall_us before, int rows_ma
         gw_store_db_rollback(db);
         return SL_EIO;
     }
-    *out_more = f.row_count > 0;
+    *out_more = f.has_more;
     return SL_OK;
 }

@@ -357,6 +357,10 @@ static void what_is_forgotten_leaves_nothing_behind(void **state)
     assert_int_equal(store_rig_number(w->rig, "SELECT count(*) FROM receipts WHERE n NOT IN"
                                               " (SELECT n FROM log WHERE kind = 1)"),
                      0);
+    assert_int_equal(store_rig_number(w->rig, "SELECT count(*) FROM accounts WHERE"
+                                              " window_opened_at > 0 AND spent_us > 0"
+                                              " AND window_opened_at < 1767225700000000"),
+                     0);
     int64_t first = (ENTRIES / 2 - 10) / GW_STORE_CHAPTER_COUNT;
     assert_int_equal(store_rig_number(w->rig, "SELECT min(chapter) FROM chapters"), first);
     assert_int_equal(store_rig_number(w->rig, "SELECT min(chapter) FROM leases"), first);
