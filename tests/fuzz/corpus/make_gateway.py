@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the inputs of fuzz_gw_infer_peek and fuzz_gw_link_wire: small messages, field by field.
+"""Writes the inputs of fuzz_gw_form, fuzz_gw_infer_peek and fuzz_gw_link_wire: messages by field.
 
     tests/fuzz/corpus/make_gateway.py
 
@@ -140,7 +140,38 @@ batches = {
     "bulk_first": number(1, 7),
 }
 
-for folder, messages in {"fuzz_gw_infer_peek": requests, "fuzz_gw_link_wire": batches}.items():
+# Before each its method, as gw_method.h counts them.
+forms = {
+    "create_token": bytes([17])
+    + data(1, "ana")
+    + data(2, "pro")
+    + data(3, "demo")
+    + number(4, 1)
+    + number(5, 3600),
+    "list_receipts": bytes([11])
+    + number(1, 5)
+    + number(2, 6)
+    + data(3, "demo")
+    + number(5, 200)
+    + number(6, 7)
+    + data(7, "ip:2001:DB8::/64")
+    + number(8, 1),
+    "issue": bytes([13]) + data(1, "Zoë") + data(2, "2001:db8::1") + data(3, "free"),
+    "register_app": bytes([23]) + data(1, "demo") + data(2, "user:ana") + data(3, "pro"),
+    "usage": bytes([28]) + number(3, 2) + number(4, 2) + data(5, "app:demo/7") + number(7, 1),
+    "grant_less": bytes([29]) + data(1, "ip:203.0.113.7") + number(2, -7) + data(3, "gift"),
+    "account_of_an_address": bytes([21]) + data(1, "ip:2001:db8:0:1::5"),
+    "page_below_0": bytes([33]) + number(2, -1),
+    "text_with_nul": bytes([21]) + data(1, b"user:a\0b"),
+    "cut": bytes([21]) + data(1, "user:ana")[:-2],
+}
+
+made = {
+    "fuzz_gw_form": forms,
+    "fuzz_gw_infer_peek": requests,
+    "fuzz_gw_link_wire": batches,
+}
+for folder, messages in made.items():
     (HERE / folder).mkdir(exist_ok=True)
     for name, message in messages.items():
         (HERE / folder / name).write_bytes(message)

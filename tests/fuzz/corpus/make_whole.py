@@ -11,10 +11,15 @@ import pathlib
 HERE = pathlib.Path(__file__).parent / "fuzz_gw_whole"
 
 PREFACE, NODE, NO_MEMORY = 1, 2, 4
+# As gw_method.h has them.
 METHODS = ["unknown", "live", "ready", "model_ready", "metadata", "model_metadata"]
-METHODS += ["infer", "statistics", "index", "health", "status", "nodes", "models"]
+METHODS += ["infer", "statistics", "index", "health", "quota", "receipts", "result", "issue"]
+METHODS += ["status", "nodes", "models", "create_token", "tokens", "revoke_token", "tiers"]
+METHODS += ["account", "accounts", "register_app", "apps", "remove_app", "pause_app", "resume_app"]
+METHODS += ["usage", "grant", "grants", "block", "unblock", "blocks"]
 ZIPPED, TIMEOUT, EXTRA, ENDS = 16, 32, 64, 128
 EMPTY, NAME, ECHO, LARGE, PAIR, STALLS, DIES, FAILS, PACKED, MIDDLE = range(10)
+ACCOUNT, TOKEN, APP, GRANT = range(10, 14)
 TURN, ALL = [5], 255
 
 
@@ -23,7 +28,7 @@ def raw(data):
 
 
 def request(method, flags=0, extra=()):
-    return [1, METHODS.index(method) | flags, *extra]
+    return [1, METHODS.index(method), flags, *extra]
 
 
 def upload(message, stream=0):
@@ -92,6 +97,24 @@ scripts = {
     "fails": call("infer", FAILS),
     "questions": sum((call(m, EMPTY) for m in METHODS if m != "infer"), []),
     "model_questions": call("model_ready", NAME) + call("model_metadata", NAME),
+    "token": call("create_token", TOKEN) + call("tokens", EMPTY) + call("revoke_token", TOKEN),
+    "app": call("register_app", APP)
+    + call("pause_app", APP)
+    + call("apps", EMPTY)
+    + call("resume_app", APP)
+    + call("remove_app", APP),
+    "account": call("grant", GRANT)
+    + call("block", ACCOUNT)
+    + call("infer", ECHO)
+    + call("account", ACCOUNT)
+    + call("blocks", EMPTY)
+    + call("unblock", ACCOUNT),
+    "asks_and_goes": request("receipts")
+    + upload(EMPTY)
+    + data()
+    + TURN
+    + frame(3, 0, 0, b"\0\0\0\x08")
+    + TURN,
     "three_at_once": (request("infer") + upload(ECHO)) * 3
     + data(1, False, 2)
     + data(ALL, True, 1)
