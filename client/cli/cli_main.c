@@ -45,6 +45,15 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
 }
 
+/* What could not be written was not told: a full disk, for example. */
+static int told(int code)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return code;
+    fprintf(stderr, "sluice: cannot write to stdout: %m\n");
+    return code != CLI_OK ? code : CLI_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -64,5 +73,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "sluice: there is no verb %s; sluice --help lists them\n", argv[1]);
         return CLI_USAGE;
     }
-    return verb->run(argc - 1, argv + 1);
+    return told(verb->run(argc - 1, argv + 1));
 }

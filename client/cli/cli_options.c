@@ -34,9 +34,8 @@ static int take_moment(const struct cli_common *c, const struct cli_option *o, c
                         o->name, value);
     if (o->kind == CLI_OPTION_COMING && at_s <= now_s)
         return cli_fail(c, CLI_USAGE, "--%s is %s, which is over already", o->name, value);
-    if (at_s < 0)
-        at_s = 0;
-    *(int64_t *)o->out = sl_sat_mul(at_s, SL_US_PER_S);
+    int64_t at_us = sl_sat_mul(at_s, SL_US_PER_S);
+    *(int64_t *)o->out = at_us > 0 ? at_us : 1; /* 0 would mean that it was not given */
     return CLI_OK;
 }
 

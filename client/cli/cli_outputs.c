@@ -43,8 +43,11 @@ static int write_outputs(const struct cli_common *c, const struct sluice_result 
     for (size_t i = 0; i < files->count; i++) {
         const struct cli_named *o = &files->items[i];
         const struct sluice_tensor *t = sluice_result_output_named(r, o->name);
-        if (o->value == NULL || t == NULL)
+        if (o->value == NULL)
             continue;
+        if (t == NULL)
+            return cli_fail(c, CLI_FAILED, "there is no output %s to write to %s", o->name,
+                            o->value);
         int code = write_output(c, t, o->value[0] == '@' ? o->value + 1 : o->value);
         if (code != CLI_OK)
             return code;

@@ -44,9 +44,9 @@ static int read_fetch_token(struct fetch *v)
     return CLI_OK;
 }
 
-static void pause_ms(int64_t ms)
+static void pause_ns(int64_t ns)
 {
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * SL_NS_PER_MS};
+    struct timespec left = {.tv_sec = ns / SL_NS_PER_S, .tv_nsec = ns % SL_NS_PER_S};
     while (nanosleep(&left, &left) != 0 && errno == EINTR)
         ;
 }
@@ -65,10 +65,11 @@ static int fetch(struct fetch *v, struct sluice_channel *channel, sl_mono_ns unt
                           &status);
         if (!is_pending)
             break;
-        if (sl_sat_add(sl_clock_mono(&sl_clock_real), ms * SL_NS_PER_MS) > until)
+        int64_t left_ns = until - sl_clock_mono(&sl_clock_real);
+        if (left_ns <= 0)
             return cli_fail(&v->common, CLI_FAILED,
                             "the call %s has not ended: ask again, or --wait longer", v->call_id);
-        pause_ms(ms);
+        pause_ns(left_ns < ms * SL_NS_PER_MS ? left_ns : ms * SL_NS_PER_MS);
     }
     if (status.code != SLUICE_OK)
         code = cli_fail_result(&v->common, &status, result);

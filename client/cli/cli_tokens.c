@@ -1,4 +1,5 @@
 /* cli_tokens.c - sluice token: API tokens are made, listed and revoked. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,11 +58,19 @@ static int fail_lost(const struct creation *v, const pb_token *t, const char *wr
     return cli_fail(&v->common, CLI_FAILED,
                     "the token %s was made, but %s cannot be written: %s; revoke it (sluice token "
                     "revoke %s) and make another",
-                    t->prefix, v->out, wrong, t->prefix);
+                    t->prefix, v->out != NULL ? v->out : "stdout", wrong, t->prefix);
+}
+
+static int print_secret(const struct creation *v, const Sluice__V1__CreateTokenResponse *r)
+{
+    if (puts(r->secret) < 0 || fflush(stdout) != 0)
+        return fail_lost(v, r->token, strerror(errno));
+    return CLI_OK;
 }
 
 static int hand_over(struct creation *v, Sluice__V1__CreateTokenResponse *r)
 {
+    int code = CLI_OK;
     json_t *o;
 
     if (v->out_fd >= 0) {
@@ -72,10 +81,10 @@ static int hand_over(struct creation *v, Sluice__V1__CreateTokenResponse *r)
     }
     if (!v->common.json) {
         if (v->out == NULL)
-            puts(r->secret);
-        fflush(stdout);
-        print_made(v, r->token);
-        return CLI_OK;
+            code = print_secret(v, r);
+        if (code == CLI_OK)
+            print_made(v, r->token);
+        return code;
     }
     o = cli_pb_json(&r->base);
     if (v->out != NULL)

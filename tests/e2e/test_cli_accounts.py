@@ -178,6 +178,7 @@ def test_receipts(good, data, member):
     one = data("receipts", "--call", told[1]["call_id"], token=token)["receipts"]
     assert one == [told[1]]
     assert good("receipts", "--until", "1h", token=token) == "no receipts\n"
+    assert good("receipts", "--until", "30000d", token=token) == "no receipts\n"
     assert good("receipts", "--app", "none", token=token) == "no receipts\n"
     assert len(receipts(data, token, 3, "--since", "1h")) == 3
     assert "there are older ones" in good("receipts", "--limit", "2", token=token)
@@ -308,6 +309,31 @@ def test_a_token_that_cannot_be_written(up, data, tmp_path):
     )
     assert f"sluice token revoke {made['prefix']}" in ran.stderr
     assert not path.exists()
+
+
+def test_a_token_that_nobody_sees(up, data):
+    ask = ["token", "create", "--user", "token-7", "--tier", "pro", "--address", up.grpc]
+    env = {**os.environ, "XDG_STATE_HOME": str(up.home)}
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [BIN / "sluice", *ask], env=env, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    [made] = data("token", "list", "--user", "token-7")["tokens"]
+    assert ran.returncode == 1
+    assert (
+        f"the token {made['prefix']} was made, but stdout cannot be written: No space" in ran.stderr
+    )
+
+
+def test_what_cannot_be_written_was_not_told(up):
+    env = {**os.environ, "XDG_STATE_HOME": str(up.home), "SLUICE_ADDRESS": up.grpc}
+    for args in (["token", "list"], ["token", "list", "--json"], ["quota"]):
+        with open("/dev/full", "w") as full:
+            ran = subprocess.run(
+                [BIN / "sluice", *args], env=env, stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        assert ran.returncode == 1
+        assert ran.stderr == "sluice: cannot write to stdout: No space left on device\n"
 
 
 def test_a_token_is_revoked(good, data, refused, member):

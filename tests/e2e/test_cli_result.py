@@ -69,6 +69,9 @@ def test_a_result_is_fetched_by_who_paid(run, data, member, tmp_path):
     assert shown.returncode == 0
     assert shown.stdout.splitlines()[0] == "OUTPUT0 FP32 [1,4]: 1 2 3 4"
     assert np.load(path).tolist() == [[1, 2, 3, 4]]
+    wrong = run("result", call, "--output", f"NONE=@{path}", token=token)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert f"there is no output NONE to write to @{path}" in wrong.stderr
     for other in (member("bob"), None):
         refused = run("result", call, token=other)
         assert (refused.returncode, refused.stdout) == (1, "")
