@@ -144,6 +144,20 @@ def test_forwarded_for_is_read_from_the_right(pair, peer, lines, account):
     assert (answer.code, who[1]) == (0, account)
 
 
+def test_what_proxies_say_has_a_limit(pair):
+    for lines, code in [("a" * 1024, 0), ("a" * 1025, 3), (["9.9.9.9"] * 200, 3)]:
+        answer, _ = call(pair, proxied("10.0.0.1"), x_forwarded_for=lines)
+        assert answer.code == code
+        assert code == 0 or "x-forwarded-for has more than 1024 bytes" in answer.text
+
+
+@pytest.mark.parametrize("name", ["authorization", "x_ip_token"])
+def test_who_says_two_things_says_nothing(pair, name):
+    answer, who = call(pair, LOCAL, **{name: ["Bearer a", "Bearer b"]})
+    assert (answer.code, who) == (3, None)
+    assert "stands there twice" in answer.text
+
+
 # ---- tokens
 
 
