@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "sl_log_out.h"
 #include "sl_text.h"
 
 const char *const sl_log_level_names[] = {"debug", "info", "warn", "error", NULL};
@@ -27,6 +27,7 @@ void sl_log_setup(const char *component_name, enum sl_log_level level, enum sl_l
     component = component_name;
     format = fmt;
     sl_log_set_level(level);
+    sl_log_out_open();
 }
 
 void sl_log_set_level(enum sl_log_level level)
@@ -260,9 +261,12 @@ static void emit(const struct line *l)
         sink(sink_ctx, l->text, (unsigned)l->len);
         return;
     }
-    /* Standard error that takes no more loses the line: a log never stops the program. */
-    while (write(STDERR_FILENO, l->text, l->len) < 0 && errno == EINTR) {
-    }
+    if (!sl_log_out_write(l->text, l->len))
+        return;
+    unsigned lost = sl_log_out_take_lost();
+    if (lost > 0)
+        sl_log(SL_LOG_WARN, "lines were lost before the last one: nobody took them",
+               SL_U("lines", lost));
 }
 
 void sl_log_line(enum sl_log_level level, const char *message, ...)

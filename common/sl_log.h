@@ -12,7 +12,8 @@
  * value is quoted unless it is plain ASCII without spaces, quotes and '='. No secret is ever given
  * to it.
  *
- * Threads  Any; a line is one write(2) to standard error, and lost when that takes no more.
+ * Threads  Any; a line is one write(2) to standard error. Where that takes no more for a while, lines are lost rather than
+ *          the program held up, and their number is told (sl_log_out.h).
  * Memory   Lines are built on the stack. One that would pass SL_LOG_LINE_MAX keeps the fields that
  *          fit (a long value ends in "...") and says cut=true at its end; JSON stays well-formed.
  */

@@ -1,13 +1,16 @@
 """The daemons' command lines: --check-config, --print-config, --help; bad files, bad models."""
 
+import os
+import re
 import subprocess
 
+import grpc
 import pytest
 from support.calls import identity_request
 from support.models import write_fake, write_model
-from support.paths import BIN
-from support.server import Up
-from support.stubs import pb
+from support.paths import BIN, SLOW
+from support.server import READY, Up
+from support.stubs import Stub, pb
 
 # Each daemon with the least that its file must say.
 DAEMONS = {"sluice-gateway": "{}\n", "sluice-executor": "models: .\n"}
@@ -83,3 +86,27 @@ def test_two_servers_do_not_disturb_each_other(server, models, tmp_path):
         for up in (server, other):
             assert up.stub().ModelInfer(identity_request(), timeout=10).outputs
     assert server.stub().ModelInfer(identity_request(), timeout=10).outputs
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up(few_models, tmp_path, _stubs):
+    """A line for each call is more than a pipe takes; the calls go on, and it is told later."""
+    argv = [BIN / "sluice", "up", "--models", few_models, "--state", tmp_path / "state"]
+    argv += ["--grpc-port", "0", "--http-port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdout=pipe, stderr=pipe) as up:
+        try:
+            address = READY.match(up.stdout.readline().decode().rstrip("\n")).group(1)
+            with grpc.insecure_channel(address) as channel:
+                stub = Stub(channel, "inference.GRPCInferenceService")
+                for _ in range(500):
+                    assert stub.ModelInfer(identity_request(), timeout=20 * SLOW).outputs
+                log = os.read(up.stderr.fileno(), 1 << 20)
+                assert stub.ModelInfer(identity_request(), timeout=20 * SLOW).outputs
+        finally:
+            up.terminate()
+        log += up.stderr.read()
+    assert up.returncode == 0
+    kept = log.count(b"call ended")
+    assert 0 < kept < 500
+    told = re.findall(rb"gateway .*lines were lost.* lines=(\d+)", log)
+    assert sum(map(int, told)) >= 501 - kept

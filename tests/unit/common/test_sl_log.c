@@ -1,6 +1,8 @@
 /* test_sl_log.c - lines as operators and programs read them: one event, one line, one write. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sl_log.h"
@@ -308,24 +310,122 @@ static void lines_of_threads_do_not_mix(void **state SL_UNUSED)
         pthread_join(writers[i], NULL);
     dup2(saved, STDERR_FILENO);
     close(saved);
+    sl_log_setup("test", SL_LOG_INFO, SL_LOG_TEXT);
     void *whole;
     pthread_join(reader, &whole);
     assert_int_equal(*(int *)whole, THREADS * LINES);
 }
 
-static void full_standard_error_loses_lines_only(void **state SL_UNUSED)
+/* Standard error as somebody else's end has it. */
+struct stand_in {
+    int reader, saved;
+};
+
+static struct stand_in begin_stand_in(const int fds[2])
+{
+    const struct stand_in s = {fds[0], dup(STDERR_FILENO)};
+    dup2(fds[1], STDERR_FILENO);
+    close(fds[1]);
+    sl_log_setup("test", SL_LOG_INFO, SL_LOG_TEXT);
+    sl_log_set_sink(NULL, NULL);
+    return s;
+}
+
+static void end_stand_in(const struct stand_in *s)
+{
+    dup2(s->saved, STDERR_FILENO);
+    close(s->saved);
+    sl_log_setup("test", SL_LOG_INFO, SL_LOG_TEXT); /* the other end's reader sees the end */
+}
+
+/* All that is there; lines that say what was lost are added up. */
+static unsigned read_lines(int fd, unsigned *out_lost)
+{
+    char line[SL_LOG_LINE_MAX];
+    unsigned count = 0;
+    FILE *f = fdopen(fd, "r");
+    *out_lost = 0;
+    while (fgets(line, sizeof line, f)) {
+        const char *told = strstr(line, " lines=");
+        if (told != NULL)
+            *out_lost += (unsigned)strtoul(told + 7, NULL, 10);
+        else
+            count++;
+    }
+    fclose(f);
+    return count;
+}
+
+static void drain(int fd)
+{
+    char bytes[65536];
+    assert_true(read(fd, bytes, sizeof bytes) > 0);
+}
+
+enum { UNREAD = 5000 };
+
+/* The program goes on, and the first line that is read again says how many were not. */
+static void assert_nobody_is_waited_for(const int fds[2])
+{
+    unsigned lost;
+    const struct stand_in s = begin_stand_in(fds);
+    for (int i = 0; i < UNREAD; i++)
+        sl_log(SL_LOG_INFO, "nobody reads this");
+    drain(s.reader);
+    sl_log(SL_LOG_INFO, "and now somebody does");
+    end_stand_in(&s);
+    unsigned read = read_lines(s.reader, &lost);
+    assert_true(lost > 0);
+    assert_true(read + lost <= UNREAD + 1); /* what drain took is in neither */
+}
+
+static void a_pipe_that_nobody_reads(void **state SL_UNUSED)
 {
     int fds[2];
-    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-    int saved = dup(STDERR_FILENO);
-    dup2(fds[1], STDERR_FILENO);
-    sl_log_set_sink(NULL, NULL);
-    for (int i = 0; i < 5000; i++)
-        sl_log(SL_LOG_INFO, "nobody reads this");
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    close(fds[0]);
-    close(fds[1]);
+    assert_int_equal(pipe(fds), 0);
+    assert_nobody_is_waited_for(fds);
+}
+
+static void a_socket_that_nobody_reads(void **state SL_UNUSED)
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_nobody_is_waited_for(fds);
+}
+
+/* The open file is others' too: they would not expect it to be without waits. */
+static void what_others_share_stays_as_it_was(void **state SL_UNUSED)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    const struct stand_in s = begin_stand_in(fds);
+    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+    end_stand_in(&s);
+    close(s.reader);
+}
+
+static void *read_late(void *arg)
+{
+    static unsigned counts[2];
+    usleep(50000); /* less than the patience */
+    counts[0] = read_lines(*(const int *)arg, &counts[1]);
+    return counts;
+}
+
+static void a_slow_reader_is_waited_for(void **state SL_UNUSED)
+{
+    int fds[2];
+    pthread_t reader;
+    void *counts;
+    assert_int_equal(pipe(fds), 0);
+    const struct stand_in s = begin_stand_in(fds);
+    pthread_create(&reader, NULL, read_late, (void *)(uintptr_t)&s.reader);
+    for (int i = 0; i < UNREAD; i++)
+        sl_log(SL_LOG_INFO, "somebody reads this");
+    end_stand_in(&s);
+    pthread_join(reader, &counts);
+    assert_int_equal(((unsigned *)counts)[0], UNREAD);
+    assert_int_equal(((unsigned *)counts)[1], 0);
 }
 
 int main(void)
@@ -340,7 +440,10 @@ int main(void)
         cmocka_unit_test(every_length_around_the_limit),
         cmocka_unit_test(any_bytes_make_one_safe_line),
         cmocka_unit_test(lines_of_threads_do_not_mix),
-        cmocka_unit_test(full_standard_error_loses_lines_only),
+        cmocka_unit_test(a_pipe_that_nobody_reads),
+        cmocka_unit_test(a_socket_that_nobody_reads),
+        cmocka_unit_test(what_others_share_stays_as_it_was),
+        cmocka_unit_test(a_slow_reader_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
