@@ -266,17 +266,17 @@ struct gw_results_port gw_results_port(struct gw_results *r)
 
 /* ---- a turn */
 
-static void tell(struct gw_errand *e, struct gw_flow *flow, sl_mono_ns now)
+static void tell(const struct gw_errand *e, const struct gw_results_listener *l)
 {
     if (e->error != 0)
         sl_log(SL_LOG_WARN, "a kept result could not be written or read",
                SL_S("dir", e->results->dir), SL_S("why", strerror(e->error)));
     if (e->kind == DIGEST)
-        gw_flow_on_digest(flow, e->ticket, e->outcome, e->sum, now);
+        l->on_digest(l->ctx, e->ticket, e->outcome, e->sum);
     else if (e->kind == WRITE)
-        gw_flow_on_spooled(flow, e->user, e->outcome);
+        l->on_spooled(l->ctx, e->user, e->outcome);
     else if (e->kind == READ)
-        gw_flow_on_fetched(flow, e->user, e->outcome);
+        l->on_fetched(l->ctx, e->user, e->outcome);
 }
 
 static void free_errand(struct gw_errand *e)
@@ -285,11 +285,11 @@ static void free_errand(struct gw_errand *e)
     free(e);
 }
 
-void gw_results_take(struct gw_results *r, struct gw_flow *flow, sl_mono_ns now)
+void gw_results_take(struct gw_results *r, const struct gw_results_listener *l)
 {
     for (struct gw_errand *e; (e = r->done) != NULL;) {
         DL_DELETE(r->done, e);
-        tell(e, flow, now);
+        tell(e, l);
         free_errand(e);
     }
 }

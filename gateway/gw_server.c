@@ -181,6 +181,25 @@ static void take_mail(void *ctx, struct gw_exchange *x, unsigned events)
     gw_flow_on_exchange(s->flow, x, events, s->now);
 }
 
+static void on_digest(void *ctx, uint64_t ticket, sl_status outcome,
+                      const uint8_t digest[GW_IDEM_DIGEST_BYTES])
+{
+    struct gw_server *s = ctx;
+    gw_flow_on_digest(s->flow, ticket, outcome, digest, s->now);
+}
+
+static void on_spooled(void *ctx, void *user, sl_status outcome)
+{
+    struct gw_server *s = ctx;
+    gw_flow_on_spooled(s->flow, user, outcome);
+}
+
+static void on_fetched(void *ctx, void *user, sl_status outcome)
+{
+    struct gw_server *s = ctx;
+    gw_flow_on_fetched(s->flow, user, outcome);
+}
+
 /* What has come is told to the flow, the flow decides, and what it said is sent. */
 static void round_trip(struct gw_server *s)
 {
@@ -192,7 +211,8 @@ static void round_trip(struct gw_server *s)
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_take(s->fronts[i].front, take_mail, s);
     gw_keep_take(&s->keep);
-    gw_results_take(&s->results, s->flow, s->now);
+    gw_results_take(&s->results,
+                    &(struct gw_results_listener){s, on_digest, on_spooled, on_fetched});
     gw_link_read(s->link, s->now);
     gw_link_tick(s->link, s->now);
     gw_hold_turn(&s->hold, s->flow, s->now);

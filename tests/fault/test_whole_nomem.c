@@ -156,6 +156,43 @@ static void play_questions(struct stage *s)
             stage_expect(s, calls[m], questions[m].answer);
 }
 
+static struct h2_call *call_again(struct stage *s, size_t count)
+{
+    struct infer_builder b;
+    struct h2_call *c = stage_call_by_key(s, "k", floats(&b, "echo", count));
+    infer_end(&b);
+    return c;
+}
+
+/* Two at once and one later; without memory for what is to be kept it is gone. */
+static void play_twice(struct stage *s)
+{
+    s->other_status = SL_GRPC_NOT_FOUND;
+    struct h2_call *a = call_again(s, 3), *b = call_again(s, 3);
+    stage_run(s);
+    stage_expect(s, a, SL_GRPC_OK);
+    stage_expect(s, b, SL_GRPC_OK);
+    struct h2_call *c = call_again(s, 3);
+    stage_run(s);
+    if (stage_expect(s, c, SL_GRPC_OK))
+        assert_true(c->download.len > 12);
+}
+
+/* What is too large to be kept is shown to both, from where it lies, and then gone; where the first one failed, the
+ * third runs. */
+static void play_twice_large(struct stage *s)
+{
+    s->other_status = SL_GRPC_NOT_FOUND;
+    struct h2_call *a = call_again(s, LARGE_FLOATS), *b = call_again(s, LARGE_FLOATS);
+    stage_run(s);
+    bool is_good = stage_expect(s, a, SL_GRPC_OK);
+    if (stage_expect(s, b, SL_GRPC_OK) && is_good)
+        assert_int_equal(a->download.len, b->download.len);
+    struct h2_call *c = call_again(s, LARGE_FLOATS);
+    stage_run(s);
+    stage_expect(s, c, is_good ? SL_GRPC_NOT_FOUND : SL_GRPC_OK);
+}
+
 static void play_failed(struct stage *s)
 {
     struct h2_call *a = call_floats(s, "fails", 3);
@@ -282,6 +319,8 @@ static void sweep(const char *name, scene play_it, unsigned options, size_t at_l
     X(typed, 10, 3)                                                                                \
     X(zipped, 15, 3)                                                                               \
     X(zipped_large, 15, 3)                                                                         \
+    X(twice, 20, 2)                                                                                \
+    X(twice_large, 20, 4)                                                                          \
     X(refused, 10, 0)                                                                              \
     X(questions, 20, 0)                                                                            \
     X(failed, 10, 2)                                                                               \
@@ -322,6 +361,7 @@ static void test_in_shared_memory(void **state)
     expect_sharing();
     sweep("large in shared memory", play_large, STAGE_SHARED, (size_t[]){40, 40});
     sweep("zipped_large in shared memory", play_zipped_large, STAGE_SHARED, (size_t[]){40, 40});
+    sweep("twice_large in shared memory", play_twice_large, STAGE_SHARED, (size_t[]){40, 40});
     sweep("shared_cancelled", play_shared_cancelled, STAGE_SHARED, (size_t[]){40, 40});
     sweep("shared_trimmed", play_shared_trimmed, STAGE_SHARED, (size_t[]){40, 40});
     sweep("shared_lost_node", play_shared_lost_node, STAGE_SHARED, (size_t[]){40, 40});

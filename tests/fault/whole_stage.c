@@ -232,7 +232,9 @@ static nghttp2_nv field(const char *name, const char *value)
                         strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
-static struct h2_call *call(struct stage *s, const char *path, bool is_zipped, struct sl_span body)
+/* more: one more header; its name is NULL without one. */
+static struct h2_call *call(struct stage *s, const char *path, nghttp2_nv more, bool is_zipped,
+                            struct sl_span body)
 {
     uint8_t prefix[GW_GRPC_PREFIX_BYTES];
     const nghttp2_nv nv[] = {field(":method", "POST"),
@@ -243,9 +245,9 @@ static struct h2_call *call(struct stage *s, const char *path, bool is_zipped, s
                              field("te", "trailers"),
                              field("grpc-timeout", "50S"),
                              field("grpc-accept-encoding", "identity,gzip"),
-                             field("grpc-encoding", "gzip")};
+                             more};
     gw_grpc_frame_prefix(is_zipped, (uint32_t)body.len, prefix);
-    struct h2_call *c = h2_call_headers(&s->visitor, nv, SL_ARRAY_LEN(nv) - (is_zipped ? 0 : 1),
+    struct h2_call *c = h2_call_headers(&s->visitor, nv, SL_ARRAY_LEN(nv) - (more.name == NULL),
                                         prefix, sizeof prefix);
     assert_ok(sl_buf_append(&c->upload, body.data, body.len));
     return c;
@@ -253,7 +255,13 @@ static struct h2_call *call(struct stage *s, const char *path, bool is_zipped, s
 
 struct h2_call *stage_call(struct stage *s, enum gw_method method, struct sl_span message)
 {
-    return call(s, gw_method_path(method), false, message);
+    return call(s, gw_method_path(method), (nghttp2_nv){.name = NULL}, false, message);
+}
+
+struct h2_call *stage_call_by_key(struct stage *s, const char *key, struct sl_span message)
+{
+    return call(s, gw_method_path(GW_METHOD_MODEL_INFER), field("idempotency-key", key), false,
+                message);
 }
 
 struct h2_call *stage_call_zipped(struct stage *s, struct sl_span message)
@@ -262,8 +270,8 @@ struct h2_call *stage_call_zipped(struct stage *s, struct sl_span message)
     size_t len;
     assert_ok(
         gw_zip_deflate(&sl_alloc_malloc, GW_ENCODING_GZIP, &message, 1, packed, MESSAGE_MAX, &len));
-    struct h2_call *c =
-        call(s, gw_method_path(GW_METHOD_MODEL_INFER), true, sl_span_of(packed, len));
+    struct h2_call *c = call(s, gw_method_path(GW_METHOD_MODEL_INFER),
+                             field("grpc-encoding", "gzip"), true, sl_span_of(packed, len));
     free(packed);
     return c;
 }
