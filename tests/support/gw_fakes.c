@@ -459,36 +459,66 @@ void fake_returned(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lea
     gw_flow_on_returned(w->flow, n, lease, w->now);
 }
 
-static void count_release(void *ctx)
+static const float answer_floats[4] = {1, 2, 3, 4};
+
+/* A result as a link hands it over: it lies, with all that belongs to it, in what its release gives back. */
+struct handed {
+    struct fake_world *w;
+    struct gw_result result;
+    struct sl_span piece;
+    float answer[4];
+};
+
+static void give_back(void *ctx)
 {
-    struct fake_world *w = ctx;
-    w->releases++;
+    struct handed *h = ctx;
+    h->w->releases++;
+    memset(h, 0xee, sizeof *h);
+    free(h);
+}
+
+static struct gw_result good_result(const struct fake_world *w, sl_slot_id lease,
+                                    const struct sl_span *piece)
+{
+    static const int64_t dims[1] = {4};
+    static const struct gw_result_output output = {
+        {(const uint8_t *)"OUT", 3}, SL_DTYPE_FP32, dims, 1, 0, sizeof answer_floats};
+    return (struct gw_result){.lease = lease,
+                              .reason = SL_REASON_OK,
+                              .was_started = true,
+                              .held_us = 12345,
+                              .record = w->record,
+                              .outputs = &output,
+                              .output_count = 1,
+                              .payload = {piece, 1, sizeof answer_floats}};
+}
+
+static void hand_over(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease)
+{
+    struct handed *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        abort();
+    h->w = w;
+    memcpy(h->answer, answer_floats, sizeof h->answer);
+    h->piece = sl_span_of(h->answer, sizeof h->answer);
+    h->result = good_result(w, lease, &h->piece);
+    h->result.release = give_back;
+    h->result.release_ctx = h;
+    gw_flow_on_result(w->flow, n, &h->result, w->now);
 }
 
 void fake_result(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease, bool by_reference)
 {
-    static const float answer[4] = {1, 2, 3, 4};
-    static const int64_t dims[1] = {4};
-    const struct gw_result_output output = {sl_span_str("OUT"), SL_DTYPE_FP32, dims, 1, 0,
-                                            sizeof answer};
-    uint8_t borrowed[sizeof answer];
-    memcpy(borrowed, answer, sizeof answer);
-    /* What is only borrowed is overwritten below: a reply that still pointed there would show
-     * it. */
-    const struct sl_span piece =
-        sl_span_of(by_reference ? (const void *)answer : borrowed, sizeof answer);
-    struct gw_result r = {.lease = lease,
-                          .reason = SL_REASON_OK,
-                          .was_started = true,
-                          .held_us = 12345,
-                          .record = w->record,
-                          .outputs = &output,
-                          .output_count = 1,
-                          .payload = {&piece, 1, sizeof answer},
-                          .release = by_reference ? count_release : NULL,
-                          .release_ctx = w};
+    uint8_t borrowed[sizeof answer_floats];
+    if (by_reference) {
+        hand_over(w, n, lease);
+        return;
+    }
+    memcpy(borrowed, answer_floats, sizeof borrowed);
+    const struct sl_span piece = sl_span_of(borrowed, sizeof borrowed);
+    const struct gw_result r = good_result(w, lease, &piece);
     gw_flow_on_result(w->flow, n, &r, w->now);
-    memset(borrowed, 0xee, sizeof borrowed);
+    memset(borrowed, 0xee, sizeof borrowed); /* a reply that still pointed there would show it */
 }
 
 void fake_failure(struct fake_world *w, struct gw_fleet_node *n, sl_slot_id lease, bool was_started,
