@@ -71,10 +71,57 @@ static void refuse_for_memory(struct gw_flow *f, struct gw_inquiry *q)
     gw_inquiry_refuse(f, q, &err);
 }
 
+struct waiting {
+    size_t open, asking, of_one;
+};
+
+static struct waiting count_waiting(struct gw_flow *f, const struct gw_inquiry *q)
+{
+    struct waiting n = {0};
+    size_t cursor = 0;
+    const struct gw_inquiry *other;
+    while ((other = sl_slot_next(f->inquiries.table, &cursor, NULL)) != NULL) {
+        bool is_asking =
+            other->waits_for == GW_INQUIRY_ANSWER || other->waits_for == GW_INQUIRY_RESULT;
+        if (other->waits_for == GW_INQUIRY_NOTHING || other->who.is_admin)
+            continue;
+        n.open++;
+        n.asking += is_asking;
+        n.of_one +=
+            is_asking && strcmp(gw_principal_name(&other->who), gw_principal_name(&q->who)) == 0;
+    }
+    return n;
+}
+
+/* A crowd of visitors leaves room to others and to administrators. false: *err says what is full. */
+static bool may_wait(struct gw_flow *f, const struct gw_inquiry *q, enum gw_inquiry_wait what,
+                     struct sl_error *err)
+{
+    bool is_known = what != GW_INQUIRY_IDENTITY;
+    if (is_known && q->who.is_admin)
+        return true;
+    struct waiting n = count_waiting(f, q);
+    if (is_known && n.of_one >= GW_INQUIRIES_OF_ONE_MAX)
+        sl_error_set(err, SL_REASON_QUEUE_FULL,
+                     "%s has %d requests of this kind under way, which is the limit",
+                     gw_principal_name(&q->who), GW_INQUIRIES_OF_ONE_MAX);
+    else if (n.open >= GW_INQUIRIES_OPEN_MAX || (is_known && n.asking >= GW_INQUIRIES_ASKING_MAX))
+        sl_error_set(err, SL_REASON_NO_CAPACITY,
+                     "too many requests of this kind are under way; try again");
+    else
+        return true;
+    return false;
+}
+
 /* false: it was refused. */
 static bool wait_for(struct gw_flow *f, struct gw_inquiry *q, enum gw_inquiry_wait what,
                      int64_t at_most_ns)
 {
+    struct sl_error err;
+    if (!may_wait(f, q, what, &err)) {
+        gw_inquiry_refuse(f, q, &err);
+        return false;
+    }
     sl_mono_ns until = sl_sat_add(q->now, at_most_ns);
     sl_mono_ns deadline = q->exchange->req.deadline_at;
     if (gw_timers_set(&f->inquiries.timers, &q->timer, until < deadline ? until : deadline) !=
@@ -229,16 +276,18 @@ void gw_inquiry_ask(struct gw_flow *f, struct gw_inquiry *q, const struct gw_sto
 {
     const struct gw_store_port *store = &f->ports.store;
     struct sl_error err;
-    if (store->append == NULL)
+    if (store->append == NULL) {
         sl_error_set(&err, SL_REASON_UNIMPLEMENTED,
                      "this gateway keeps no records: its configuration has no store.path");
-    else if (store->ask(store->ctx, what, q->id) == SL_OK) {
-        q->on_answer = on_answer;
-        wait_for(f, q, GW_INQUIRY_ANSWER, GW_INQUIRY_WAIT_NS);
+        gw_inquiry_refuse(f, q, &err);
         return;
-    } else
-        sl_error_set(&err, SL_REASON_NO_CAPACITY,
-                     "the store has too many questions to answer now; try again");
+    }
+    q->on_answer = on_answer;
+    if (!wait_for(f, q, GW_INQUIRY_ANSWER, GW_INQUIRY_WAIT_NS) ||
+        store->ask(store->ctx, what, q->id) == SL_OK)
+        return;
+    sl_error_set(&err, SL_REASON_NO_CAPACITY,
+                 "the store has too many questions to answer now; try again");
     gw_inquiry_refuse(f, q, &err);
 }
 
@@ -275,14 +324,14 @@ struct gw_inquiry *gw_inquiry_of_result(struct gw_flow *f, uint64_t id)
 
 /* ---- keeping records */
 
-static void say_not_kept(sl_status s, struct sl_error *err)
+static void say_not_kept(sl_status s, bool is_first, struct sl_error *err)
 {
     if (s == SL_EIO)
         sl_error_set(err, SL_REASON_DRAINING, "the gateway is stopping and records nothing more");
     else
         sl_error_set(err, SL_REASON_NO_CAPACITY,
-                     "nothing was changed, since it cannot be recorded now (%s); try again",
-                     sl_status_text(s));
+                     "%s was changed, since it cannot be recorded now (%s); try again",
+                     is_first ? "nothing" : "not all", sl_status_text(s));
 }
 
 bool gw_inquiry_put(struct gw_flow *f, struct gw_inquiry *q, const struct gw_record *r,
@@ -297,7 +346,7 @@ bool gw_inquiry_put(struct gw_flow *f, struct gw_inquiry *q, const struct gw_rec
     if (s == SL_OK)
         s = store->append(store->ctx, r->kind, sl_span_of(bytes, len), q->id | GW_TICKET_INQUIRY);
     if (s != SL_OK) {
-        say_not_kept(s, err);
+        say_not_kept(s, q->unstored_count == 0, err);
         return false;
     }
     q->unstored_count++;

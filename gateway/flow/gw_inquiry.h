@@ -5,7 +5,8 @@
  *                          |                                        |-- [ask] the store ... > on_answer
  *                          `-- keys are fetched ... > again         `-- [keep] records ... stored > answered
  *
- * Bound    GW_INQUIRIES_MAX at once; each ends with its exchange, its deadline, or after GW_INQUIRY_WAIT_NS.
+ * Bound    GW_INQUIRIES_MAX at once, of which visitors leave some to administrators and some to each other; each ends
+ *          with its exchange, its deadline, or after GW_INQUIRY_WAIT_NS.
  * Memory   An inquiry is a place in a table; what it needs besides lies in its exchange's arena.
  * Gone     Whose caller has gone is forgotten: the store's answer finds nothing, and what was changed stays so.
  */
@@ -19,7 +20,13 @@
 struct gw_flow;
 struct gw_inquiry;
 
-enum { GW_INQUIRIES_MAX = 256 };
+enum {
+    GW_INQUIRIES_MAX = 256,
+    GW_INQUIRIES_OPEN_MAX =
+        192, /* that wait and are of no administrator, or nobody knows yet of whom */
+    GW_INQUIRIES_ASKING_MAX = 48, /* of them, that wait for the store's answer or a result */
+    GW_INQUIRIES_OF_ONE_MAX = 8,  /* of one account */
+};
 #define GW_INQUIRY_WAIT_NS (30 * SL_NS_PER_S)
 
 /* Of entries for which an inquiry waits: no call has such an id. */

@@ -217,37 +217,57 @@ static void keep_block(struct gw_flow *f, struct gw_inquiry *q, const struct gw_
     gw_inquiry_keep(f, q, f->ports.answers.block(&q->exchange->arena, row, is_blocked));
 }
 
-/* In the ledger, which refuses its calls, and in the list. Errors: nothing has changed. */
+static void unblock(struct gw_flow *f, struct sl_span account)
+{
+    sl_status s = gw_ledger_set_blocked(f->ledger, account, false, f->wall_now);
+    (void)s; /* without an account there is nothing to unblock */
+    gw_blocks_remove(f->blocks, account);
+}
+
+/* In the list, and in the ledger, which refuses its calls. Errors: nothing has changed. */
 static sl_status block(struct gw_flow *f, const struct gw_block_row *row)
 {
-    bool was_blocked = gw_blocks_find(f->blocks, sl_span_str(row->account)) != NULL;
-    sl_status s = gw_ledger_set_blocked(f->ledger, sl_span_str(row->account), true, f->wall_now);
-    if (s != SL_OK)
+    struct sl_span account = sl_span_str(row->account);
+    bool was_blocked = gw_blocks_find(f->blocks, account) != NULL;
+    sl_status s = gw_blocks_set(f->blocks, row);
+    if (s != SL_OK || was_blocked)
         return s;
-    s = gw_blocks_set(f->blocks, row);
-    if (s != SL_OK && !was_blocked)
-        return gw_ledger_set_blocked(f->ledger, sl_span_str(row->account), false, f->wall_now) ==
-                       SL_OK
-                   ? s
-                   : SL_EBROKEN;
+    s = gw_ledger_set_blocked(f->ledger, account, true, f->wall_now);
+    if (s != SL_OK)
+        gw_blocks_remove(f->blocks, account);
     return s;
+}
+
+/* As it was before: blocked with another reason, or not at all. */
+static void take_block_back(struct gw_flow *f, const struct gw_block_row *row,
+                            const struct gw_block_row *before)
+{
+    if (before->account[0] == '\0') {
+        unblock(f, sl_span_str(row->account));
+        return;
+    }
+    sl_status s = gw_blocks_set(f->blocks, before);
+    (void)s; /* it has its place */
 }
 
 void gw_admin_block(struct gw_flow *f, struct gw_inquiry *q)
 {
-    struct gw_block_row row;
+    struct gw_block_row row, before = {.at = 0};
     struct sl_error err;
     if (!fill_block(f, q, &row))
         return;
-    if (!put_block(f, q, &row, true, &err)) {
-        gw_inquiry_refuse(f, q, &err);
-        return;
-    }
+    const struct gw_block_row *was = gw_blocks_find(f->blocks, sl_span_str(row.account));
+    if (was != NULL)
+        before = *was;
     sl_status s = block(f, &row);
-    if (s != SL_OK)
+    if (s != SL_OK) {
         refuse_account(f, q, s);
-    else
+    } else if (!put_block(f, q, &row, true, &err)) {
+        take_block_back(f, &row, &before);
+        gw_inquiry_refuse(f, q, &err);
+    } else {
         keep_block(f, q, &row, true);
+    }
 }
 
 void gw_admin_unblock(struct gw_flow *f, struct gw_inquiry *q)
@@ -260,9 +280,7 @@ void gw_admin_unblock(struct gw_flow *f, struct gw_inquiry *q)
         gw_inquiry_refuse(f, q, &err);
         return;
     }
-    sl_status s = gw_ledger_set_blocked(f->ledger, sl_span_str(row.account), false, f->wall_now);
-    (void)s; /* without an account there is nothing to unblock */
-    gw_blocks_remove(f->blocks, sl_span_str(row.account));
+    unblock(f, sl_span_str(row.account));
     keep_block(f, q, &row, false);
 }
 

@@ -169,12 +169,46 @@ static void there_is_a_most_of_them(void **state SL_UNUSED)
     struct fake_world w;
     begin(&w);
     w.identity = GW_IDENTITY_LATER;
-    for (int i = 0; i < GW_INQUIRIES_MAX; i++)
+    for (int i = 0; i < GW_INQUIRIES_OPEN_MAX; i++)
         expect_waiting(ask_nothing(&w, GW_METHOD_GET_QUOTA));
-    struct fake_exchange *e = ask_nothing(&w, GW_METHOD_GET_QUOTA);
-    flow_assert_replied(e, SL_REASON_NO_CAPACITY,
+    flow_assert_replied(ask_nothing(&w, GW_METHOD_GET_QUOTA), SL_REASON_NO_CAPACITY,
+                        "too many requests of this kind are under way; try again");
+    w.identity = GW_IDENTITY_KNOWN; /* an administrator */
+    for (int i = GW_INQUIRIES_OPEN_MAX; i < GW_INQUIRIES_MAX; i++)
+        expect_waiting(ask_nothing(&w, GW_METHOD_LIST_GRANTS));
+    flow_assert_replied(ask_nothing(&w, GW_METHOD_GET_QUOTA), SL_REASON_NO_CAPACITY,
                         "256 requests of this kind are under way, which is the limit; try again");
     flow_assert_replied(ask_nothing(&w, GW_METHOD_SERVER_LIVE), SL_REASON_OK, NULL);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static void nobody_takes_it_all(void **state SL_UNUSED)
+{
+    static const struct gw_store_answer empty;
+    struct gw_principal who = somebody;
+    struct fake_world w;
+    begin(&w);
+    w.who = &who;
+    struct fake_exchange *first = ask_nothing(&w, GW_METHOD_LIST_RECEIPTS);
+    uint64_t ticket = w.question_ticket;
+    for (int i = 1; i < GW_INQUIRIES_OF_ONE_MAX; i++)
+        expect_waiting(ask_nothing(&w, GW_METHOD_LIST_RECEIPTS));
+    flow_assert_replied(ask_nothing(&w, GW_METHOD_LIST_RECEIPTS), SL_REASON_QUEUE_FULL,
+                        "user:ana has 8 requests of this kind under way, which is the limit");
+    flow_assert_replied(ask_nothing(&w, GW_METHOD_GET_QUOTA), SL_REASON_OK, NULL);
+    for (int i = GW_INQUIRIES_OF_ONE_MAX; i < GW_INQUIRIES_ASKING_MAX; i++) {
+        snprintf(who.purses[0].account, sizeof who.purses[0].account, "user:%d", i);
+        expect_waiting(ask_nothing(&w, GW_METHOD_LIST_RECEIPTS));
+    }
+    who.purses[0].account[5] = 'x';
+    flow_assert_replied(ask_nothing(&w, GW_METHOD_LIST_RECEIPTS), SL_REASON_NO_CAPACITY,
+                        "too many requests of this kind are under way; try again");
+    gw_flow_on_answer(w.flow, ticket, &empty);
+    flow_assert_replied(first, SL_REASON_OK, NULL);
+    expect_waiting(ask_nothing(&w, GW_METHOD_LIST_RECEIPTS)); /* there is room again */
+    w.who = NULL;                                             /* an administrator */
+    expect_waiting(ask_nothing(&w, GW_METHOD_LIST_RECEIPTS));
     gw_flow_end_all(w.flow, w.now);
     flow_finish(&w);
 }
@@ -518,6 +552,7 @@ int main(void)
         cmocka_unit_test(an_inquiry_waits_for_keys_with_its_message),
         cmocka_unit_test(other_ends_of_that_wait),
         cmocka_unit_test(there_is_a_most_of_them),
+        cmocka_unit_test(nobody_takes_it_all),
         cmocka_unit_test(an_answer_may_come_or_not),
         cmocka_unit_test(pages_are_asked_for),
         cmocka_unit_test(a_token_is_told_when_it_is_stored),
