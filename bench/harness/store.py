@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from . import docs, facts, lineup, report
@@ -12,7 +13,7 @@ from .paths import DOCS, SLUICE_BUILD
 
 MARKS = "bench/store --write-docs"
 ROWS = "0.2 KiB c1 m1,0.2 KiB c8 m32"
-NONE = "without"
+FULL, NONE = "sync-full", "without"
 
 
 def options_of(argv):
@@ -33,19 +34,31 @@ def options_of(argv):
     return p.parse_args(argv)
 
 
-def whole(options):
-    """Headings and lines: medians, and ratios to a Sluice without a store."""
+def words_of(options, synced):
+    """For bench/run; synced: a configuration in which each group is synced."""
     words = ["--rounds", options.rounds, "--seconds", options.seconds, "--rows", ROWS]
     words += ["--servers", lineup.OURS, "--build", options.build, "--state", options.state]
-    words += ["--without-store", f"{NONE}={options.build}"]
-    plain = parse([*map(str, words)])
-    plain.rows = [row for row in plain.rows if not row.tls]
-    plan = run.measure(plain)
+    words += ["--variant", f"{FULL}={options.build},{synced}"]
+    return [*map(str, words), "--without-store", f"{NONE}={options.build}"]
+
+
+def measure(options):
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as synced:
+        synced.write("gateway: {store: {sync: full}}\n")
+        synced.flush()
+        plain = parse(words_of(options, synced.name))
+        plain.rows = [row for row in plain.rows if not row.tls]
+        return run.measure(plain)
+
+
+def whole(options):
+    """Headings and lines: medians, and ratios to a Sluice without a store."""
+    plan = measure(options)
     if plan.failures():
         raise BenchError("some cells have no figure")
+    pairs = [(name, NONE) for name in (lineup.OURS, FULL)]
     medians = list(report.HEADINGS), report.main_table(plan)
-    ratios = report.ratio_headings(), report.ratio_table(plan, [(lineup.OURS, NONE)])
-    return medians, ratios
+    return medians, (report.ratio_headings(), report.ratio_table(plan, pairs))
 
 
 def main(argv=None):

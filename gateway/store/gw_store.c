@@ -9,7 +9,7 @@
 #include "gw_store_sums.h"
 #include "sl_log.h"
 
-/* A whole piece is built as soon as it is there: some 2 ms, for which a commit may have to wait. Less than
+/* A whole piece is built as soon as it is there: 2 to 5 ms, for which a commit may have to wait. Less than
  * that waits until nothing comes for a moment, but not for long. */
 static const int64_t quiet_ns = 50 * SL_NS_PER_MS, build_within_ns = 1 * SL_NS_PER_S;
 /* Pages of 4 KiB in the WAL: when there is work, and when there has been none for a while. */
@@ -108,10 +108,17 @@ static void commit(struct gw_store *s, sl_mono_ns now)
     answer(s, SL_OK);
 }
 
+/* Or half of what the tables may be behind. */
+static bool has_piece(const struct gw_store *s)
+{
+    int64_t lag = gw_store_lag(&s->db);
+    return lag >= GW_STORE_PIECE_MAX || lag > s->conf.lag_max / 2;
+}
+
 static sl_status build(struct gw_store *s, bool is_quiet, sl_mono_ns now)
 {
     int64_t lag = gw_store_lag(&s->db);
-    if (lag >= GW_STORE_PIECE_MAX || (lag > 0 && (is_quiet || now >= s->build_by)))
+    if (has_piece(s) || (lag > 0 && (is_quiet || now >= s->build_by)))
         return gw_store_build(&s->db, GW_STORE_PIECE_MAX);
     return SL_OK;
 }
@@ -176,10 +183,9 @@ static int64_t time_until(const struct gw_store *s, sl_mono_ns at)
 
 static int64_t wait_while_well(const struct gw_store *s)
 {
-    int64_t lag = gw_store_lag(&s->db);
-    if (lag >= GW_STORE_PIECE_MAX || s->has_more_to_forget)
+    if (has_piece(s) || s->has_more_to_forget)
         return 0;
-    if (lag > 0) {
+    if (gw_store_lag(&s->db) > 0) {
         int64_t ns = time_until(s, s->build_by);
         return ns < quiet_ns ? ns : quiet_ns;
     }

@@ -7,7 +7,7 @@
 enum {
     PLACES_MAX = 4 * GW_STORE_PIECE_MAX, /* of a receipt: its call, account and app, and its key */
     SPENT_MAX = GW_PURSES_MAX * GW_STORE_PIECE_MAX,
-    TEXT_MAX_BYTES = 65536,
+    TEXT_MAX_BYTES = 131072,
 };
 
 static const int64_t day_us = INT64_C(86400) * SL_US_PER_S;

@@ -6,7 +6,7 @@
  * Order    Sums commute, windows do not: those of one account are written in the order in which they came. Before
  *          anything else that changes accounts (a grant), gw_store_sums_write_accounts writes what is
  *          gathered so far.
- * Memory   Allocated once, some 230 KiB. Names are copied, and a piece ends when they need too much room.
+ * Memory   Allocated once, some 460 KiB. Names are copied, and a piece ends when they need too much room.
  * Threads  One at a time.
  */
 #ifndef GW_STORE_SUMS_H
@@ -17,7 +17,7 @@
 #include "gw_store_db.h"
 
 /* Entries of the log that a piece has at most. */
-enum { GW_STORE_PIECE_MAX = 512 };
+enum { GW_STORE_PIECE_MAX = 1024 };
 
 struct gw_store_sums;
 
