@@ -40,7 +40,7 @@ void gw_services_refuse(struct gw_flow *f, struct gw_inquiry *q, enum sl_reason 
                         const char *field, const char *fmt, ...)
 {
     struct sl_error err;
-    char text[SL_ERROR_TEXT_MAX];
+    char text[4 * SL_ERROR_TEXT_MAX]; /* sl_error_set cuts it between characters */
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -78,7 +78,7 @@ static void list_tiers(const struct gw_tiers *t, char *out, size_t room)
 
 int gw_services_tier(struct gw_flow *f, struct gw_inquiry *q, const char *name)
 {
-    char names[SL_ERROR_TEXT_MAX] = "";
+    char names[GW_TIERS_MAX * (GW_TIER_NAME_MAX + 2) + 1] = "";
     int tier = gw_tiers_index(f->conf.tiers, name);
     if (tier >= 0)
         return tier;

@@ -7,6 +7,7 @@ import json
 import time
 
 import grpc
+import psutil
 import pytest
 from support.calls import identity_request, refusal
 from support.cluster import Cluster
@@ -635,6 +636,37 @@ def test_accounts_and_tiers(cluster, admin):
     assert tiers.sizes[0].name == "large"
 
 
+def test_each_change_is_logged_with_who_made_it(cluster, admin):
+    boss = cluster.admin(token=new_token(admin, "boss", **{"admin": True}).secret)
+    before = len(cluster.daemons["gateway"].log())
+    prefix = new_token(boss, "logged").token.prefix
+    ask(boss, "RevokeToken", prefix=prefix)
+    register(boss, "logged", owner="user:logged")
+    for method in ["PauseApp", "ResumeApp", "RemoveApp"]:
+        ask(boss, method, name="logged")
+    ask(boss, "GrantTime", account="user:logged", amount_us=5, reason="why not")
+    ask(boss, "BlockVisitor", account="user:logged", reason="a b")
+    ask(boss, "UnblockVisitor", account="user:logged", reason="c d")
+    log = cluster.daemons["gateway"].log()[before:]
+    lines = [line for line in log.splitlines() if "by=user:boss" in line]
+    for line, words in zip(
+        lines,
+        [
+            ("token made", f"prefix={prefix}", "user=logged", "tier=pro"),
+            ("token revoked", f"prefix={prefix}"),
+            ("app registered", "app=logged", "owner=user:logged"),
+            ("app paused",),
+            ("app resumed",),
+            ("app removed",),
+            ("time granted", "account=user:logged", "amount_us=5", 'reason="why not"'),
+            ("visitor blocked", "account=user:logged", 'reason="a b"'),
+            ("visitor unblocked", 'reason="c d"'),
+        ],
+        strict=True,
+    ):
+        assert all(word in line for word in words), line
+
+
 # ---- usage
 
 
@@ -754,3 +786,31 @@ def test_without_a_store(few_models, tmp_path, _stubs):
         told(refused(visitor, "ListReceipts"), "UNIMPLEMENTED", "no store.path")
         for method in ["ExportUsage", "ListGrants"]:
             told(refused(admin, method), "UNIMPLEMENTED", "no store.path")
+
+
+def test_what_should_end_ends_while_nothing_can_be_stored(few_models, tmp_path, _stubs):
+    gateway = f"{CONFIG}store: {{path: '{tmp_path}/sluice.db'}}\n"
+    with Cluster(few_models, tmp_path, slices=1, gateway=gateway) as cluster:
+        admin, daemon = cluster.admin(), cluster.daemons["gateway"]
+        token = new_token(admin, "leaked")
+        stub = cluster.stub(token=token.secret)
+        call(stub)
+        process = psutil.Process(daemon.pid)
+        before = process.rlimit(psutil.RLIMIT_FSIZE)
+        process.rlimit(psutil.RLIMIT_FSIZE, (1, before[1]))  # as a full disk
+        late = refusal(
+            admin.RevokeToken, request("RevokeToken", prefix=token.token.prefix), timeout=2 * SLOW
+        )
+        assert late.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        outcome = refusal(stub.ModelInfer, identity_request())
+        assert outcome.code is grpc.StatusCode.UNAUTHENTICATED
+        told(refused(admin, "CreateToken", user="new", tier="pro"), "NO_CAPACITY")
+        told(refused(admin, "GrantTime", account="user:x", amount_us=1, reason="r"), "NO_CAPACITY")
+        process.rlimit(psutil.RLIMIT_FSIZE, before)
+        ask(admin, "RevokeToken", prefix=token.token.prefix)  # answered, so the first is there, too
+        daemon.kill()
+        cluster.restart("gateway")
+        wait_until(cluster.is_whole, 30 * SLOW, "the gateway again")
+        cluster.close_channels()
+        outcome = refusal(cluster.stub(token=token.secret).ModelInfer, identity_request())
+        assert outcome.code is grpc.StatusCode.UNAUTHENTICATED
