@@ -258,8 +258,8 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "All of them together; the oldest go first."),
     KEY("results.calls", SL_CONF_INT, results.entries_max, "100000", .min = 100, .max = 10000000,
         .help =
-            "Calls that can be asked for again, running ones included: about 400 bytes for each "
-            "beside its result."),
+            "Calls that can be asked for again, running ones included: up to 1 KiB for each beside "
+            "its result. Beyond that the one that ended longest ago is forgotten."),
     KEY("link.control", SL_CONF_STRING, link.control, "tcp://127.0.0.1:5571", .max = 250,
         .help = "Where executors connect, control messages: ipc://PATH or tcp://HOST:PORT."),
     KEY("link.bulk", SL_CONF_STRING, link.bulk, "tcp://127.0.0.1:5572", .max = 250,

@@ -1,14 +1,17 @@
 """The same call twice, and results that are kept: over lost connections and restarts."""
 
 import os
+import random
+import time
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from support.calls import identity_request, refusal, request, scripted_request
 from support.cluster import Cluster
-from support.paths import SLOW
+from support.paths import SLOW, scaled
 from support.raw_h2 import RawH2
 from support.receipts import receipts_of
 from support.stubs import Stub, pb
@@ -282,3 +285,64 @@ def test_a_new_process_knows_what_it_cost(cluster):
     assert text.startswith(f"the result of call {call_id} is not kept; it ended OK at 20")
     assert f"was charged {told['sluice-charged-ms']}ms" in text
     assert no_result(cluster, call_id, BOB, token) == f"ip:{BOB} has no call {call_id}"
+
+
+# ---- kills
+
+
+PASSING = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+)
+
+
+def persist(cluster, key, message, metadata, until):
+    """Sends it again until it is answered, or was; what became of it."""
+    while time.monotonic() < until:
+        try:
+            cluster.stub().ModelInfer(message, timeout=10 * SLOW, metadata=metadata)
+            return "OK"
+        except grpc.RpcError as error:
+            reason = dict(error.trailing_metadata() or ()).get("sluice-reason")
+            if reason == "RESULT_GONE":
+                return reason
+            if error.code() not in PASSING:
+                raise
+            time.sleep(0.05)
+    raise AssertionError(f"{key} has no answer")
+
+
+def test_gateways_that_die_charge_nothing_twice(cluster, key):
+    """Whoever sends his calls until they are answered, and once more, has one receipt for each."""
+    rounds, rng = scaled(40, at_least=3), random.Random(11)
+    answers = Counter()
+    keys = []
+    for number in range(rounds):
+        until = time.monotonic() + 60 * SLOW
+        with ThreadPoolExecutor(8) as pool:
+
+            def send(i, run, number=number, until=until, pool=pool):
+                message = scripted_request(run=run, values=(float(i),))
+                one = f"{key}/{number}/{i}"
+                return pool.submit(persist, cluster, one, message, says(one, BOB), until)
+
+            runs = [f"{rng.randrange(5, 60)}ms" for _ in range(24)]
+            asked = [send(i, run) for i, run in enumerate(runs)]
+            time.sleep(rng.uniform(0.05, 0.4))
+            cluster.daemons["gateway"].kill()
+            cluster.restart("gateway")
+            for answer in asked:
+                answer.result()
+            again = [send(i, run) for i, run in enumerate(runs)]
+            answers += Counter(answer.result() for answer in again)
+        keys += [f"{key}/{number}/{i}" for i in range(24)]
+        wait_until(cluster.is_whole, 30 * SLOW, "the cluster")
+    charged = Counter(
+        r.key
+        for r in receipts_of(cluster.folder / "sluice.db")
+        if r.key.startswith(key) and (r.reason == "OK" or r.charged_us > 0)
+    )
+    assert charged == Counter(dict.fromkeys(keys, 1))
+    assert answers["RESULT_GONE"] > 0
+    print(f"{rounds} rounds, {len(keys)} keys asked again: {dict(answers)}")
