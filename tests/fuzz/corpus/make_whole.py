@@ -71,6 +71,13 @@ def text(name, value):
     return [len(name), *name.encode(), len(value), *value.encode()]
 
 
+def keyed(message, key="k"):
+    flags, key = EXTRA, text("idempotency-key", key)
+    return request("infer", flags, key) + upload(message) + data() + TURN
+
+
+RESET = frame(3, 0, 0, b"\0\0\0\x08")
+
 large = (
     request("infer")
     + upload(LARGE)
@@ -137,6 +144,32 @@ scripts = {
     + upload(ECHO)
     + data()
     + TURN,
+    "key_twice": keyed(ECHO) + keyed(ECHO) + TURN * 3 + take() + keyed(ECHO) + TURN + take(),
+    "key_other": keyed(ECHO) + keyed(PAIR) + TURN * 2 + take() + keyed(DIES) + take(),
+    "key_forgotten": keyed(ECHO) + TURN * 2 + take() + time(7) + keyed(ECHO) + TURN * 2 + take(),
+    "key_joined_goes": keyed(STALLS) + keyed(STALLS) + RESET + TURN + time(3) + TURN + take(),
+    "key_dies": keyed(DIES) + keyed(DIES) + TURN * 4 + take() + keyed(DIES) + TURN + take(),
+    "key_large": keyed(LARGE)
+    + data() * 9
+    + keyed(LARGE)
+    + data() * 9
+    + TURN * 4
+    + take() * 6
+    + TURN
+    + take() * 4,
+    "key_node_lost": keyed(STALLS)
+    + keyed(STALLS)
+    + node(0)
+    + time(4)
+    + node(1)
+    + TURN * 3
+    + take(),
+    "keep": request("infer", EXTRA, text("sluice-on-disconnect", "keep"))
+    + upload(ECHO)
+    + data()
+    + connect(1)
+    + TURN * 3
+    + take(),
     "body_stalls": request("infer") + upload(LARGE) + data(9, False) + time(5) + take(),
     "ended_without_body": request("infer", ENDS) + TURN + take(),
     "window_zero": frame(4, 0, ALL, b"\0\4\0\0\0\0")
