@@ -63,13 +63,19 @@ static bool take_grant(struct answering *a, sqlite3_stmt *s, struct gw_store_row
 /* ---- the questions as SQL
  *
  * ?1 account, ?2 app, ?3 from, ?4 until, ?5 where the page begins, ?6 rows, ?7 key, ?8 entries of a
- * chapter. Receipts are looked at one after the other, the newest first, until the page is full. */
+ * chapter, ?9 how far the tables are built. Receipts are looked at one after the other, the newest first, until the
+ * page is full: first those that are not in the tables yet. */
 
 enum { SQL_MAX = 1024 };
 
 static void add(char *sql, const char *more)
 {
     strncat(sql, more, SQL_MAX - strlen(sql) - 1);
+}
+
+static bool is_of_log(const struct gw_store_question *q)
+{
+    return q->kind == GW_STORE_RECEIPTS || q->kind == GW_STORE_RECEIPT;
 }
 
 static bool has_key(const struct gw_store_question *q)
@@ -84,6 +90,11 @@ static int64_t key_of(uint64_t store_id, const struct gw_store_question *q)
     if (q->account[0] != '\0')
         return gw_store_key(store_id, GW_STORE_KEY_ACCOUNT, sl_span_str(q->account));
     return gw_store_key(store_id, GW_STORE_KEY_APP, sl_span_str(q->app));
+}
+
+static void write_newest(const struct gw_store_question *q SL_UNUSED, char *sql)
+{
+    add(sql, "SELECT n, data FROM log WHERE n > ?9 AND n < ?5 AND kind = 1 ORDER BY n DESC");
 }
 
 /* A plus keeps SQLite from an index of its own making; one upper bound, because it would choose among two. */
@@ -134,8 +145,10 @@ static void write_grants(const struct gw_store_question *q, char *sql)
     add(sql, " ORDER BY n DESC LIMIT ?6");
 }
 
+typedef void (*write_sql)(const struct gw_store_question *q, char *sql);
+
 static const struct kind {
-    void (*write)(const struct gw_store_question *q, char *sql);
+    write_sql write;
     bool (*take)(struct answering *a, sqlite3_stmt *s, struct gw_store_row *row);
 } kinds[] = {
     [GW_STORE_RECEIPTS] = {write_receipts, take_receipt},
@@ -144,18 +157,7 @@ static const struct kind {
     [GW_STORE_GRANTS] = {write_grants, take_grant},
 };
 
-/* Receipts: below this number, and none that is not in the tables yet. */
-static int64_t page_begin(const struct answering *a)
-{
-    const struct gw_store_question *q = a->question;
-    bool is_of_log = q->kind == GW_STORE_RECEIPTS || q->kind == GW_STORE_RECEIPT;
-    int64_t end = a->built_n + 1;
-    if (!is_of_log)
-        return q->after_n;
-    return q->after_n != 0 && q->after_n < end ? q->after_n : end;
-}
-
-static void bind(const struct answering *a, sqlite3_stmt *s, size_t rows_max)
+static void bind(const struct answering *a, sqlite3_stmt *s, int64_t begin, size_t rows_max)
 {
     const struct gw_store_question *q = a->question;
     bool is_usage = q->kind == GW_STORE_USAGE;
@@ -165,11 +167,12 @@ static void bind(const struct answering *a, sqlite3_stmt *s, size_t rows_max)
     gw_store_bind_text(s, 2, sl_span_str(q->app));
     sqlite3_bind_int64(s, 3, is_usage ? gw_store_week_of(q->from) : from);
     sqlite3_bind_int64(s, 4, is_usage ? gw_store_week_of(until - 1) : until);
-    sqlite3_bind_int64(s, 5, page_begin(a));
+    sqlite3_bind_int64(s, 5, begin);
     sqlite3_bind_int64(s, 6,
                        (int64_t)rows_max + 1); /* one more tells whether there is a next page */
     sqlite3_bind_int64(s, 7, key_of(a->store_id, q));
     sqlite3_bind_int64(s, 8, GW_STORE_CHAPTER_COUNT);
+    sqlite3_bind_int64(s, 9, a->built_n);
 }
 
 /* ---- answering */
@@ -192,7 +195,7 @@ static bool is_of(const struct gw_receipt *r, const struct gw_store_question *q)
 static bool is_asked_for(const struct gw_store_question *q, sqlite3_stmt *s)
 {
     struct gw_receipt r;
-    if (q->kind != GW_STORE_RECEIPT && q->kind != GW_STORE_RECEIPTS)
+    if (!is_of_log(q))
         return true;
     const void *bytes = sqlite3_column_blob(s, 1);
     if (gw_receipt_decode(sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 1)), &r) != SL_OK)
@@ -208,12 +211,18 @@ static int64_t page_after(const struct gw_store_question *q, const struct gw_sto
     return a->rows[a->row_count - 1].n;
 }
 
+/* A call has one receipt. */
+static bool is_found(const struct answering *a, size_t rows_max)
+{
+    return a->question->kind == GW_STORE_RECEIPT && a->answer->row_count == rows_max;
+}
+
 /* The last status of SQLite, or SQLITE_NOMEM. */
 static int take_rows(struct answering *a, sqlite3_stmt *s, size_t rows_max)
 {
     struct gw_store_answer *out = a->answer;
-    int rc;
-    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+    int rc = SQLITE_DONE;
+    while (!is_found(a, rows_max) && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         if (!is_asked_for(a->question, s))
             continue;
         if (out->row_count == rows_max) {
@@ -226,25 +235,46 @@ static int take_rows(struct answering *a, sqlite3_stmt *s, size_t rows_max)
             return SQLITE_NOMEM;
         out->row_count++;
     }
-    return rc;
+    return rc == SQLITE_ROW ? SQLITE_DONE : rc;
 }
 
-static sqlite3_stmt *prepare(struct answering *a, sqlite3 *reader)
+static int run_part(struct answering *a, sqlite3 *reader, write_sql write, int64_t begin,
+                    size_t rows_max)
 {
     char sql[SQL_MAX] = "";
-    int64_t id = 0;
-    sqlite3_stmt *s = NULL;
-    kinds[a->question->kind].write(a->question, sql);
-    int rc = gw_store_db_number(reader, "SELECT value FROM meta WHERE name = 'id'", &id);
-    if (rc == SQLITE_OK)
-        rc = gw_store_db_number(reader, "SELECT value FROM meta WHERE name = 'built_n'",
-                                &a->built_n);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(reader, sql, -1, &s, NULL);
+    sqlite3_stmt *s;
+    write(a->question, sql);
+    int rc = sqlite3_prepare_v2(reader, sql, -1, &s, NULL);
     if (rc != SQLITE_OK)
-        fail(a->answer, SL_EIO, sqlite3_errmsg(reader));
+        return rc;
+    bind(a, s, begin, rows_max);
+    rc = take_rows(a, s, rows_max);
+    sqlite3_finalize(s);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int run(struct answering *a, sqlite3 *reader, size_t rows_max)
+{
+    const struct gw_store_question *q = a->question;
+    if (!is_of_log(q))
+        return run_part(a, reader, kinds[q->kind].write, q->after_n, rows_max);
+    int64_t begin = q->after_n != 0 ? q->after_n : INT64_MAX;
+    int rc = run_part(a, reader, write_newest, begin, rows_max);
+    if (rc != SQLITE_OK || a->answer->next_n != 0)
+        return rc;
+    begin = begin <= a->built_n ? begin : a->built_n + 1;
+    return run_part(a, reader, kinds[q->kind].write, begin, rows_max);
+}
+
+static int read_numbers(struct answering *a, sqlite3 *reader)
+{
+    int64_t id = 0;
+    int rc = gw_store_db_number(reader, "SELECT value FROM meta WHERE name = 'id'", &id);
     a->store_id = (uint64_t)id;
-    return s;
+    return rc == SQLITE_OK
+               ? gw_store_db_number(reader, "SELECT value FROM meta WHERE name = 'built_n'",
+                                    &a->built_n)
+               : rc;
 }
 
 void gw_store_answer(sqlite3 *reader, const struct gw_store_question *q, struct sl_arena *arena,
@@ -258,12 +288,9 @@ void gw_store_answer(sqlite3 *reader, const struct gw_store_question *q, struct 
         fail(out, SL_ENOMEM, "no memory");
         return;
     }
-    sqlite3_stmt *s = prepare(&a, reader);
-    if (s == NULL)
-        return;
-    bind(&a, s, rows_max);
-    int rc = take_rows(&a, s, rows_max);
-    if (rc != SQLITE_DONE)
+    int rc = read_numbers(&a, reader);
+    if (rc == SQLITE_OK)
+        rc = run(&a, reader, rows_max);
+    if (rc != SQLITE_OK)
         fail(out, rc == SQLITE_NOMEM ? SL_ENOMEM : SL_EIO, sqlite3_errstr(rc));
-    sqlite3_finalize(s);
 }
