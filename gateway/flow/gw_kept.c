@@ -258,14 +258,13 @@ static void join(struct gw_flow *f, struct gw_call *c, struct gw_call *first)
     gw_call_drop_message(f, c);
 }
 
-/* Nobody waits for it any more. */
+/* Nobody else waits for it any more. */
 static void abandon(struct gw_flow *f, struct gw_call *c)
 {
-    if (!c->is_unclaimed || (gw_call_outlives_connection(c) && c->exchange->is_disconnect))
-        return;
+    bool is_kept = gw_call_outlives_connection(c) && c->exchange->is_disconnect;
     if (c->outlives_deadline)
         fail(f, c, SL_REASON_DEADLINE_EXCEEDED, "the caller's deadline has passed");
-    else
+    else if (c->is_unclaimed && !is_kept)
         fail(f, c, SL_REASON_CANCELLED, "all who waited for the call have gone");
 }
 

@@ -283,6 +283,28 @@ static void the_last_ones_deadline_ends_it(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* Its connection was lost, which it outlives; its deadline is not. */
+static void a_deadline_holds_for_who_has_gone_too(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin(&w);
+    struct fake_exchange *first = call_until(&w, "k", w.now + 2 * SL_NS_PER_S);
+    lose(&w, first);
+    struct fake_exchange *second = call_until(&w, "k", w.now + 4 * SL_NS_PER_S);
+    fake_advance(&w, 2 * SL_NS_PER_S);
+    assert_int_equal(first->replies, 0);
+    reset(&w, second);
+    flow_assert_replied(second, SL_REASON_CANCELLED, NULL);
+    flow_assert_replied(first, SL_REASON_DEADLINE_EXCEEDED, NULL);
+
+    first = call_until(&w, "l", w.now + 9 * SL_NS_PER_S);
+    lose(&w, first);
+    reset(&w, call(&w, "l"));
+    assert_int_equal(first->replies, 0); /* it is still to be asked for */
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
 /* ---- how the first one ended */
 
 static void what_cost_nothing_runs_again(void **state SL_UNUSED)
@@ -575,6 +597,7 @@ int main(void)
         cmocka_unit_test(it_goes_on_while_anybody_waits),
         cmocka_unit_test(deadlines_are_ones_own),
         cmocka_unit_test(the_last_ones_deadline_ends_it),
+        cmocka_unit_test(a_deadline_holds_for_who_has_gone_too),
         cmocka_unit_test(what_cost_nothing_runs_again),
         cmocka_unit_test(a_failure_that_was_charged_is_the_outcome),
         cmocka_unit_test(a_refusal_is_for_all_who_wait_and_no_longer),
