@@ -486,7 +486,7 @@ static void a_full_file_system(void **state)
 /* A file system of a megabyte, where this process may mount one: seen by it alone. */
 static bool mount_small(struct store_rig *r)
 {
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", "", MS_REC | MS_PRIVATE, "") == 0 &&
            mount("none", r->folder, "tmpfs", 0, "size=1m") == 0;
 }
 
