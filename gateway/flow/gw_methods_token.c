@@ -36,7 +36,8 @@ int gw_admin_tier_of_user(struct gw_flow *f, const char *user)
     const struct gw_token_row *r = NULL;
     while ((r = gw_token_table_next(tokens_of(f), r)) != NULL) {
         int tier = gw_tiers_index(f->conf.tiers, r->tier);
-        if (tier < 0 || strcmp(r->user, user) != 0 || gw_token_row_fault(r, f->wall_now) != NULL)
+        bool is_his_own = strcmp(r->user, user) == 0 && r->app[0] == '\0';
+        if (tier < 0 || !is_his_own || gw_token_row_fault(r, f->wall_now) != NULL)
             continue;
         if (best < 0 ||
             gw_tiers_lower(f->conf.tiers, (uint16_t)best, (uint16_t)tier) == (uint16_t)best)

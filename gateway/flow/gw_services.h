@@ -28,7 +28,7 @@ void gw_admin_revoke_token(struct gw_flow *f, struct gw_inquiry *q);
 /* Revokes all that call as the app. false: some are not, and *err says why. */
 SL_MUST_CHECK bool gw_admin_revoke_tokens_of(struct gw_flow *f, struct gw_inquiry *q,
                                              const char *app, struct sl_error *err);
-/* The index of the best tier of the user's tokens; -1: none is good now. */
+/* The index of the best tier of the user's own tokens, not of his apps'; -1: none is good now. */
 int gw_admin_tier_of_user(struct gw_flow *f, const char *user);
 
 /* ---- gw_methods_app.c */

@@ -491,6 +491,9 @@ def test_the_owners_tier_is_that_of_his_token(cluster, admin):
     told(refused(admin, "RegisterApp", **fields), "BAD_INPUT", "give owner_tier")
     new_token(admin, "tierless", tier="none")
     told(refused(admin, "RegisterApp", **fields), "HOSTING_LIMIT", "the tier none")
+    register(admin, "first-of-tierless", owner="user:tierless")
+    new_token(admin, "", app="first-of-tierless", tier="pro")  # the app's, not his own
+    told(refused(admin, "RegisterApp", **fields), "HOSTING_LIMIT", "the tier none")
     new_token(admin, "tierless", tier="pro")
     assert ask(admin, "RegisterApp", **fields).owner == "user:tierless"
 
