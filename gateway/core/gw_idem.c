@@ -396,6 +396,15 @@ void gw_idem_lose(struct gw_idem *t, gw_idem_id id)
         drop_result(t, e);
 }
 
+bool gw_idem_evict(struct gw_idem *t, enum gw_idem_place place, gw_idem_id but)
+{
+    struct entry *oldest = t->results[place];
+    if (oldest == NULL || oldest->id == but)
+        return false;
+    drop_result(t, oldest);
+    return true;
+}
+
 struct sl_span gw_idem_key(const struct gw_idem *t, gw_idem_id id)
 {
     const struct entry *e = sl_slot_get(t->entries, id);

@@ -118,6 +118,8 @@ SL_MUST_CHECK sl_status gw_idem_end(struct gw_idem *t, gw_idem_id id,
                                     const struct gw_idem_result *result, sl_mono_ns now);
 /* Its result cannot be kept after all; one that has gone already is no matter. */
 void gw_idem_lose(struct gw_idem *t, gw_idem_id id);
+/* The oldest result of the place goes, unless it is the one of `but`. false: there is none. */
+bool gw_idem_evict(struct gw_idem *t, enum gw_idem_place place, gw_idem_id but);
 /* "" without one, or when there is no such call; borrowed until the next call of this table. */
 struct sl_span gw_idem_key(const struct gw_idem *t, gw_idem_id id);
 /* It ended for nothing: as if it had never been. Errors: SL_ESTALE (not running). */

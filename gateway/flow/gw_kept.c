@@ -403,9 +403,22 @@ static bool may_go_to_disk(const struct gw_flow *f, const struct gw_call *c)
            c->outcome->payload_bytes <= f->conf.results.on_disk.one_bytes;
 }
 
+/* Where there are as many files as there may be, the oldest make room; those that are being read go later. */
+static sl_status spool_somehow(struct gw_flow *f, struct gw_outcome *o, gw_idem_id entry)
+{
+    enum { EVICTED_MAX = 8 };
+    sl_status s = gw_outcome_spool(f, o, entry);
+    for (int i = 0; i < EVICTED_MAX && s == SL_EFULL; i++) {
+        if (!gw_idem_evict(f->idem, GW_IDEM_ON_DISK, entry))
+            break;
+        s = gw_outcome_spool(f, o, entry);
+    }
+    return s;
+}
+
 static void spool(struct gw_flow *f, struct gw_outcome *o, gw_idem_id entry)
 {
-    sl_status s = gw_outcome_spool(f, o, entry);
+    sl_status s = spool_somehow(f, o, entry);
     if (s == SL_OK)
         return;
     sl_log(SL_LOG_WARN, "a result was not kept: there is no file for it", SL_S("call", o->call_id),

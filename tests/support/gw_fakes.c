@@ -204,6 +204,8 @@ static sl_status spool(void *ctx, const struct sl_span *pieces, size_t piece_cou
                        struct gw_spool_file **out)
 {
     struct fake_world *w = ctx;
+    if (w->file_max > 0 && w->file_count == w->file_max)
+        return SL_EFULL;
     struct gw_spool_file *file = calloc(1, sizeof *file);
     if (file == NULL)
         abort();

@@ -93,6 +93,7 @@ struct fake_world {
     bool has_disk;
     sl_status disk_answer; /* of writing and reading; SL_OK: done */
     size_t file_count;     /* that are not dropped */
+    size_t file_max;       /* 0: no limit */
     struct fake_errand errands[FAKE_ERRANDS_MAX];
     size_t errand_count;
     unsigned releases; /* of payloads that were handed over */

@@ -513,6 +513,28 @@ static void the_oldest_leave_the_disk(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+static void the_oldest_files_make_room(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    static const char *const keys[] = {"1", "2", "3"};
+    struct gw_fleet_node *n = begin_with_disk(&w);
+    w.file_max = 2;
+    for (size_t i = 0; i < SL_ARRAY_LEN(keys); i++) {
+        struct fake_exchange *e = call_with(&w, keys[i], "keep", flow_request());
+        fake_result(&w, n, w.sent[i].lease, false);
+        fake_leave(&w, e);
+        fake_errands(&w);
+        fake_turn(&w);
+    }
+    flow_assert_replied(call(&w, "1"), SL_REASON_RESULT_GONE, NULL);
+    struct fake_exchange *kept[] = {call(&w, "2"), call(&w, "3")};
+    fake_errands(&w);
+    flow_assert_good_reply(kept[0]);
+    flow_assert_good_reply(kept[1]);
+    w.file_max = 0;
+    flow_finish(&w);
+}
+
 /* ---- digests of large requests take their time */
 
 static void a_digest_may_come_later(void **state SL_UNUSED)
@@ -608,6 +630,7 @@ int main(void)
         cmocka_unit_test(a_large_one_goes_to_disk_for_who_asks),
         cmocka_unit_test(a_disk_that_fails_loses_the_result_alone),
         cmocka_unit_test(the_oldest_leave_the_disk),
+        cmocka_unit_test(the_oldest_files_make_room),
         cmocka_unit_test(a_digest_may_come_later),
         cmocka_unit_test(each_allocation_may_fail),
     };
