@@ -12,7 +12,7 @@
  * QUEUED      checked, waiting for a slice                             gw_call_on_message
  * DISPATCHED  sent to a node, not started: the gateway still owns it   gw_call_dispatch
  * RUNNING     started on a slice                                       gw_flow_on_started
- * ENDED       has its outcome, for good; the reply may still be on     end (gw_call.c)
+ * ENDED       has its outcome, for good; the reply may still be on     end (gw_call_end.c)
  *             its way out
  */
 #ifndef GW_CALL_STATE_H

@@ -1,4 +1,4 @@
-/* gw_call.h - one ModelInfer call, and the insides of the flow that gw_call.c, gw_flow.c and
+/* gw_call.h - one ModelInfer call, and the insides of the flow that gw_call*.c, gw_flow.c and
  * gw_methods.c share.
  *
  * Memory   A call lives in the flow's slot table from its OPEN to its SENT, and on until it owes nothing. What belongs to it
@@ -140,12 +140,26 @@ struct gw_flow {
     bool is_stuck; /* nothing has changed since the last attempt to place a call */
 };
 
-/* ---- gw_call.c, in the order in which a call meets them */
+/* ---- gw_call_open.c: its headers are in */
 void gw_call_open(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now);
 /* There is news about whom it may be from. */
 void gw_call_identify(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+
+/* ---- gw_call_enter.c: its message, until it stands in the queue */
 void gw_call_on_length(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 void gw_call_on_message(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+/* All of its message is here, and who it is from is known. */
+void gw_call_peek_and_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+/* It is new, and all of its message is here. */
+void gw_call_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+/* There may be room for messages that wait for some. */
+void gw_call_grant_waiting(struct gw_flow *f);
+/* A node has brought models. */
+void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now);
+/* Adds when it may be worth to try again. */
+void gw_call_tell_retry(struct gw_call *c);
+
+/* ---- gw_call_run.c: at its executor */
 void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slice *slice,
                       sl_mono_ns now);
 void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
@@ -153,34 +167,45 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
                        sl_mono_ns now);
 /* Its node gave it back or is gone: to its old place in the queue, or to its end. */
 void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
-/* The lease of a call that owes is over; held_us is 0 when nobody knows it. */
-void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us);
-void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
-void gw_call_on_gone(struct gw_flow *f, struct gw_call *c);
-void gw_call_on_sent(struct gw_flow *f, struct gw_call *c);
+
+/* ---- gw_call_end.c */
 /* Ends it with an error; a lease that is out is recalled. */
 void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err);
+/* The same with a plain sentence. */
+void gw_call_fail_with(struct gw_flow *f, struct gw_call *c, enum sl_reason reason,
+                       const char *text);
 /* Ends it with the reply that it has. */
 void gw_call_succeed(struct gw_flow *f, struct gw_call *c);
-/* It is new, and all of its message is here. */
-void gw_call_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
-void gw_call_drop_message(struct gw_flow *f, struct gw_call *c);
-/* Does it go on when its connection is lost? Who sends a key means to come back. */
-bool gw_call_outlives_connection(const struct gw_call *c);
-void gw_call_grant_waiting(struct gw_flow *f);
-/* A node has brought models. */
-void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now);
-/* The room for results. false: there is not so much. */
-bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes);
-void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
-
 /* What was waited for is there: its exchange gets the reply. */
 void gw_call_reply(struct gw_flow *f, struct gw_call *c);
+void gw_call_on_sent(struct gw_flow *f, struct gw_call *c);
+/* The lease of a call that owes is over; held_us is 0 when nobody knows it. */
+void gw_call_on_late_end(struct gw_flow *f, struct gw_call *c, bool was_started, int64_t held_us);
 /* Its place is free when nobody has to do with it any more. */
 void gw_call_let_go(struct gw_flow *f, struct gw_call *c);
+/* Gives back its message, and the room that its result has. */
+void gw_call_drop_message(struct gw_flow *f, struct gw_call *c);
+void gw_call_free_result(struct gw_flow *f, struct gw_call *c);
 
+/* ---- gw_call.c: in any state */
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 int64_t gw_call_queue_us(const struct gw_call *c); /* 0: it has not started */
+void gw_call_set_state(struct gw_flow *f, struct gw_call *c, enum gw_call_state to);
+/* Sets its timer to the earliest instant at which it must be looked at in its state. false: no
+ * memory for that. */
+SL_MUST_CHECK bool gw_call_arm(struct gw_flow *f, struct gw_call *c);
+void gw_call_on_timer(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
+void gw_call_on_gone(struct gw_flow *f, struct gw_call *c);
+/* Does it go on when its connection is lost? Who sends a key means to come back. */
+bool gw_call_outlives_connection(const struct gw_call *c);
+/* Each leaves one list; nothing happens when it is not in it. */
+void gw_call_stop_waiting_for_identity(struct gw_flow *f, struct gw_call *c);
+void gw_call_stop_waiting_for_room(struct gw_flow *f, struct gw_call *c);
+void gw_call_stop_waiting_for_model(struct gw_flow *f, struct gw_call *c);
+
+/* ---- gw_flow.c: the room for results. false: there is not so much. */
+bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes);
+void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
 
 /* ---- gw_money.c */
 /* What all its calls have. */
