@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gw_claims.h"
 #include "gw_identity.h"
 #include "gw_jwks_fetch.h"
 #include "gw_jwt.h"
 #include "gw_tier.h"
 
-enum { AUDIENCES_MAX = 32, TIERS_MAX = 64, CLAIM_NAME_MAX = 255, VALUE_MAX = 255, URL_MAX = 2000 };
+enum { AUDIENCES_MAX = 32, TIERS_MAX = 64, ORGANISATIONS_MAX = 256 };
+enum { CLAIM_NAME_MAX = 255, VALUE_MAX = 255, URL_MAX = 2000 };
 
 static const struct sl_conf_key audience_table[] = {
     {"", SL_CONF_STRING, 0, .max = VALUE_MAX, .help = "Exactly as tokens say it."},
@@ -24,6 +26,12 @@ static const struct sl_conf_key algorithm_table[] = {
 static const struct sl_conf_key tier_table[] = {
     {"", SL_CONF_STRING, offsetof(struct gw_issuer_tier, tier), .max = GW_TIER_NAME_MAX,
      .help = "The tier of those whose claims.tier is, or holds, NAME."},
+    {0},
+};
+
+static const struct sl_conf_key organisation_table[] = {
+    {"", SL_CONF_STRING, offsetof(struct gw_issuer_tier, tier), .max = GW_TIER_NAME_MAX,
+     .help = "The tier that those whose claims.organisation is NAME have at least."},
     {0},
 };
 
@@ -55,7 +63,8 @@ const struct sl_conf_key gw_conf_issuer_table[] = {
         .help = "The claim that says who it is: by its name, or by a JSON pointer "
                 "(/realm/user) into nested ones. The account is user:NAME#VALUE."),
     KEY("claims.organisation", SL_CONF_STRING, organisation_claim, "", .max = CLAIM_NAME_MAX,
-        .help = "The claim that names the organisation; empty: none."),
+        .help = "The claim, a text, that names the organisation, which may decide the tier by way "
+                "of organisations; empty: none."),
     KEY("claims.tier", SL_CONF_STRING, tier_claim, "", .max = CLAIM_NAME_MAX,
         .help = "The claim, a text or a list of texts, that decides the tier by way of tiers."),
     KEY("tiers", SL_CONF_MAP, tiers, NULL, .max = TIERS_MAX, .items = tier_table,
@@ -63,6 +72,11 @@ const struct sl_conf_key gw_conf_issuer_table[] = {
         .help = "From values of claims.tier to tiers; the first row that fits counts."),
     KEY("tier", SL_CONF_STRING, tier, "free", .max = GW_TIER_NAME_MAX,
         .help = "The tier of those whom no row fits."),
+    KEY("organisations", SL_CONF_MAP, organisations, NULL, .max = ORGANISATIONS_MAX,
+        .items = organisation_table, .item_bytes = sizeof(struct gw_issuer_tier),
+        .help = "From values of claims.organisation, exactly, to tiers: a member has that tier, or "
+                "the one by tiers and tier where that is higher (by weight, then by "
+                "daily time, calls in flight, apps)."),
     KEY("leeway", SL_CONF_DURATION, leeway_ns, "30s", .min = 0, .max = 300 * SL_NS_PER_S,
         .help = "By how much the issuer's clock may differ from ours."),
     {0},
@@ -70,6 +84,8 @@ const struct sl_conf_key gw_conf_issuer_table[] = {
 /* clang-format on */
 
 /* ---- checks; each adds its sentence */
+
+static const char no_tier[] = "is no tier of this gateway";
 
 static void complain(struct sl_conf_check *c, const struct gw_issuer_conf *i, const char *key,
                      const char *value, const char *why)
@@ -124,18 +140,36 @@ static void check_texts(struct sl_conf_check *c, const struct gw_issuer_conf *i)
         complain(c, i, "claims.user", "", "is empty: nobody would be known");
     if (i->tier_claim[0] == '\0' && i->tiers.count > 0)
         complain(c, i, "tiers", "", "is of no use without claims.tier");
+    if (i->organisation_claim[0] == '\0' && i->organisations.count > 0)
+        complain(c, i, "organisations", "", "is of no use without claims.organisation");
+}
+
+/* A claim that is longer is refused, so a longer name in the table would wait for ever. */
+static void check_organisations(struct sl_conf_check *c, const struct gw_issuer_conf *i)
+{
+    const struct gw_issuer_tier *rows = i->organisations.items;
+    for (size_t k = 0; k < i->organisations.count; k++)
+        if (strlen(rows[k].value) > GW_ORGANISATION_MAX)
+            complain(c, i, "organisations", rows[k].value,
+                     "is too long for an organisation: 63 bytes are possible");
+}
+
+static void check_rows(struct sl_conf_check *c, const struct gw_issuer_conf *i, const char *key,
+                       const struct sl_conf_seq *seq, const struct gw_tiers *tiers)
+{
+    const struct gw_issuer_tier *rows = seq->items;
+    for (size_t k = 0; k < seq->count; k++)
+        if (gw_tiers_index(tiers, rows[k].tier) < 0)
+            complain(c, i, key, rows[k].tier, no_tier);
 }
 
 static void check_tiers(struct sl_conf_check *c, const struct gw_issuer_conf *i,
                         const struct gw_tiers *tiers)
 {
-    static const char why[] = "is no tier of this gateway";
-    const struct gw_issuer_tier *rows = i->tiers.items;
     if (gw_tiers_index(tiers, i->tier) < 0)
-        complain(c, i, "tier", i->tier, why);
-    for (size_t k = 0; k < i->tiers.count; k++)
-        if (gw_tiers_index(tiers, rows[k].tier) < 0)
-            complain(c, i, "tiers", rows[k].tier, why);
+        complain(c, i, "tier", i->tier, no_tier);
+    check_rows(c, i, "tiers", &i->tiers, tiers);
+    check_rows(c, i, "organisations", &i->organisations, tiers);
 }
 
 void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *issuers,
@@ -147,6 +181,7 @@ void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *is
         check_texts(c, &all[i]);
         check_place(c, &all[i]);
         check_algorithms(c, &all[i]);
+        check_organisations(c, &all[i]);
         check_tiers(c, &all[i], tiers);
         if (strcmp(all[i].issuer, own) == 0)
             complain(c, &all[i], "issuer", own, "is what this gateway's own tokens say");

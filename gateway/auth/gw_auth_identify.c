@@ -122,11 +122,16 @@ static enum gw_identity_answer read_claims(
     }
 }
 
-/* -1: a tier that the configuration does not have. */
+/* The higher of the bearer's own and his organisation's. -1: a tier that the configuration does not have. */
 static int tier_of_claims(const struct gw_auth *a, const struct gw_claims *claims)
 {
-    return claims->tier[0] == '\0' ? a->conf.signed_in_tier
-                                   : gw_tiers_index(a->conf.tiers, claims->tier);
+    const struct gw_tiers *tiers = a->conf.tiers;
+    int own =
+        claims->tier[0] == '\0' ? a->conf.signed_in_tier : gw_tiers_index(tiers, claims->tier);
+    if (claims->organisation_tier[0] == '\0')
+        return own;
+    int member = gw_tiers_index(tiers, claims->organisation_tier);
+    return own < 0 || member < 0 ? -1 : gw_tiers_higher(tiers, (uint16_t)own, (uint16_t)member);
 }
 
 static enum gw_identity_answer identify_signed_token(const struct gw_asking *ask,

@@ -9,7 +9,7 @@
 enum { GW_ISSUER_NAME_MAX = 63, GW_ISSUERS_MAX = 64 };
 
 struct gw_issuer_tier {
-    const char *value; /* of the tier's claim */
+    const char *value; /* of the tier's claim, or of the organisation's */
     const char *tier;
 };
 
@@ -26,9 +26,10 @@ struct gw_issuer_conf {
     const char *user_claim;
     const char *organisation_claim;
     const char *tier_claim;
-    struct sl_conf_seq tiers; /* of struct gw_issuer_tier, the first that fits counts */
-    const char *tier;         /* when none fits */
-    int64_t leeway_ns;        /* by which the two clocks may differ */
+    struct sl_conf_seq tiers;         /* of struct gw_issuer_tier, the first that fits counts */
+    const char *tier;                 /* when none fits */
+    struct sl_conf_seq organisations; /* of struct gw_issuer_tier: a member has it at least */
+    int64_t leeway_ns;                /* by which the two clocks may differ */
 };
 
 /* How the keys of all issuers with a URL are kept. */

@@ -81,6 +81,7 @@ static void copy_issuer(struct sl_arena *a, const struct gw_issuer_conf *from, s
         .tier_claim = copy_text(a, from->tier_claim),
         .tiers = copy_tiers(a, &from->tiers),
         .tier = copy_text(a, from->tier),
+        .organisations = copy_tiers(a, &from->organisations),
         .leeway_ns = from->leeway_ns,
     };
     for (size_t i = 0; i < from->algorithms.count; i++)

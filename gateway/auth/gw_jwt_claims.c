@@ -209,6 +209,16 @@ static void map_tier(const json_t *claims, const struct gw_issuer_conf *issuer,
     snprintf(out->tier, sizeof out->tier, "%s", tier);
 }
 
+/* Which of the two tiers is the higher is not known here: gw_auth has the tiers. */
+static void map_organisation_tier(const struct gw_issuer_conf *issuer, struct gw_claims *out)
+{
+    const struct gw_issuer_tier *rows = issuer->organisations.items;
+    out->organisation_tier[0] = '\0';
+    for (size_t i = 0; i < issuer->organisations.count; i++)
+        if (strcmp(rows[i].value, out->organisation) == 0)
+            snprintf(out->organisation_tier, sizeof out->organisation_tier, "%s", rows[i].tier);
+}
+
 bool gw_jwt_claims_check(const json_t *claims, const struct gw_issuer_conf *issuer, sl_wall_us now,
                          struct gw_claims *out, struct gw_finding *f)
 {
@@ -217,6 +227,7 @@ bool gw_jwt_claims_check(const json_t *claims, const struct gw_issuer_conf *issu
         !map_user(claims, issuer, out, f) || !map_organisation(claims, issuer, out, f))
         return false;
     map_tier(claims, issuer, out);
+    map_organisation_tier(issuer, out);
     out->app[0] = '\0';
     f->verdict = GW_VERDICT_GOOD;
     return true;

@@ -220,7 +220,7 @@ static bool is_ours(const json_t *claims, const char *name, const char *issuer)
 static bool read_claims(const struct gw_sign *s, const json_t *claims, sl_wall_us now,
                         struct gw_claims *out, struct gw_finding *f)
 {
-    out->organisation[0] = '\0';
+    out->organisation[0] = out->organisation_tier[0] = '\0';
     if (!is_ours(claims, "aud", s->issuer))
         return gw_finding_refuse(f, "the token's aud is not this gateway");
     return gw_jwt_claims_check_times(claims, LEEWAY_US, now, out, f) &&

@@ -20,8 +20,9 @@ enum { GW_ORGANISATION_MAX = 63, GW_DENIAL_MAX = 159 };
 struct gw_claims {
     char account[GW_ACCOUNT_NAME_MAX +
                  1]; /* the first purse: "user:ISSUER#SUB", "app:APP/VISITOR" */
-    char organisation[GW_ORGANISATION_MAX + 1]; /* "" when the issuer says none */
-    char tier[GW_TIER_NAME_MAX + 1];            /* "": the tier of who signs in without one */
+    char organisation[GW_ORGANISATION_MAX + 1];   /* "" when the issuer says none */
+    char tier[GW_TIER_NAME_MAX + 1];              /* "": the tier of who signs in without one */
+    char organisation_tier[GW_TIER_NAME_MAX + 1]; /* that a member has at least; "": none */
     char
         app[GW_APP_NAME_MAX + 1]; /* issued by this gateway to that app, for its visitor; else "" */
     sl_wall_us expires_at;        /* from then on it is not good any more, leeway included */

@@ -118,5 +118,14 @@ uint16_t gw_tiers_lower(const struct gw_tiers *tiers, uint16_t a, uint16_t b)
     const struct gw_tier *x = &tiers->tiers[a], *y = &tiers->tiers[b];
     if (x->weight != y->weight)
         return x->weight < y->weight ? a : b;
-    return x->daily_us <= y->daily_us ? a : b;
+    if (x->daily_us != y->daily_us)
+        return x->daily_us < y->daily_us ? a : b;
+    if (x->in_flight != y->in_flight)
+        return x->in_flight < y->in_flight ? a : b;
+    return x->apps <= y->apps ? a : b;
+}
+
+uint16_t gw_tiers_higher(const struct gw_tiers *tiers, uint16_t a, uint16_t b)
+{
+    return gw_tiers_lower(tiers, b, a) == b ? a : b;
 }

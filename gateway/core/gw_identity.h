@@ -31,7 +31,10 @@ void gw_identity_of_account(struct sl_span account, enum gw_principal_kind kind,
 
 /* The index of a tier by its name; -1: there is none. */
 int gw_tiers_index(const struct gw_tiers *tiers, const char *name);
-/* The one of the two that can do less. */
+/* The one of the two that can do less, by its weight, then by its daily time, its calls in
+ * flight, its apps; a when they are even. */
 uint16_t gw_tiers_lower(const struct gw_tiers *tiers, uint16_t a, uint16_t b);
+/* The one of the two that can do more; a when they are even. */
+uint16_t gw_tiers_higher(const struct gw_tiers *tiers, uint16_t a, uint16_t b);
 
 #endif

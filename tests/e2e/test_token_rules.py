@@ -31,6 +31,9 @@ issuers:
     audience: [sluice, sluice-test]
     jwks_file: 'FOLDER/keys.json'
     algorithms: [RS256, ES256, EdDSA, HS256]
+    claims: {organisation: org, tier: plan}
+    tiers: {gold: pro}
+    organisations: {Example Ltd.: team, school: free, union: enterprise}
   lab:
     issuer: https://secrets.test/
     audience: [sluice]
@@ -116,6 +119,25 @@ def asks(token):
 def test_a_good_token_says_who_pays(pair, make, account):
     _, call = pair.infer.with_call(identity_request(), timeout=20, metadata=asks(make()))
     assert dict(call.trailing_metadata())["sluice-visitor"] == f"{account}; tier=free"
+
+
+@pytest.mark.parametrize(
+    ("claims", "tier"),
+    [
+        ({"org": "Example Ltd."}, "team"),
+        ({"org": "Example Ltd.", "plan": "gold"}, "team"),
+        ({"org": "union", "plan": ["gold", "x"]}, "enterprise"),
+        ({"org": "school", "plan": "gold"}, "pro"),
+        ({"org": "school"}, "free"),
+        ({"org": "example ltd."}, "free"),
+        ({"org": "unheard of"}, "free"),
+        ({"org": "unheard of", "plan": "gold"}, "pro"),
+    ],
+)
+def test_a_member_has_the_higher_of_his_tier_and_his_organisation_s(pair, claims, tier):
+    metadata = asks(signed("EdDSA", **claims))
+    _, call = pair.infer.with_call(identity_request(), timeout=20, metadata=metadata)
+    assert dict(call.trailing_metadata())["sluice-visitor"] == f"user:corp#eve; tier={tier}"
 
 
 # ---- others

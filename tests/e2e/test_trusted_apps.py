@@ -30,8 +30,9 @@ issuers:
     audience: [sluice]
     jwks_file: '{folder}/keys.json'
     algorithms: [ES256]
-    claims: {{tier: plan}}
+    claims: {{tier: plan, organisation: org}}
     tiers: {{gold: pro}}
+    organisations: {{lab: team}}
 """
 
 
@@ -116,6 +117,20 @@ def test_a_visitor_whom_an_issuer_knows_pays_by_his_own_tier(cluster, demo):
     assert trailers["sluice-visitor"] == "user:corp#zoe; tier=pro"
     receipt = receipt_of(cluster, trailers)
     assert (receipt.accounts[0][0], receipt.tier, receipt.app) == ("user:corp#zoe", "pro", "demo")
+
+
+def test_a_visitor_of_an_organisation_pays_by_its_tier(cluster, demo):
+    token = KEY.token(ISSUER, sub="yan", plan="gold", org="lab")
+    trailers = demo.call(token)
+    assert trailers["sluice-visitor"] == "user:corp#yan; tier=team"
+    assert receipt_of(cluster, trailers).tier == "team"
+    quota = Stub(cluster.channel(), "sluice.v1.Visitor", token).GetQuota(
+        pb("sluice.v1").GetQuotaRequest(), timeout=20
+    )
+    assert (quota.visitor, quota.tier) == ("user:corp#yan", "team")
+    limit_us = 1500 * 10**6
+    assert quota.purses[0].limit_us == limit_us
+    assert 0 < quota.purses[0].spent_us == limit_us - quota.left_us
 
 
 # ---- what is not good

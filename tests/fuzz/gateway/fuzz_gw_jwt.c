@@ -22,6 +22,7 @@ static void check(bool holds)
 
 static const char *const audience[] = {"sluice"};
 static const struct gw_issuer_tier tiers[] = {{"gold", "pro"}};
+static const struct gw_issuer_tier organisations[] = {{"lab", "team"}};
 
 static const struct gw_issuer_conf issuer = {
     .name = "corp",
@@ -32,6 +33,7 @@ static const struct gw_issuer_conf issuer = {
     .tier_claim = "/a/b",
     .tiers = {(void *)(uintptr_t)tiers, 1},
     .tier = "free",
+    .organisations = {(void *)(uintptr_t)organisations, 1},
 };
 
 static void check_claims(const json_t *json)
@@ -46,6 +48,7 @@ static void check_claims(const json_t *json)
     for (const char *p = c.account; *p != '\0'; p++)
         check((unsigned char)*p >= ' ');
     check(strcmp(c.tier, "free") == 0 || strcmp(c.tier, "pro") == 0);
+    check(strcmp(c.organisation_tier, strcmp(c.organisation, "lab") == 0 ? "team" : "") == 0);
     check(c.expires_at > NOW && c.app[0] == '\0');
 }
 

@@ -353,6 +353,37 @@ static void tokens_want_tls(void **state SL_UNUSED)
 
 /* ---- signed tokens */
 
+/* By a gateway of its own, so that nothing is remembered of another. */
+static void assert_member(const char *own, const char *organisation, enum tier expected)
+{
+    struct rig r;
+    begin(&r);
+    snprintf(r.issuer.claims.tier, sizeof r.issuer.claims.tier, "%s", own);
+    snprintf(r.issuer.claims.organisation_tier, sizeof r.issuer.claims.organisation_tier, "%s",
+             organisation);
+    bearer(&r, "Bearer GOOD1");
+    assert_known(&r, "user:idp#7", expected);
+    assert_known(&r, "user:idp#7", expected); /* remembered */
+    assert_int_equal(r.issuer.asked, 1);
+    finish(&r);
+}
+
+static void members_have_the_higher_tier(void **state SL_UNUSED)
+{
+    struct rig r;
+    assert_member("free", "pro", PRO);
+    assert_member("pro", "free", PRO);
+    assert_member("", "pro", PRO);
+    assert_member("", "anonymous", FREE);
+    assert_member("free", "", FREE);
+    assert_member("pro", "pro", PRO);
+    begin(&r);
+    snprintf(r.issuer.claims.organisation_tier, sizeof r.issuer.claims.organisation_tier, "gold");
+    bearer(&r, "Bearer GOOD1");
+    assert_refused(&r, SL_REASON_UNAUTHENTICATED, "the token is not valid", "its tier is none of");
+    finish(&r);
+}
+
 static void signed_tokens(void **state SL_UNUSED)
 {
     struct rig r;
@@ -555,6 +586,7 @@ int main(void)
         cmocka_unit_test(headers_that_are_no_bearer),
         cmocka_unit_test(tokens_want_tls),
         cmocka_unit_test(signed_tokens),
+        cmocka_unit_test(members_have_the_higher_tier),
         cmocka_unit_test(verdicts),
         cmocka_unit_test(visitors_pay),
         cmocka_unit_test(visitors_tokens_are_never_passed_over),

@@ -183,6 +183,7 @@ static void test_issuers(void **state)
                                "    algorithms: [ES256, EdDSA]\n"
                                "    claims: {organisation: org, tier: /plan/names}\n"
                                "    tiers: {gold: enterprise, silver: pro}\n"
+                               "    organisations: {Example Ltd.: team}\n"
                                "  app: {issuer: app, audience: [a], jwks_file: f, "
                                "algorithms: [HS256]}\n";
     struct loaded l;
@@ -198,6 +199,11 @@ static void test_issuers(void **state)
     assert_string_equal(((const char *const *)i[0].audience.items)[1], "other");
     assert_int_equal(((const int *)i[0].algorithms.items)[1], GW_ALG_EDDSA);
     assert_string_equal(((const struct gw_issuer_tier *)i[0].tiers.items)[1].value, "silver");
+    assert_int_equal(i[0].organisations.count, 1);
+    const struct gw_issuer_tier *organisation = i[0].organisations.items;
+    assert_string_equal(organisation->value, "Example Ltd.");
+    assert_string_equal(organisation->tier, "team");
+    assert_int_equal(i[1].organisations.count, 0);
     assert_int_equal(i[1].algorithms.count, 1);
     assert_int_equal(i[1].leeway_ns, 30 * SL_NS_PER_S);
     assert_int_equal(l.conf.jwks.keep_ns, 86400 * SL_NS_PER_S);
@@ -206,6 +212,7 @@ static void test_issuers(void **state)
 
 #define ISSUER(keys) "issuers: {corp: {issuer: me, " keys "}}\n"
 #define PLACE        "audience: [a], jwks_file: f"
+#define NAME_OF_64   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static void test_issuers_that_cannot_be(void **state)
 {
@@ -225,6 +232,13 @@ static void test_issuers_that_cannot_be(void **state)
     assert_refused(ISSUER(PLACE ", claims: {tier: t}, tiers: {a: profi}"),
                    "issuers.corp.tiers: 'profi' is no tier");
     assert_refused(ISSUER(PLACE ", tier: gratis"), "issuers.corp.tier: 'gratis' is no tier");
+    assert_refused(ISSUER(PLACE ", organisations: {a: pro}"),
+                   "is of no use without claims.organisation");
+    assert_refused(ISSUER(PLACE ", claims: {organisation: o}, organisations: {a: profi}"),
+                   ":1: issuers.corp.organisations: 'profi' is no tier");
+    assert_refused(
+        ISSUER(PLACE ", claims: {organisation: o}, organisations: {" NAME_OF_64 ": pro}"),
+        "is too long for an organisation: 63 bytes");
     assert_refused(ISSUER(PLACE ", claims: {user: ''}"), "nobody would be known");
     assert_refused("issuers: {'a#b': {issuer: i, " PLACE "}}\n", "is no name of");
     assert_refused("issuers: {a: {issuer: i, " PLACE "}, b: {issuer: i, " PLACE "}}\n",

@@ -82,15 +82,31 @@ static void accounts(void **state SL_UNUSED)
 
 static void tiers(void **state SL_UNUSED)
 {
-    const struct gw_tiers t = {.tiers = {{.name = "anonymous", .daily_us = 120, .weight = 1},
-                                         {.name = "pro", .daily_us = 1500, .weight = 16},
-                                         {.name = "enterprise", .daily_us = 2700, .weight = 16}},
-                               .tier_count = 3};
+    const struct gw_tiers t = {
+        .tiers = {{.name = "anonymous", .daily_us = 120, .weight = 1},
+                  {.name = "pro", .daily_us = 1500, .weight = 16},
+                  {.name = "enterprise", .daily_us = 2700, .weight = 16},
+                  {.name = "twin", .daily_us = 1500, .weight = 16},
+                  {.name = "slow", .daily_us = 9000, .weight = 4},
+                  {.name = "team", .daily_us = 1500, .weight = 16, .apps = 50},
+                  {.name = "wide", .daily_us = 1500, .weight = 16, .in_flight = 2}},
+        .tier_count = 7};
     assert_int_equal(gw_tiers_index(&t, "pro"), 1);
     assert_int_equal(gw_tiers_index(&t, "gold"), -1);
     assert_int_equal(gw_tiers_lower(&t, 0, 1), 0);
     assert_int_equal(gw_tiers_lower(&t, 2, 1), 1);
     assert_int_equal(gw_tiers_lower(&t, 1, 1), 1);
+    assert_int_equal(gw_tiers_lower(&t, 1, 3), 1); /* even: the first of the two */
+    assert_int_equal(gw_tiers_lower(&t, 3, 1), 3);
+    assert_int_equal(gw_tiers_higher(&t, 0, 1), 1);
+    assert_int_equal(gw_tiers_higher(&t, 2, 1), 2);
+    assert_int_equal(gw_tiers_higher(&t, 4, 1), 1); /* the weight before the time */
+    assert_int_equal(gw_tiers_higher(&t, 1, 1), 1);
+    assert_int_equal(gw_tiers_higher(&t, 1, 3), 1);
+    assert_int_equal(gw_tiers_higher(&t, 3, 1), 3);
+    assert_int_equal(gw_tiers_lower(&t, 5, 1), 1); /* pro and team differ by apps alone */
+    assert_int_equal(gw_tiers_higher(&t, 1, 5), 5);
+    assert_int_equal(gw_tiers_higher(&t, 5, 6), 6); /* calls in flight before apps */
 }
 
 /* ---- cookies' texts */

@@ -30,6 +30,7 @@ static const char *const audiences[] = {"other", "sluice"};
 static const int all_algorithms[] = {GW_ALG_HS256, GW_ALG_RS256, GW_ALG_PS256, GW_ALG_ES256,
                                      GW_ALG_EDDSA};
 static const struct gw_issuer_tier tiers[] = {{"gold", "enterprise"}, {"silver", "pro"}};
+static const struct gw_issuer_tier organisations[] = {{"Example Ltd.", "team"}, {"lab", "pro"}};
 static const struct gw_jwks_conf ages = {
     .interval_ns = 30 * S, .max_age_ns = 3600 * S, .keep_ns = 86400 * S, .timeout_ns = 5 * S};
 
@@ -48,6 +49,7 @@ static struct gw_issuer_conf issuer_conf(void)
         .tier_claim = "/plan/names",
         .tiers = {(void *)(uintptr_t)tiers, SL_ARRAY_LEN(tiers)},
         .tier = "free",
+        .organisations = {(void *)(uintptr_t)organisations, SL_ARRAY_LEN(organisations)},
         .leeway_ns = 30 * S,
     };
 }
@@ -412,8 +414,26 @@ static void claims_become_tier_and_organisation(void **state)
     }
     expect_good(*state, CLAIM("\"org\":\"Example Ltd.\""), &out);
     assert_string_equal(out.organisation, "Example Ltd.");
+    assert_string_equal(out.organisation_tier, "team");
     expect_good(*state, CLAIM("\"org\":null"), &out);
     assert_string_equal(out.organisation, "");
+    assert_string_equal(out.organisation_tier, "");
+}
+
+static void an_organisation_has_its_tier_by_its_whole_name(void **state)
+{
+    static const char *const rows[][2] = {
+        {CLAIM("\"org\":\"lab\""), "pro"},      {CLAIM("\"org\":\"Lab\""), ""},
+        {CLAIM("\"org\":\"lab2\""), ""},        {CLAIM("\"org\":\"la\""), ""},
+        {CLAIM("\"x\":{\"org\":\"lab\"}"), ""}, {CLAIM("\"organisation\":\"lab\""), ""},
+    };
+    struct gw_claims out;
+    load_with_keys(*state);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        expect_good(*state, rows[i][0], &out);
+        assert_string_equal(out.organisation_tier, rows[i][1]);
+        assert_string_equal(out.tier, "free"); /* by the tier's claim alone */
+    }
 }
 
 static void pointers_and_plain_names(void **state)
@@ -679,6 +699,7 @@ int main(void)
         TEST(claims_that_are_refused),
         TEST(claims_at_their_limits),
         TEST(claims_become_tier_and_organisation),
+        TEST(an_organisation_has_its_tier_by_its_whole_name),
         TEST(pointers_and_plain_names),
         TEST(what_is_told),
         TEST(keys_are_fetched_at_once_and_waited_for),
