@@ -24,6 +24,7 @@ static void take_reloadable(struct gw_server *s, const struct gw_conf *fresh)
     gw_server_renew_tiers(s, fresh);
     gw_gatekeeper_reload(&s->gatekeeper, fresh, s->now);
     gw_server_fill_flow_conf(s, &flow);
+    flow.sign_in_url = fresh->auth.anonymous.sign_in_url; /* texts are copied, not taken */
     gw_flow_set_limits(s->flow, &flow);
     gw_server_fill_front_conf(s, &front);
     for (size_t i = 0; i < s->front_count; i++)

@@ -149,3 +149,26 @@ def test_limits_hold_after_it_and_no_call_is_lost(pair):
         "the idle connection ends",
     )
     assert stub(pair).ModelInfer(identity_request(), timeout=10).outputs
+
+
+def sign_in_config(url):
+    return (
+        "trusted_proxies: [127.0.0.0/8]\ntiers: {anonymous: {daily: 12s, in_flight: 9}}\n"
+        f"anonymous: {{sign_in_url: '{url}'}}\n"
+    )
+
+
+def test_who_is_short_of_time_is_told_the_new_place_to_sign_in(pair):
+    asks = [("x-forwarded-for", "203.0.113.20"), ("sluice-duration", "8s")]
+    infer = stub(pair).ModelInfer
+    write_limits(pair, sign_in_config("https://first.test/"))
+    running = infer.future(scripted_request(run="7s"), metadata=asks, timeout=20 * SLOW)
+    wait_until(lambda: pair.metric('sluice_calls_in_state{state="running"}') == 1, 5 * SLOW)
+    assert (
+        "sign in at https://first.test/ " in refusal(infer, scripted_request(), metadata=asks).text
+    )
+    write_limits(pair, sign_in_config("https://second.test/"))
+    assert (
+        "sign in at https://second.test/ " in refusal(infer, scripted_request(), metadata=asks).text
+    )
+    running.cancel()
