@@ -1,8 +1,8 @@
-/* sl_log.c - builds one line on the stack and writes it with one write(2). */
+/* sl_log.c - builds one line on the stack and writes it with one write(2), or with others of its thread. */
 #include "sl_log.h"
 
-#include <errno.h>
-#include <inttypes.h>
+#include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -160,7 +160,7 @@ static bool is_plain(const char *s)
     if (len == 0 || len > PLAIN_BYTES_MAX)
         return false;
     for (const char *p = s; *p; p++) {
-        if (*p <= ' ' || *p >= 0x7f || strchr("\"\\=", *p))
+        if (*p <= ' ' || *p >= 0x7f || *p == '"' || *p == '\\' || *p == '=')
             return false;
     }
     return true;
@@ -178,21 +178,29 @@ static void put_string_value(struct line *l, const char *value)
         put_quoted(l, value);
 }
 
+/* As many lines have numbers as calls have ends: no format is read for them. */
+static void put_number(struct line *l, uint64_t magnitude, bool is_negative)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
+    if (is_negative)
+        digits[--at] = '-';
+    put(l, digits + at, sizeof(digits) - at);
+}
+
 static void put_value(struct line *l, const struct sl_log_field *f)
 {
-    char number[24];
-    switch (f->kind) {
-    case SL_LOG_STR:
+    bool is_negative = f->kind == SL_LOG_INT && f->i64 < 0;
+    if (f->kind == SL_LOG_STR)
         put_string_value(l, f->str);
-        return;
-    case SL_LOG_INT:
-        snprintf(number, sizeof(number), "%" PRId64, f->i64);
-        break;
-    default:
-        snprintf(number, sizeof(number), "%" PRIu64, f->u64);
-        break;
-    }
-    put_str(l, number);
+    else if (f->kind == SL_LOG_INT)
+        put_number(l, is_negative ? 0 - (uint64_t)f->i64 : (uint64_t)f->i64, is_negative);
+    else
+        put_number(l, f->u64, false);
 }
 
 /* A field is there whole, or as a quoted value that ends in "...", or not at all. */
@@ -213,12 +221,24 @@ static void put_field(struct line *l, const struct sl_log_field *f)
  * written, and nothing is decided by it. */
 static void format_now(char out[32])
 {
+    static _Thread_local struct {
+        time_t second;
+        char text[24];
+        size_t len;
+    } last;
     struct timespec now;
     struct tm t;
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &t);
-    size_t len = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &t);
-    snprintf(out + len, 32 - len, ".%03dZ", (int)(now.tv_nsec / 1000000));
+    if (now.tv_sec != last.second || last.len == 0) {
+        gmtime_r(&now.tv_sec, &t);
+        last.len = strftime(last.text, sizeof(last.text), "%Y-%m-%dT%H:%M:%S", &t);
+        last.second = now.tv_sec;
+    }
+    int ms = (int)(now.tv_nsec / 1000000);
+    const char tail[] = {
+        '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0'};
+    memcpy(out, last.text, last.len);
+    memcpy(out + last.len, tail, sizeof(tail));
 }
 
 static void put_head(struct line *l, enum sl_log_level level, const char *message)
@@ -255,18 +275,71 @@ static void put_tail(struct line *l)
     put_last(l, is_json ? END_OF_LINE_JSON : END_OF_LINE_TEXT);
 }
 
-static void emit(const struct line *l)
+/* ------------------------------------------------------------------------------------ writing it */
+
+static _Thread_local struct {
+    bool is_on;
+    unsigned lines;
+    size_t len;
+    char text[PIPE_BUF]; /* no more, so that a pipe keeps it whole */
+} gathered;
+
+static_assert(SL_LOG_LINE_MAX <= PIPE_BUF, "a line fits");
+
+static void write_out(const char *text, size_t len, unsigned lines)
 {
-    if (sink) {
-        sink(sink_ctx, l->text, (unsigned)l->len);
-        return;
-    }
-    if (!sl_log_out_write(l->text, l->len))
+    if (!sl_log_out_write(text, len, lines))
         return;
     unsigned lost = sl_log_out_take_lost();
     if (lost > 0)
         sl_log(SL_LOG_WARN, "lines were lost before the last one: nobody took them",
                SL_U("lines", lost));
+}
+
+static void write_gathered(void)
+{
+    char text[PIPE_BUF];
+    size_t len = gathered.len;
+    unsigned lines = gathered.lines;
+    if (len == 0)
+        return;
+    memcpy(text, gathered.text, len); /* writing may log */
+    gathered.len = 0;
+    gathered.lines = 0;
+    write_out(text, len, lines);
+}
+
+static void gather(const struct line *l)
+{
+    if (l->len > sizeof(gathered.text) - gathered.len)
+        write_gathered();
+    memcpy(gathered.text + gathered.len, l->text, l->len);
+    gathered.len += l->len;
+    gathered.lines++;
+}
+
+void sl_log_gather(void)
+{
+    gathered.is_on = true;
+}
+
+void sl_log_release(void)
+{
+    gathered.is_on = false;
+    write_gathered();
+}
+
+static void emit(const struct line *l, enum sl_log_level level)
+{
+    if (sink) {
+        sink(sink_ctx, l->text, (unsigned)l->len);
+    } else if (gathered.is_on) {
+        gather(l);
+        if (level >= SL_LOG_WARN)
+            write_gathered();
+    } else {
+        write_out(l->text, l->len, 1);
+    }
 }
 
 void sl_log_line(enum sl_log_level level, const char *message, ...)
@@ -288,5 +361,5 @@ void sl_log_line(enum sl_log_level level, const char *message, ...)
     }
     va_end(args);
     put_tail(&l);
-    emit(&l);
+    emit(&l, level);
 }

@@ -12,7 +12,7 @@
  * value is quoted unless it is plain ASCII without spaces, quotes and '='. No secret is ever given
  * to it.
  *
- * Threads  Any; a line is one write(2) to standard error. Where that takes no more for a while, lines are lost rather than
+ * Threads  Any; a line is one write(2) to standard error, or several lines of one thread are (sl_log_gather). Where that takes no more for a while, lines are lost rather than
  *          the program held up, and their number is told (sl_log_out.h).
  * Memory   Lines are built on the stack. One that would pass SL_LOG_LINE_MAX keeps the fields that
  *          fit (a long value ends in "...") and says cut=true at its end; JSON stays well-formed.
@@ -41,6 +41,10 @@ void sl_log_set_level(enum sl_log_level level);
 /* Where lines go instead of standard error: tests. NULL: standard error again. */
 void sl_log_set_sink(void (*sink)(void *ctx, const char *line, unsigned len), void *ctx);
 bool sl_log_is_on(enum sl_log_level level);
+/* From here on this thread's lines wait for each other, and go out at sl_log_release at the latest, or when there is
+ * no room for more, or with a warning or an error: one write for many. Times are those at which they were made. */
+void sl_log_gather(void);
+void sl_log_release(void);
 
 enum sl_log_kind { SL_LOG_STR, SL_LOG_INT, SL_LOG_UINT, SL_LOG_END };
 struct sl_log_field {

@@ -74,14 +74,14 @@ static bool wait_and_write(const char *text, size_t len)
     return false;
 }
 
-bool sl_log_out_write(const char *text, size_t len)
+bool sl_log_out_write(const char *text, size_t len, unsigned lines)
 {
     bool is_stuck = atomic_load_explicit(&out.is_stuck, memory_order_relaxed);
     bool is_written = write_now(text, len) || (!is_stuck && wait_and_write(text, len));
     if (is_written == is_stuck)
         atomic_store_explicit(&out.is_stuck, !is_written, memory_order_relaxed);
     if (!is_written)
-        atomic_fetch_add_explicit(&out.lost, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&out.lost, lines, memory_order_relaxed);
     return is_written;
 }
 

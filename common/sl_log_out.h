@@ -20,8 +20,8 @@ enum { SL_LOG_PATIENCE_MS = 200 };
 
 /* Looks at what standard error is. Once, before threads start; without it writes wait. */
 void sl_log_out_open(void);
-/* len at most PIPE_BUF. false: it was lost. */
-bool sl_log_out_write(const char *text, size_t len);
+/* So many whole lines; len at most PIPE_BUF. false: they were lost. */
+bool sl_log_out_write(const char *text, size_t len, unsigned lines);
 /* How many were lost since it was asked last. */
 unsigned sl_log_out_take_lost(void);
 

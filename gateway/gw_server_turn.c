@@ -34,6 +34,7 @@ static void on_fetched(void *ctx, void *user, sl_status outcome)
 /* What has come is told to the flow, the flow decides, and what it said is sent. */
 static void round_trip(struct gw_server *s)
 {
+    sl_log_gather();
     s->now = sl_clock_mono(s->clock);
     sl_wall_us wall_now = sl_clock_wall(s->clock);
     gw_flow_set_wall(s->flow, wall_now);
@@ -52,6 +53,7 @@ static void round_trip(struct gw_server *s)
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_flush(s->fronts[i].front);
+    sl_log_release(); /* behind all that somebody waits for */
 }
 
 static void trim_heap(struct gw_server *s)

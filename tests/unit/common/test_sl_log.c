@@ -1,5 +1,6 @@
 /* test_sl_log.c - lines as operators and programs read them: one event, one line, one write. */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -428,9 +429,92 @@ static void a_slow_reader_is_waited_for(void **state SL_UNUSED)
     assert_int_equal(((unsigned *)counts)[1], 0);
 }
 
+/* How many lines one read brings; 0: there is nothing. */
+static unsigned lines_there(int fd)
+{
+    char bytes[65536];
+    unsigned count = 0;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (poll(&p, 1, 0) != 1)
+        return 0;
+    ssize_t n = read(fd, bytes, sizeof bytes);
+    for (ssize_t i = 0; i < n; i++)
+        count += bytes[i] == '\n';
+    return count;
+}
+
+static void lines_that_are_gathered_go_out_together(void **state SL_UNUSED)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    const struct stand_in s = begin_stand_in(fds);
+    unsigned waited[4];
+    sl_log_gather();
+    for (int i = 0; i < 5; i++)
+        sl_log(SL_LOG_INFO, "one of some");
+    waited[0] = lines_there(s.reader);
+    sl_log(SL_LOG_WARN, "this is for now");
+    waited[1] = lines_there(s.reader);
+    sl_log(SL_LOG_INFO, "the last");
+    sl_log_release();
+    waited[2] = lines_there(s.reader);
+    sl_log(SL_LOG_INFO, "as ever");
+    waited[3] = lines_there(s.reader);
+    end_stand_in(&s);
+    close(s.reader);
+    assert_int_equal(waited[0], 0);
+    assert_int_equal(waited[1], 6);
+    assert_int_equal(waited[2], 1);
+    assert_int_equal(waited[3], 1);
+}
+
+static void more_than_can_be_gathered_is_whole(void **state SL_UNUSED)
+{
+    int fds[2];
+    unsigned lost;
+    assert_int_equal(pipe(fds), 0);
+    const struct stand_in s = begin_stand_in(fds);
+    sl_log_gather();
+    for (int i = 0; i < 300; i++)
+        sl_log(SL_LOG_INFO, "one of many", SL_I("i", i));
+    sl_log_release();
+    end_stand_in(&s);
+    assert_int_equal(read_lines(s.reader, &lost), 300);
+    assert_int_equal(lost, 0);
+}
+
+/* Each line counts that was lost, not each write. */
+static void gathered_lines_are_lost_by_the_line(void **state SL_UNUSED)
+{
+    int fds[2];
+    unsigned lost;
+    assert_int_equal(pipe(fds), 0);
+    const struct stand_in s = begin_stand_in(fds);
+    sl_log_gather();
+    for (int i = 0; i < UNREAD; i++)
+        sl_log(SL_LOG_INFO, "nobody reads this");
+    sl_log_release();
+    unsigned taken = lines_there(s.reader);
+    sl_log(SL_LOG_INFO, "and now somebody does");
+    end_stand_in(&s);
+    unsigned read = read_lines(s.reader, &lost);
+    assert_true(lost > 0);
+    assert_int_equal(taken + read + lost, UNREAD + 1);
+}
+
+static void numbers_have_all_their_digits(void **state SL_UNUSED)
+{
+    start(SL_LOG_TEXT);
+    sl_log(SL_LOG_INFO, "n", SL_I("a", INT64_MIN), SL_I("b", INT64_MAX), SL_I("c", 0),
+           SL_I("d", -1), SL_U("e", UINT64_MAX), SL_U("f", 10));
+    assert_text(" info gateway n a=-9223372036854775808 b=9223372036854775807 c=0 d=-1 "
+                "e=18446744073709551615 f=10\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_have_all_their_digits),
         cmocka_unit_test(text_line),
         cmocka_unit_test(json_line),
         cmocka_unit_test(values_from_outside_are_escaped),
@@ -444,6 +528,9 @@ int main(void)
         cmocka_unit_test(a_socket_that_nobody_reads),
         cmocka_unit_test(what_others_share_stays_as_it_was),
         cmocka_unit_test(a_slow_reader_is_waited_for),
+        cmocka_unit_test(lines_that_are_gathered_go_out_together),
+        cmocka_unit_test(more_than_can_be_gathered_is_whole),
+        cmocka_unit_test(gathered_lines_are_lost_by_the_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
