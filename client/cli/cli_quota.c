@@ -27,7 +27,7 @@ static void add_row(struct cli_table *t, const Sluice__V1__Purse *p)
     cli_cell_gpu(t, p->spent_us);
     cli_cell_gpu(t, p->held_us);
     cli_cell_gpu(t, p->left_us);
-    cli_cell_instant(t, is_open ? p->resets_at_us : 0, "24h after a call");
+    cli_cell_instant(t, is_open ? cli_next_second_us(p->resets_at_us) : 0, "24h after a call");
 }
 
 /* Do 24 h run that will be over? */
@@ -48,7 +48,7 @@ static void print_head(const pb_quota *q)
     cli_text_make_safe(q->visitor);
     cli_text_make_safe(q->app);
     cli_format_gpu(q->left_us, left);
-    cli_format_instant(q->resets_at_us / SL_US_PER_S, until);
+    cli_format_instant(cli_next_second_us(q->resets_at_us) / SL_US_PER_S, until);
     printf("%s (tier %s%s)", q->visitor, q->tier, q->admin ? ", administrator" : "");
     if (q->app[0] != '\0')
         printf(" by app %s", q->app);

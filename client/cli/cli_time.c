@@ -52,6 +52,12 @@ static void format_with(const char *form, int64_t at_s, char out[CLI_TIME_BYTES]
         snprintf(out, CLI_TIME_BYTES, "?");
 }
 
+int64_t cli_next_second_us(int64_t at_us)
+{
+    int64_t beyond = at_us % SL_US_PER_S;
+    return beyond > 0 ? sl_sat_add(at_us, SL_US_PER_S - beyond) : at_us;
+}
+
 void cli_format_instant(int64_t at_s, char out[CLI_TIME_BYTES])
 {
     format_with("%Y-%m-%d %H:%M:%S UTC", at_s, out);

@@ -14,6 +14,8 @@
 enum { CLI_TIME_BYTES = 32 };
 
 void cli_format_ms(int64_t ms, char out[CLI_TIME_BYTES]);
+/* The first whole second that is not before at_us: when time is there again, as the trailers tell it. */
+int64_t cli_next_second_us(int64_t at_us);
 /* "nothing" for 0; below 0, as what a grant takes back may be, with a '-'. */
 void cli_format_gpu(int64_t us, char out[CLI_TIME_BYTES]);
 void cli_format_instant(int64_t at_s, char out[CLI_TIME_BYTES]);

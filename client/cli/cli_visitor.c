@@ -8,6 +8,7 @@
 #include "cli_options.h"
 #include "cli_pb_json.h"
 #include "cli_text.h"
+#include "cli_time.h"
 #include "sluice/v1/admin.pb-c.h"
 
 /* ---- block, unblock -------------------------------------------------------------------------- */
@@ -126,7 +127,7 @@ static void add_account(struct cli_table *t, const ProtobufCMessage *row, void *
     cli_cell_gpu(t, a->granted_us);
     cli_cell_gpu(t, a->held_us);
     cli_table_add(t, "%" PRIu32, a->in_flight);
-    cli_cell_instant(t, a->resets_at_us, "24h after a call");
+    cli_cell_instant(t, cli_next_second_us(a->resets_at_us), "24h after a call");
 }
 
 static int run_show(int argc, char **argv)

@@ -47,6 +47,10 @@ static void instants(void **state SL_UNUSED)
 {
     char text[CLI_TIME_BYTES];
 
+    assert_int_equal(cli_next_second_us(7000000), 7000000);
+    assert_int_equal(cli_next_second_us(7000001), 8000000);
+    assert_int_equal(cli_next_second_us(0), 0);
+    assert_int_equal(cli_next_second_us(INT64_MAX), INT64_MAX);
     cli_format_instant(1795275600, text);
     assert_string_equal(text, "2026-11-21 15:40:00 UTC");
     cli_format_rfc3339(1795275600, text);
