@@ -373,12 +373,10 @@ static void unplace(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
         gw_call_on_unplaced(f, c, now);
 }
 
-/* Whoever the lease was given to hears of it, or nobody does. */
+/* Whoever the lease was given to hears of it, or nobody does. What result points to goes, the result itself stays. */
 static void hand_over(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
                       uint64_t expected_bytes, sl_mono_ns now)
 {
-    bool was_started = result->was_started;
-    int64_t held_us = result->held_us;
     if (c != NULL && !c->owes) {
         c->result_bytes = expected_bytes;
         gw_call_on_result(f, c, result, now);
@@ -386,7 +384,7 @@ static void hand_over(struct gw_flow *f, struct gw_call *c, const struct gw_resu
     }
     drop_result(f, result, expected_bytes);
     if (c != NULL)
-        gw_call_on_late_end(f, c, was_started, held_us);
+        gw_call_on_late_end(f, c, result->was_started, result->held_us);
 }
 
 void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
@@ -405,7 +403,7 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
         c->lease_journal = gw_mark_journal(node->mark);
         c->lease_record = result->record;
     }
-    hand_over(f, c, result, expected_bytes, now);
+    hand_over(f, c, &said, expected_bytes, now);
     gw_leases_on_result(f, node, &said, lease != NULL);
 }
 
