@@ -47,9 +47,13 @@ static void print_head(const pb_quota *q)
 
     cli_text_make_safe(q->visitor);
     cli_text_make_safe(q->app);
+    cli_text_make_safe(q->organisation);
     cli_format_gpu(q->left_us, left);
     cli_format_instant(cli_next_second_us(q->resets_at_us) / SL_US_PER_S, until);
-    printf("%s (tier %s%s)", q->visitor, q->tier, q->admin ? ", administrator" : "");
+    printf("%s", q->visitor);
+    if (q->organisation[0] != '\0')
+        printf(" of %s", q->organisation);
+    printf(" (tier %s%s)", q->tier, q->admin ? ", administrator" : "");
     if (q->app[0] != '\0')
         printf(" by app %s", q->app);
     printf(": %s left%s%s, %u of %u calls under way\n\n", left, is_open(q) ? " until " : "",

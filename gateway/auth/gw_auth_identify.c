@@ -148,6 +148,7 @@ static enum gw_identity_answer identify_signed_token(const struct gw_asking *ask
         return gw_auth_refuse_token(ask, "its tier is none of the configuration");
     gw_identity_of_account(sl_span_str(claims.account), GW_PRINCIPAL_USER, (uint16_t)tier, out);
     out->is_signed_in = true;
+    memcpy(out->organisation, claims.organisation, sizeof out->organisation);
     return GW_IDENTITY_KNOWN;
 }
 
@@ -177,6 +178,7 @@ static enum gw_identity_answer become_visitor(const struct gw_asking *ask,
                            &visitor);
     visitor.is_signed_in = !is_app_s;
     memcpy(visitor.app, caller->app, sizeof visitor.app);
+    memcpy(visitor.organisation, claims->organisation, sizeof visitor.organisation);
     *caller = visitor;
     return GW_IDENTITY_KNOWN;
 }
@@ -292,7 +294,8 @@ static void note_known(const struct gw_asking *ask, const struct gw_principal *w
     gw_address_format(&ask->from, from);
     sl_log(SL_LOG_DEBUG, "caller known", SL_S("from", from),
            SL_S("account", gw_principal_name(who)),
-           SL_S("tier", ask->a->conf.tiers->tiers[who->tier].name), SL_S("app", who->app));
+           SL_S("tier", ask->a->conf.tiers->tiers[who->tier].name),
+           SL_S("organisation", who->organisation), SL_S("app", who->app));
 }
 
 enum gw_identity_answer gw_auth_identify(struct gw_auth *a, const struct gw_credentials *c,

@@ -15,7 +15,7 @@
 #include "sl_span.h"
 #include "sl_time.h"
 
-enum { GW_ORGANISATION_MAX = 63, GW_DENIAL_MAX = 159 };
+enum { GW_DENIAL_MAX = 159 };
 
 struct gw_claims {
     char account[GW_ACCOUNT_NAME_MAX +

@@ -44,7 +44,7 @@ static void begin(struct gw_principal *p, enum gw_principal_kind kind, uint16_t 
     p->tier = tier;
     p->is_admin = p->is_signed_in = false;
     p->purse_count = 0;
-    p->app[0] = '\0';
+    p->app[0] = p->organisation[0] = '\0';
 }
 
 /* An address that nobody knows is one as well: all of those share it. */

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 enum { GW_ACCOUNT_NAME_MAX = 255, GW_PURSES_MAX = 3, GW_APP_NAME_MAX = 63 };
+enum { GW_ORGANISATION_MAX = 63 };
 
 enum gw_principal_kind {
     GW_PRINCIPAL_ADDRESS, /* nobody said who it is */
@@ -40,6 +41,7 @@ struct gw_principal {
     size_t purse_count;
     struct gw_purse purses[GW_PURSES_MAX];
     char app[GW_APP_NAME_MAX + 1]; /* the registered app that calls; "" when none does */
+    char organisation[GW_ORGANISATION_MAX + 1]; /* of who pays, as its issuer says; "": none */
 };
 
 /* The visitor's own account: the name on receipts. */

@@ -24,6 +24,7 @@ struct gw_receipt {
     sl_wall_us windows_opened_at[GW_PURSES_MAX]; /* of each, the window that was charged; 0: none */
     size_t account_count;
     struct sl_span tier, app, model, size, node; /* names; empty when there is none */
+    struct sl_span organisation;                 /* of who pays; empty when there is none */
     struct sl_span idempotency_key;              /* so that not even a restart runs it twice */
     sl_gpu_us declared_us;                       /* of the slice, before the factor */
     sl_gpu_us held_us;                           /* declared x factor, or what `auto` made of it */

@@ -4,10 +4,11 @@
 
 #include "gw_pb.h"
 
-enum { VERSION = 1, NUMBERS = 8, TEXTS = 7, FIXED_BYTES = 1 + 16 + 1 + 1 };
+enum { VERSION_PLAIN = 1, VERSION_OF_MEMBER = 2 };
+enum { NUMBERS = 8, TEXTS = 7, FIXED_BYTES = 1 + 16 + 1 + 1 };
 
 static_assert(FIXED_BYTES + (NUMBERS + GW_PURSES_MAX) * GW_PB_VARINT_MAX +
-                      (GW_PURSES_MAX + TEXTS) * (2 + GW_RECEIPT_TEXT_MAX) <=
+                      (GW_PURSES_MAX + TEXTS + 1) * (2 + GW_RECEIPT_TEXT_MAX) <=
                   GW_RECEIPT_BYTES_MAX,
               "room for the largest receipt");
 
@@ -25,7 +26,8 @@ static int64_t unzigzag(uint64_t v)
 
 static bool is_encodable(const struct gw_receipt *r)
 {
-    struct sl_span texts[] = {r->tier, r->app, r->model, r->size, r->node, r->idempotency_key};
+    struct sl_span texts[] = {
+        r->tier, r->app, r->model, r->size, r->node, r->idempotency_key, r->organisation};
     if (r->account_count > GW_PURSES_MAX || (unsigned)r->cause > GW_CAUSE_ORPHAN ||
         (unsigned)r->reason >= SL_REASON_COUNT)
         return false;
@@ -59,8 +61,9 @@ static size_t encode(const struct gw_receipt *r, uint8_t *out)
                                          r->node,
                                          r->idempotency_key,
                                          sl_span_str(sl_reason_name(r->reason))};
+    bool has_organisation = r->organisation.len > 0;
     uint8_t *p = out;
-    *p++ = VERSION;
+    *p++ = has_organisation ? VERSION_OF_MEMBER : VERSION_PLAIN;
     memcpy(p, r->call_id, sizeof r->call_id);
     p += sizeof r->call_id;
     *p++ = (uint8_t)r->cause;
@@ -71,6 +74,8 @@ static size_t encode(const struct gw_receipt *r, uint8_t *out)
         p = gw_pb_put_varint(put_text(p, r->accounts[i]), zigzag(r->windows_opened_at[i]));
     for (size_t i = 0; i < TEXTS; i++)
         p = put_text(p, texts[i]);
+    if (has_organisation)
+        p = put_text(p, r->organisation);
     return (size_t)(p - out);
 }
 
@@ -146,6 +151,14 @@ static enum sl_reason get_reason(struct gw_pb_reader *r)
     return reason;
 }
 
+/* A receipt without one would have been of the other version. */
+static struct sl_span get_organisation(struct gw_pb_reader *r)
+{
+    struct sl_span organisation = get_text(r);
+    r->bad |= organisation.len == 0;
+    return organisation;
+}
+
 static int64_t get_signed(struct gw_pb_reader *r)
 {
     return unzigzag(get_varint(r));
@@ -167,7 +180,8 @@ sl_status gw_receipt_decode(struct sl_span bytes, struct gw_receipt *out)
 {
     struct gw_pb_reader r = gw_pb_reader_of(bytes);
     *out = (struct gw_receipt){0};
-    if (get_byte(&r, UINT8_MAX) != VERSION)
+    uint8_t version = get_byte(&r, UINT8_MAX);
+    if (version != VERSION_PLAIN && version != VERSION_OF_MEMBER)
         return r.bad ? SL_EPROTO : SL_ENEVER;
     struct sl_span id = get_bytes(&r, sizeof out->call_id);
     if (id.len > 0)
@@ -184,5 +198,7 @@ sl_status gw_receipt_decode(struct sl_span bytes, struct gw_receipt *out)
     for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
         *texts[i] = get_text(&r);
     out->reason = get_reason(&r);
+    if (version == VERSION_OF_MEMBER)
+        out->organisation = get_organisation(&r);
     return r.bad || r.at != r.len ? SL_EPROTO : SL_OK;
 }

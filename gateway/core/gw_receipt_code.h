@@ -1,7 +1,7 @@
 /* gw_receipt_code.h - a receipt to bytes and back: what the store keeps of a call, for ever. Pure.
  *
  * A first byte tells the version of the form; a later version adds its own reader and keeps the old
- * ones. Version 1, in this order:
+ * ones. A receipt without an organisation is of version 1, in this order:
  *
  *   call id        16 bytes
  *   cause          1 byte
@@ -12,6 +12,9 @@
  *   account count  1 byte, then each account, and its window_opened_at as a zigzag varint
  *   tier, app, model, size, node, idempotency_key, the reason's name
  *                  each text its length as a varint, then its bytes
+ *
+ * One with an organisation is of version 2: the same, and behind the reason the organisation, which is
+ * not empty.
  *
  * The reason goes by its name, because the names are the contract and their numbers are not. A
  * receipt has exactly one form: what is read from bytes and written again gives the same bytes.
@@ -25,7 +28,7 @@
 #include "sl_status.h"
 
 enum { GW_RECEIPT_TEXT_MAX = 255 };   /* of each text */
-enum { GW_RECEIPT_BYTES_MAX = 2816 }; /* of any receipt; a usual one has about 120 */
+enum { GW_RECEIPT_BYTES_MAX = 3072 }; /* of any receipt; a usual one has about 120 */
 
 /* Writes r to out, which has room bytes. Errors: SL_EINVAL (too many accounts, a text over
  * its limit, a cause or reason of no name), SL_ETOOBIG (room; never with GW_RECEIPT_BYTES_MAX). */

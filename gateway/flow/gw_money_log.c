@@ -13,12 +13,14 @@ static sl_gpu_us left_us(struct gw_flow *f, const struct gw_call *c)
 void gw_money_log(struct gw_flow *f, const struct gw_call *c)
 {
     const struct gw_tiers *tiers = f->conf.tiers;
+    const char *organisation = c->who.organisation;
     int64_t exec_us = c->usage.was_started ? c->usage.used_us : 0;
     if (!f->conf.logs_calls || !sl_log_is_on(SL_LOG_INFO))
         return;
     sl_log(SL_LOG_INFO, "call ended", SL_S("call", c->call_id),
            SL_S("visitor", gw_principal_name(&c->who)),
            SL_S("tier", tiers->tiers[c->who.tier].name),
+           SL_S("organisation", organisation[0] != '\0' ? organisation : NULL),
            SL_S("app", c->who.app[0] != '\0' ? c->who.app : NULL),
            SL_S("model", c->model->spec.name), SL_S("size", gw_money_size(f)->name),
            SL_I("declared_us", c->limit_us), SL_I("held_us", c->settled.held_us),

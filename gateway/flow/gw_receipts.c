@@ -60,6 +60,7 @@ static void fill(const struct gw_flow *f, const struct gw_call *c, struct gw_rec
     *r = (struct gw_receipt){
         .ended_at = c->ended_wall,
         .tier = sl_span_str(f->conf.tiers->tiers[c->who.tier].name),
+        .organisation = sl_span_str(c->who.organisation),
         .app = sl_span_str(c->who.app),
         .model = sl_span_str(c->model->spec.name),
         .size = sl_span_str(gw_money_size(f)->name),

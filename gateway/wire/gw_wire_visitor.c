@@ -35,6 +35,7 @@ struct sl_span gw_wire_quota(struct sl_arena *arena, const struct gw_quota_facts
     m.visitor = gw_wire_text(gw_principal_name(who));
     m.tier = gw_wire_text(facts->tier);
     m.app = gw_wire_text(who->app);
+    m.organisation = gw_wire_text(who->organisation);
     m.admin = who->is_admin;
     m.left_us = facts->least.left_us;
     m.resets_at_us = facts->least.resets_at;
@@ -68,13 +69,15 @@ static bool fill_names(struct sl_arena *arena, const struct gw_receipt *r, pb_re
     sl_text_format_uuid(r->call_id, id);
     out->call_id = sl_arena_str(arena, sl_span_str(id));
     out->tier = gw_wire_copy(arena, r->tier);
+    out->organisation = gw_wire_copy(arena, r->organisation);
     out->app = gw_wire_copy(arena, r->app);
     out->model = gw_wire_copy(arena, r->model);
     out->size = gw_wire_copy(arena, r->size);
     out->node = gw_wire_copy(arena, r->node);
     out->idempotency_key = gw_wire_copy(arena, r->idempotency_key);
-    return out->call_id != NULL && out->tier != NULL && out->app != NULL && out->model != NULL &&
-           out->size != NULL && out->node != NULL && out->idempotency_key != NULL;
+    return out->call_id != NULL && out->tier != NULL && out->organisation != NULL &&
+           out->app != NULL && out->model != NULL && out->size != NULL && out->node != NULL &&
+           out->idempotency_key != NULL;
 }
 
 static bool fill_receipt(struct sl_arena *arena, const struct gw_receipt *r, pb_receipt *out)

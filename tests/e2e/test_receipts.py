@@ -85,9 +85,8 @@ def assert_same(line, receipt):
     assert {name: int(line[name]) for name in numbers} == {
         name: getattr(receipt, name) for name in numbers
     }
-    texts = ["tier", "model", "size", "node"]
+    texts = ["tier", "organisation", "app", "model", "size", "node"]
     assert [line[name] for name in texts] == [getattr(receipt, name) or "-" for name in texts]
-    assert line["app"] == receipt.app or "-"
     assert line["cause"] == receipt.reason
     assert line["visitor"] == receipt.accounts[0][0]
 

@@ -23,12 +23,15 @@ from support.stubs import Stub, pb
 from support.wait import wait_until
 
 ISSUER = "https://login.example.org"
-# What a claim says beside the name of the account; no part of it may be seen.
+ORGANISATION = "Visible-4711 Ltd."
+# What a claim says beside the names of account and organisation, or in a token that is refused; no
+# part of it may be seen.
 CLAIMS = {
     "email": "private-mail-4711@example.org",
     "name": "Private Name 4711",
     "nonce": "private-nonce-4711",
     "jti": "private-jti-4711",
+    "org": "private-organisation-4711",
 }
 CONFIG = """
 log: {level: debug}
@@ -39,6 +42,7 @@ issuers:
     audience: [sluice]
     jwks_file: %s
     algorithms: [RS256, ES256, EdDSA, HS256]
+    claims: {organisation: org}
 """
 
 
@@ -69,10 +73,11 @@ class Issuer:
     def all_tokens(self):
         """(is it good, token)"""
         now = int(time.time())
-        yield from ((True, self.token(name)) for name in [*self.keys, "HS256"])
+        yield from ((True, self.token(name, org=ORGANISATION)) for name in [*self.keys, "HS256"])
         yield False, self.token("ES256", exp=now - 3600)
         yield False, self.token("ES256", nbf=now + 3600)
         yield False, self.token("ES256", aud="another")
+        yield False, self.token("ES256", org=CLAIMS["org"] + "\n")
         yield False, self.token("ES256", iss="https://evil.example.org")
         yield False, self.token("ES256", kid="nobody's")
         yield False, self.token("ES256", padding="x" * 10_000)
@@ -189,7 +194,8 @@ class Office:
     def app(self):
         """The token of a registered app, and one that it has for a visitor."""
         self.admin.RegisterApp(
-            self.pb.RegisterAppRequest(name="demo", owner="user:bob", owner_tier="team"), timeout=10
+            self.pb.RegisterAppRequest(name="demo", owner="user:bob", owner_tier="team"),
+            timeout=10,
         )
         own = self.token(app="demo", tier="team").secret
         desk = Stub(self.cluster.channel(), "sluice.v1.Visitor", own)
@@ -200,7 +206,14 @@ class Office:
 
     def ask_all(self):
         """Whatever else the services tell."""
-        asks = ["ListTokens", "ListApps", "ListAccounts", "ListTiers", "ListNodes", "ListModels"]
+        asks = [
+            "ListTokens",
+            "ListApps",
+            "ListAccounts",
+            "ListTiers",
+            "ListNodes",
+            "ListModels",
+        ]
         for name in asks:
             message = getattr(self.pb, f"{name}Request")()
             self.seen.texts.append(str(getattr(self.admin, name)(message, timeout=10)))
@@ -263,7 +276,8 @@ def test_secrets_are_nowhere(cluster):
     seen.pieces.update(["private-password", b64(cluster.issuer.secret)])
     log = cluster.daemons["gateway"].log
     wait_until(lambda: "caller refused" in log(), 5, "refusals in the log")
-    assert "user:corp#alice" in log()  # it is the right log, and says who
+    # It is the right log, and says who.
+    assert f'visitor=user:corp#alice tier=free organisation="{ORGANISATION}"' in log()
     found = dict(places(cluster, seen))
     assert len([where for where in found if where.startswith("command line")]) >= 5
     for where, text in found.items():

@@ -123,11 +123,14 @@ def test_a_visitor_of_an_organisation_pays_by_its_tier(cluster, demo):
     token = KEY.token(ISSUER, sub="yan", plan="gold", org="lab")
     trailers = demo.call(token)
     assert trailers["sluice-visitor"] == "user:corp#yan; tier=team"
-    assert receipt_of(cluster, trailers).tier == "team"
+    receipt = receipt_of(cluster, trailers)
+    assert (receipt.tier, receipt.organisation, receipt.app) == ("team", "lab", "demo")
+    line = f"call={receipt.call_id} visitor=user:corp#yan tier=team organisation=lab app=demo "
+    cluster.daemons["gateway"].wait_for_log(line, 20 * SLOW)
     quota = Stub(cluster.channel(), "sluice.v1.Visitor", token).GetQuota(
         pb("sluice.v1").GetQuotaRequest(), timeout=20
     )
-    assert (quota.visitor, quota.tier) == ("user:corp#yan", "team")
+    assert (quota.visitor, quota.tier, quota.organisation) == ("user:corp#yan", "team", "lab")
     limit_us = 1500 * 10**6
     assert quota.purses[0].limit_us == limit_us
     assert 0 < quota.purses[0].spent_us == limit_us - quota.left_us

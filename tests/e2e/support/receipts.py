@@ -29,6 +29,7 @@ class Receipt:
     node: str
     key: str
     reason: str
+    organisation: str
 
 
 class _Reader:
@@ -59,12 +60,14 @@ class _Reader:
 
 def read(data):
     r = _Reader(data)
-    assert r.take(1)[0] == 1, "the form's version"
+    version = r.take(1)[0]
+    assert version in (1, 2), "the form's version"
     head = [str(uuid.UUID(bytes=bytes(r.take(16)))), r.take(1)[0] == ORPHAN]
     numbers = [r.signed() for _ in range(6)]
     lease = [r.varint(), r.varint()]
     accounts = [(r.text(), r.signed()) for _ in range(r.take(1)[0])]
     texts = [r.text() for _ in range(7)]
+    texts.append(r.text() if version == 2 else "")
     assert r.at == len(data)
     return Receipt(*head, *numbers, *lease, accounts, *texts)
 

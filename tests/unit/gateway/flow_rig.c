@@ -13,6 +13,13 @@ const struct gw_principal flow_admin = {.kind = GW_PRINCIPAL_USER,
                                         .purse_count = 1,
                                         .purses = {{"user:admin", GW_FACTOR_ONE}}};
 
+const struct gw_principal flow_member = {.kind = GW_PRINCIPAL_VISITOR,
+                                         .is_signed_in = true,
+                                         .purse_count = 1,
+                                         .purses = {{"user:idp#7", GW_FACTOR_ONE}},
+                                         .app = "demo",
+                                         .organisation = "Example Ltd."};
+
 void flow_begin(struct fake_world *w)
 {
     fake_world_init(w, &sl_alloc_malloc);

@@ -16,6 +16,8 @@ enum { LARGE = 100000 }; /* floats: 400 KB, so that two fit into the 1 MiB of al
 extern const float flow_tensor[3];
 /* Whoever calls, when fake_world.who says so: user:admin, of the first tier. */
 extern const struct gw_principal flow_admin;
+/* The same: user:idp#7 of "Example Ltd.", by app demo. */
+extern const struct gw_principal flow_member;
 
 void flow_begin(struct fake_world *w);
 void flow_start(struct fake_world *w);

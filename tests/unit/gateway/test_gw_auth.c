@@ -111,7 +111,10 @@ static void begin(struct rig *r)
     assert_ok(gw_digest_create(&r->digest));
     r->issuer = (struct issuer){
         .verdict = GW_VERDICT_GOOD,
-        .claims = {.account = "user:idp#7", .tier = "pro", .expires_at = INT64_MAX},
+        .claims = {.account = "user:idp#7",
+                   .organisation = "Example Ltd.",
+                   .tier = "pro",
+                   .expires_at = INT64_MAX},
     };
     assert_ok(gw_auth_add_verifier(r->auth, &(struct gw_verifier){&r->issuer, verify}));
     r->c.origin = (struct gw_origin){.address = address("203.0.113.7"), .is_tls = true};
@@ -391,8 +394,11 @@ static void signed_tokens(void **state SL_UNUSED)
     bearer(&r, "Bearer GOOD1");
     assert_known(&r, "user:idp#7", PRO);
     assert_true(r.who.is_signed_in);
+    assert_string_equal(r.who.organisation, "Example Ltd.");
+    r.who.organisation[0] = '\0';
     assert_known(&r, "user:idp#7", PRO);
     assert_int_equal(r.issuer.asked, 1); /* remembered */
+    assert_string_equal(r.who.organisation, "Example Ltd.");
     gw_auth_forget(r.auth);
     assert_known(&r, "user:idp#7", PRO);
     assert_int_equal(r.issuer.asked, 2);
@@ -440,15 +446,18 @@ static void visitors_pay(void **state SL_UNUSED)
     sign_in_ana(&r, "demo");
     assert_known(&r, "user:ana", PRO); /* the app for itself: its owner pays */
     assert_string_equal(r.who.app, "demo");
+    assert_string_equal(r.who.organisation, "");
     r.c.x_ip_token = sl_span_str("GOOD-visitor");
     assert_known(&r, "user:idp#7", PRO); /* an issuer's user has his own tier */
     assert_int_equal(r.who.kind, GW_PRINCIPAL_VISITOR);
     assert_true(r.who.is_signed_in);
     assert_string_equal(r.who.app, "demo");
+    assert_string_equal(r.who.organisation, "Example Ltd."); /* of who pays */
     r.issuer.claims = (struct gw_claims){
         .account = "app:demo/42", .tier = "pro", .app = "demo", .expires_at = INT64_MAX};
     r.c.x_ip_token = sl_span_str("GOOD-issued");
     assert_known(&r, "app:demo/42", ANONYMOUS); /* never above what the configuration says */
+    assert_string_equal(r.who.organisation, "");
     assert_false(r.who.is_signed_in);
     r.conf.app_tiers[r.conf.app_tier_count++] = (struct gw_auth_app_tier){"demo", FREE};
     gw_auth_set_conf(r.auth, &r.conf);

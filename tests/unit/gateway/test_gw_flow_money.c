@@ -244,12 +244,13 @@ static void hear(void *ctx, const char *text, unsigned len)
     heard_count++;
 }
 
-static void run_with_log(bool logs_calls)
+static void run_with_log(bool logs_calls, const struct gw_principal *who)
 {
     struct fake_world w;
     flow_begin(&w);
     w.conf.tiers = &strict_tiers;
     w.conf.logs_calls = logs_calls;
+    w.who = who;
     w.journal = 99;
     w.record = 7 << 16;
     flow_start(&w);
@@ -272,14 +273,22 @@ static void run_with_log(bool logs_calls)
 
 static void one_line_tells_a_calls_money(void **state SL_UNUSED)
 {
-    run_with_log(false);
+    run_with_log(false, NULL);
     assert_int_equal(heard_count, 0);
-    run_with_log(true);
+    run_with_log(true, NULL);
     assert_int_equal(heard_count, 1);
     assert_non_null(strstr(
-        heard, " visitor=ip:192.0.2.1 tier=anonymous app=- model=m size=large declared_us=60000000 "
+        heard, " visitor=ip:192.0.2.1 tier=anonymous organisation=- app=- model=m size=large "
+               "declared_us=60000000 "
                "held_us=60000000 used_us=12345 charged_us=12345 left_us=149987655 queue_us=3000 "
                "exec_us=12345 cause=OK node=n1 journal=99 record=458752\n"));
+}
+
+static void the_line_names_app_and_organisation(void **state SL_UNUSED)
+{
+    run_with_log(true, &flow_member);
+    assert_non_null(strstr(heard, " visitor=user:idp#7 tier=anonymous "
+                                  "organisation=\"Example Ltd.\" app=demo model=m "));
 }
 
 int main(void)
@@ -297,6 +306,7 @@ int main(void)
         cmocka_unit_test(an_executor_that_is_lost_with_it_ends_what_is_owed),
         cmocka_unit_test(auto_asks_for_what_calls_took),
         cmocka_unit_test(one_line_tells_a_calls_money),
+        cmocka_unit_test(the_line_names_app_and_organisation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,7 @@ static void a_receipt_tells_it_all(void **state SL_UNUSED)
     assert_int_equal(r.account_count, 1);
     assert_true(sl_span_eq_str(r.accounts[0], "ip:192.0.2.1"));
     assert_true(r.windows_opened_at[0] == 1800000000 * S);
+    assert_true(r.app.len == 0 && r.organisation.len == 0);
     assert_true(sl_span_eq_str(r.model, "m"));
     assert_true(sl_span_eq_str(r.node, "n1"));
     assert_true(sl_span_eq_str(r.size, "large"));
@@ -81,6 +82,20 @@ static void a_receipt_tells_it_all(void **state SL_UNUSED)
     assert_true(r.lease_journal == 99 && r.lease_record == RECORD);
     assert_int_equal(r.cause, GW_CAUSE_REASON);
     assert_int_equal(r.reason, SL_REASON_OK);
+    fake_stored(&w, 2, SL_OK);
+    flow_finish(&w);
+}
+
+static void a_receipt_names_app_and_organisation(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = begin(&w);
+    w.who = &flow_member;
+    run_one(&w, n);
+    struct gw_receipt r = receipt_of(&w.entries[1]);
+    assert_true(sl_span_eq_str(r.accounts[0], "user:idp#7"));
+    assert_true(sl_span_eq_str(r.app, "demo"));
+    assert_true(sl_span_eq_str(r.organisation, "Example Ltd."));
     fake_stored(&w, 2, SL_OK);
     flow_finish(&w);
 }
@@ -364,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_waits_for_its_receipt),
         cmocka_unit_test(a_receipt_tells_it_all),
+        cmocka_unit_test(a_receipt_names_app_and_organisation),
         cmocka_unit_test(a_refusal_leaves_none),
         cmocka_unit_test(nothing_begins_that_cannot_be_recorded),
         cmocka_unit_test(a_receipt_without_room_waits_for_it),

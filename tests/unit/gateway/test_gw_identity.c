@@ -22,13 +22,14 @@ static void assert_purse(const struct gw_principal *p, size_t i, const char *acc
 
 static void addresses(void **state SL_UNUSED)
 {
-    struct gw_principal p;
+    struct gw_principal p = {.app = "of who asked before", .organisation = "his"};
     struct gw_address a = address("203.0.113.7");
     gw_identity_of_address(&a, 3, &p);
     assert_int_equal(p.kind, GW_PRINCIPAL_ADDRESS);
     assert_int_equal(p.tier, 3);
     assert_false(p.is_admin || p.is_signed_in);
     assert_string_equal(p.app, "");
+    assert_string_equal(p.organisation, "");
     assert_int_equal(p.purse_count, 1);
     assert_purse(&p, 0, "ip:203.0.113.7", 1000);
     a = address("2001:db8:1:2345:6:7:8:9");

@@ -52,6 +52,7 @@ static void assert_same(const struct gw_receipt *a, const struct gw_receipt *b)
     assert_same_text(a->size, b->size);
     assert_same_text(a->node, b->node);
     assert_same_text(a->idempotency_key, b->idempotency_key);
+    assert_same_text(a->organisation, b->organisation);
     assert_int_equal(a->declared_us, b->declared_us);
     assert_int_equal(a->held_us, b->held_us);
     assert_int_equal(a->used_us, b->used_us);
@@ -61,6 +62,14 @@ static void assert_same(const struct gw_receipt *a, const struct gw_receipt *b)
     assert_int_equal(a->lease_record, b->lease_record);
     assert_int_equal(a->cause, b->cause);
     assert_int_equal(a->reason, b->reason);
+}
+
+/* Of one whose organisation pays. */
+static struct gw_receipt sample_of_member(void)
+{
+    struct gw_receipt r = sample();
+    r.organisation = sl_span_str("Example Ltd.");
+    return r;
 }
 
 static size_t encode(const struct gw_receipt *r, uint8_t out[GW_RECEIPT_BYTES_MAX])
@@ -78,6 +87,10 @@ static void a_receipt_comes_back_as_it_was(void **state SL_UNUSED)
     assert_ok(gw_receipt_decode(sl_span_of(bytes, len), &back));
     assert_same(&r, &back);
     assert_true(len < 150);
+    r = sample_of_member();
+    len = encode(&r, bytes);
+    assert_ok(gw_receipt_decode(sl_span_of(bytes, len), &back));
+    assert_same(&r, &back);
     struct gw_receipt nothing = {0};
     len = encode(&nothing, bytes);
     assert_ok(gw_receipt_decode(sl_span_of(bytes, len), &back));
@@ -85,7 +98,7 @@ static void a_receipt_comes_back_as_it_was(void **state SL_UNUSED)
 }
 
 /* What lies on disks does not change when the program does. */
-static void version_1_has_these_bytes(void **state SL_UNUSED)
+static void each_version_has_its_bytes(void **state SL_UNUSED)
 {
     uint8_t bytes[GW_RECEIPT_BYTES_MAX];
     struct gw_receipt r = {.call_id = {0xab},
@@ -102,10 +115,16 @@ static void version_1_has_these_bytes(void **state SL_UNUSED)
                                     "\x01\0\0\xac\x02\0\0"                   /* times */
                                     "\xac\x02\0"                             /* lease */
                                     "\x01\x06user:a\x02"                     /* accounts */
-                                    "\x03pro\0\0\0\0\0\x02OK";               /* texts */
+                                    "\x03pro\0\0\0\0\0\x02OK"                /* texts */
+                                    "\x03lab";                               /* of version 2 */
     size_t len = encode(&r, bytes);
-    assert_int_equal(len, sizeof wanted - 1);
+    assert_int_equal(len, sizeof wanted - sizeof "\x03lab");
     assert_memory_equal(bytes, wanted, len);
+    r.organisation = sl_span_str("lab");
+    len = encode(&r, bytes);
+    assert_int_equal(len, sizeof wanted - 1);
+    assert_int_equal(bytes[0], 2);
+    assert_memory_equal(bytes + 1, wanted + 1, len - 1);
 }
 
 static void the_largest_fits_and_larger_is_refused(void **state SL_UNUSED)
@@ -120,7 +139,7 @@ static void the_largest_fits_and_larger_is_refused(void **state SL_UNUSED)
         r.windows_opened_at[i] = INT64_MIN;
     }
     r.account_count = GW_PURSES_MAX;
-    r.tier = r.app = r.model = r.size = r.node = r.idempotency_key = longest;
+    r.tier = r.app = r.model = r.size = r.node = r.idempotency_key = r.organisation = longest;
     r.ended_at = r.declared_us = r.held_us = INT64_MIN;
     r.used_us = r.charged_us = r.queue_us = INT64_MAX;
     r.lease_record = UINT64_MAX;
@@ -131,6 +150,9 @@ static void the_largest_fits_and_larger_is_refused(void **state SL_UNUSED)
     struct gw_receipt bad = r;
     size_t ignored;
     bad.model = sl_span_of(text, sizeof text);
+    assert_status(gw_receipt_encode(&bad, bytes, sizeof bytes, &ignored), SL_EINVAL);
+    bad = r;
+    bad.organisation = sl_span_of(text, sizeof text);
     assert_status(gw_receipt_encode(&bad, bytes, sizeof bytes, &ignored), SL_EINVAL);
     bad = r;
     bad.accounts[2] = sl_span_of(text, sizeof text);
@@ -149,7 +171,7 @@ static void the_largest_fits_and_larger_is_refused(void **state SL_UNUSED)
 static void too_little_room_is_not_written_over(void **state SL_UNUSED)
 {
     uint8_t whole[GW_RECEIPT_BYTES_MAX], part[GW_RECEIPT_BYTES_MAX];
-    struct gw_receipt r = sample();
+    struct gw_receipt r = sample_of_member();
     size_t len = encode(&r, whole), got = 0;
     for (size_t room = 0; room < len; room++) {
         memset(part, 0xee, sizeof part);
@@ -165,21 +187,37 @@ static void too_little_room_is_not_written_over(void **state SL_UNUSED)
 static void every_cut_and_every_addition_is_refused(void **state SL_UNUSED)
 {
     uint8_t bytes[GW_RECEIPT_BYTES_MAX + 1];
+    const struct gw_receipt all[] = {sample(), sample_of_member()};
+    struct gw_receipt back;
+    for (size_t i = 0; i < SL_ARRAY_LEN(all); i++) {
+        size_t len = encode(&all[i], bytes);
+        for (size_t cut = 0; cut < len; cut++)
+            assert_status(gw_receipt_decode(sl_span_of(bytes, cut), &back), SL_EPROTO);
+        bytes[len] = 0;
+        assert_status(gw_receipt_decode(sl_span_of(bytes, len + 1), &back), SL_EPROTO);
+        bytes[0] ^= 1 ^ 2; /* the other version */
+        assert_status(gw_receipt_decode(sl_span_of(bytes, len), &back), SL_EPROTO);
+        bytes[0] = 3;
+        assert_status(gw_receipt_decode(sl_span_of(bytes, len), &back), SL_ENEVER);
+    }
+}
+
+/* It would have a second form. */
+static void an_organisation_without_a_name_is_refused(void **state SL_UNUSED)
+{
+    uint8_t bytes[GW_RECEIPT_BYTES_MAX];
     struct gw_receipt r = sample(), back;
     size_t len = encode(&r, bytes);
-    for (size_t cut = 0; cut < len; cut++)
-        assert_status(gw_receipt_decode(sl_span_of(bytes, cut), &back), SL_EPROTO);
-    bytes[len] = 0;
-    assert_status(gw_receipt_decode(sl_span_of(bytes, len + 1), &back), SL_EPROTO);
     bytes[0] = 2;
-    assert_status(gw_receipt_decode(sl_span_of(bytes, len), &back), SL_ENEVER);
+    bytes[len++] = 0;
+    assert_status(gw_receipt_decode(sl_span_of(bytes, len), &back), SL_EPROTO);
 }
 
 /* Whatever bytes are taken as a receipt are the ones that this receipt has. */
 static void every_changed_bit_is_refused_or_another_receipt(void **state SL_UNUSED)
 {
     uint8_t bytes[GW_RECEIPT_BYTES_MAX], again[GW_RECEIPT_BYTES_MAX];
-    struct gw_receipt r = sample(), back;
+    struct gw_receipt r = sample_of_member(), back;
     size_t len = encode(&r, bytes);
     for (size_t bit = 0; bit < len * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -213,6 +251,8 @@ static struct gw_receipt any_receipt(struct sl_rng *rng, const uint8_t *noise)
     }
     struct sl_span *const texts[] = {&r.tier, &r.app,  &r.model,
                                      &r.size, &r.node, &r.idempotency_key};
+    if (sl_rng_below(rng, 2) == 0)
+        r.organisation = any_text(rng, noise);
     for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++)
         *texts[i] = any_text(rng, noise);
     int64_t *const numbers[] = {&r.ended_at, &r.declared_us, &r.held_us,
@@ -245,10 +285,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_receipt_comes_back_as_it_was),
-        cmocka_unit_test(version_1_has_these_bytes),
+        cmocka_unit_test(each_version_has_its_bytes),
         cmocka_unit_test(the_largest_fits_and_larger_is_refused),
         cmocka_unit_test(too_little_room_is_not_written_over),
         cmocka_unit_test(every_cut_and_every_addition_is_refused),
+        cmocka_unit_test(an_organisation_without_a_name_is_refused),
         cmocka_unit_test(every_changed_bit_is_refused_or_another_receipt),
         cmocka_unit_test(any_receipt_comes_back),
     };

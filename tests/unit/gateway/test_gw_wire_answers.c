@@ -15,8 +15,10 @@ static void begin(struct sl_arena *arena)
 
 static void a_quota_has_all_its_purses(void **state SL_UNUSED)
 {
-    const struct gw_principal who = {
-        .purse_count = 2, .purses = {{"cookie:c", 1000}, {"ip:1.2.3.4", 5000}}, .app = "demo"};
+    const struct gw_principal who = {.purse_count = 2,
+                                     .purses = {{"cookie:c", 1000}, {"ip:1.2.3.4", 5000}},
+                                     .app = "demo",
+                                     .organisation = "lab"};
     const struct gw_quota_facts facts = {
         .who = &who,
         .tier = "free",
@@ -32,6 +34,7 @@ static void a_quota_has_all_its_purses(void **state SL_UNUSED)
         sluice__v1__get_quota_response__unpack(NULL, got.len, got.data);
     assert_string_equal(m->visitor, "cookie:c");
     assert_string_equal(m->app, "demo");
+    assert_string_equal(m->organisation, "lab");
     assert_true(m->left_us == 3 && m->resets_at_us == 9 && m->now_us == 8);
     assert_true(m->in_flight == 1 && m->in_flight_max == 4);
     assert_int_equal(m->n_purses, 2);
@@ -56,6 +59,7 @@ static void receipts_are_told_without_what_is_private(void **state SL_UNUSED)
                                  .accounts = {sl_span_str("user:a")},
                                  .account_count = 1,
                                  .model = sl_span_str("m"),
+                                 .organisation = sl_span_str("lab"),
                                  .idempotency_key = sl_span_str("secret-key"),
                                  .charged_us = 7,
                                  .reason = SL_REASON_MODEL_ERROR};
@@ -74,6 +78,7 @@ static void receipts_are_told_without_what_is_private(void **state SL_UNUSED)
         assert_string_equal(m->receipts[0]->call_id, "ab010000-0000-0000-0000-000000000000");
         assert_string_equal(m->receipts[0]->accounts[0], "user:a");
         assert_string_equal(m->receipts[0]->reason, "MODEL_ERROR");
+        assert_string_equal(m->receipts[0]->organisation, "lab");
         assert_string_equal(m->receipts[0]->idempotency_key, keys_are_told ? "secret-key" : "");
         assert_int_equal(m->receipts[0]->charged_us, 7);
         sluice__v1__list_receipts_response__free_unpacked(m, NULL);
@@ -141,6 +146,7 @@ static void the_largest_page_has_room(void **state SL_UNUSED)
                                  .size = sl_span_of(name, 31),
                                  .node = sl_span_of(name, 63),
                                  .idempotency_key = longest,
+                                 .organisation = sl_span_of(name, GW_ORGANISATION_MAX),
                                  .charged_us = INT64_MAX,
                                  .used_us = INT64_MAX};
     for (size_t i = 0; i < ROWS; i++)

@@ -1,0 +1,121 @@
+"""The organisation that a token names: in quota, receipt, log, and at the command line."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from support.calls import identity_request
+from support.cluster import Cluster
+from support.issuer import Key
+from support.paths import BIN, SLOW
+from support.receipts import receipts_of
+from support.wait import wait_until
+
+ISSUER = "https://login.test/"
+KEY = Key("ES256", "k")
+LONGEST = "ö" * 31 + "x"  # 63 bytes
+CONFIG = """
+store: {{path: '{folder}/sluice.db'}}
+auth: {{allow_plaintext_tokens: true}}
+issuers:
+  corp:
+    issuer: https://login.test/
+    audience: [sluice]
+    jwks_file: '{folder}/keys.json'
+    algorithms: [ES256]
+    claims: {{organisation: org}}
+    organisations: {{Example Ltd.: team}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(few_models, tmp_path_factory, _stubs):
+    folder = tmp_path_factory.mktemp("organisations")
+    (folder / "keys.json").write_text(json.dumps({"keys": [KEY.jwk()]}))
+    with Cluster(few_models, folder, gateway=CONFIG.format(folder=folder)) as cluster:
+        yield cluster
+
+
+def sluice(cluster, token, *words):
+    ran = subprocess.run(
+        [BIN / "sluice", *words, "--address", cluster.grpc],
+        env={**os.environ, "SLUICE_TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=30 * SLOW,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def call(cluster, token):
+    """The id of a call that was answered."""
+    metadata = [("authorization", f"Bearer {token}")]
+    _, done = cluster.stub().ModelInfer.with_call(
+        identity_request(), timeout=20 * SLOW, metadata=metadata
+    )
+    return dict(done.trailing_metadata())["sluice-call-id"]
+
+
+def line_of(cluster, call_id):
+    log = cluster.daemons["gateway"]
+    log.wait_for_log(f"call ended call={call_id} ", 20 * SLOW)
+    (line,) = [line for line in log.log().splitlines() if f"call ended call={call_id} " in line]
+    return line
+
+
+def listed(cluster, token, call_id):
+    """The receipt as the command line has it: some moments after the call."""
+
+    def ask():
+        told = sluice(cluster, token, "receipts", "--call", call_id, "--json")
+        return json.loads(told)["receipts"]
+
+    wait_until(ask, 20 * SLOW, "the receipt")
+    (receipt,) = ask()
+    return receipt
+
+
+@pytest.mark.parametrize(
+    ("claims", "organisation", "tier", "head", "logged"),
+    [
+        (
+            {"org": "Example Ltd."},
+            "Example Ltd.",
+            "team",
+            " of Example Ltd.",
+            '"Example Ltd."',
+        ),
+        ({"org": "unheard"}, "unheard", "free", " of unheard", "unheard"),
+        ({"org": "a b=c"}, "a b=c", "free", " of a b=c", '"a b=c"'),
+        ({"org": LONGEST}, LONGEST, "free", f" of {LONGEST}", f'"{LONGEST}"'),
+        ({"org": None}, "", "free", "", "-"),
+        ({}, "", "free", "", "-"),
+    ],
+    ids=["member", "not in the table", "quoted", "longest", "null", "none"],
+)
+def test_an_organisation_is_on_the_receipt(cluster, claims, organisation, tier, head, logged):
+    token = KEY.token(ISSUER, sub="eve", **claims)
+    call_id = call(cluster, token)
+    rows = receipts_of(cluster.folder / "sluice.db")
+    (kept,) = [row for row in rows if row.call_id == call_id]
+    assert (kept.organisation, kept.tier) == (organisation, tier)
+    line = line_of(cluster, call_id)
+    assert f" visitor=user:corp#eve tier={tier} organisation={logged} app=- " in line
+    told = listed(cluster, token, call_id)
+    assert (told["organisation"], told["tier"]) == (organisation, tier)
+    quota = json.loads(sluice(cluster, token, "quota", "--json"))
+    assert (quota["organisation"], quota["tier"]) == (organisation, tier)
+    shown = sluice(cluster, token, "quota").splitlines()[0]
+    assert shown.startswith(f"user:corp#eve{head} (tier {tier}): ")
+
+
+def test_an_organisation_is_no_common_purse(cluster):
+    one, other = (KEY.token(ISSUER, sub=sub, org="Example Ltd.") for sub in ("ann", "ben"))
+    call(cluster, one)
+    spent = [
+        json.loads(sluice(cluster, token, "quota", "--json"))["purses"][0]["spent_us"]
+        for token in (one, other)
+    ]
+    assert spent[0] > 0 == spent[1]
