@@ -49,7 +49,9 @@ sl_status gw_gatekeeper_open(struct gw_gatekeeper *g, const struct gw_conf *conf
         s = gw_verifiers_open(&g->verifiers, conf, place->wake, place->wake_ctx, mono, now, err);
     if (s == SL_OK)
         s = add_verifiers(g, err);
-    if (s != SL_OK)
+    if (s == SL_OK)
+        gw_auth_tick(g->auth, now);
+    else
         gw_gatekeeper_close(g);
     return s;
 }
@@ -77,6 +79,7 @@ void gw_gatekeeper_reload(struct gw_gatekeeper *g, const struct gw_conf *conf, s
 bool gw_gatekeeper_turn(struct gw_gatekeeper *g, sl_mono_ns mono, sl_wall_us now)
 {
     g->now = now;
+    gw_auth_tick(g->auth, now);
     bool has_news = gw_verifiers_turn(&g->verifiers, mono, now);
     uint64_t version = gw_issuers_version(g->verifiers.issuers);
     if (version != g->verified_version)

@@ -131,6 +131,23 @@ static bool register_kept(struct gw_metrics *m)
     return ok && m->flow.background != NULL && m->flow.repeated != NULL && m->flow.kept != NULL;
 }
 
+static bool register_visits(struct gw_metrics *m)
+{
+    static const char *const labels[] = {
+        [GW_VISIT_KEPT] = "cookie=\"kept\"",
+        [GW_VISIT_RENEWED] = "cookie=\"renewed\"",
+        [GW_VISIT_NEW] = "cookie=\"new\"",
+    };
+    bool ok = true;
+    for (size_t k = 0; k < SL_ARRAY_LEN(labels); k++) {
+        m->auth.visits.answered[k] =
+            sl_metric_counter(m->registry, "sluice_visitor_cookies_total", labels[k],
+                              "Answers of /visitor, by what became of the cookie.");
+        ok = ok && m->auth.visits.answered[k] != NULL;
+    }
+    return ok;
+}
+
 static bool register_callers(struct gw_metrics *m)
 {
     static const char *const kinds[] = {
@@ -200,9 +217,9 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     sl_status s = sl_metric_registry_create(&sl_alloc_malloc, &m->registry);
     if (s != SL_OK)
         return s;
-    if (register_calls(m) && register_callers(m) && register_states(m) && register_times(m) &&
-        register_refusals(m) && register_leases(m) && register_money(m) && register_kept(m) &&
-        register_rest(m) && gw_keep_register(m->registry, &m->store) == SL_OK &&
+    if (register_calls(m) && register_callers(m) && register_visits(m) && register_states(m) &&
+        register_times(m) && register_refusals(m) && register_leases(m) && register_money(m) &&
+        register_kept(m) && register_rest(m) && gw_keep_register(m->registry, &m->store) == SL_OK &&
         gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);

@@ -82,6 +82,14 @@ static sl_status copy_jwks(void *ctx, struct sl_buf *out)
     return gw_sign_copy_jwks(s->gatekeeper.verifiers.sign, out);
 }
 
+static sl_status visit(void *ctx, const struct gw_visit *visit, struct gw_visit_answer *out,
+                       struct sl_error *err)
+{
+    struct gw_server *s = ctx;
+    return gw_visits_answer(gw_auth_visits(s->gatekeeper.auth), visit, sl_clock_wall(s->clock), out,
+                            err);
+}
+
 bool gw_server_create_http(struct gw_server *s, uint16_t *out_port, struct sl_error *err)
 {
     char host[256];
@@ -91,8 +99,11 @@ bool gw_server_create_http(struct gw_server *s, uint16_t *out_port, struct sl_er
     gw_http_conf_defaults(&c);
     c.address = host;
     c.port = *out_port;
-    struct gw_http_port p = {
-        .is_ready = is_ready, .copy_jwks = copy_jwks, .ctx = s, .metrics = s->metrics.registry};
+    struct gw_http_port p = {.is_ready = is_ready,
+                             .copy_jwks = copy_jwks,
+                             .visit = visit,
+                             .ctx = s,
+                             .metrics = s->metrics.registry};
     if (gw_http_create(&c, &p, err, &s->http) != SL_OK)
         return false;
     *out_port = gw_http_bound_port(s->http);

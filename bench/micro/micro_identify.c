@@ -110,7 +110,8 @@ static struct gw_credentials from(const char *address)
 
 int main(int argc, char **argv)
 {
-    static char signed_token[SIGNED_BYTES + 1], bearer[64], cookie[GW_COOKIE_TEXT_MAX + 1];
+    static char signed_token[SIGNED_BYTES + 1], bearer[64];
+    struct gw_visit_answer given;
     int64_t calls = 2000000;
     size_t asked = 0;
     struct sl_error err;
@@ -120,13 +121,15 @@ int main(int argc, char **argv)
     make_tokens(a, bearer);
     memset(signed_token, 'a', SIGNED_BYTES);
     memcpy(signed_token, "Bearer ", 7);
-    require(gw_auth_issue_cookie(a, NOW, cookie, &err) == SL_OK, err.text);
+    gw_auth_tick(a, NOW);
+    require(gw_visits_answer(gw_auth_visits(a), &(struct gw_visit){0}, NOW, &given, &err) == SL_OK,
+            err.text);
 
     struct gw_credentials api = from("203.0.113.7"), jwt = api, crumb = api;
     struct gw_credentials ipv4 = api, ipv6 = from("2001:db8:1:2:3:4:5:6");
     api.authorization = sl_span_str(bearer);
     jwt.authorization = sl_span_str(signed_token);
-    crumb.cookie = sl_span_str(cookie);
+    crumb.cookie = sl_span_str(given.cookie);
     const struct {
         const char *name;
         const struct gw_credentials *c;

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "gw_token_make.h"
+#include "sl_log.h"
+
+static const int64_t key_again_us = 60 * SL_US_PER_S;
 
 static sl_status create_parts(struct gw_auth *a, struct sl_error *err)
 {
@@ -16,11 +19,19 @@ static sl_status create_parts(struct gw_auth *a, struct sl_error *err)
         s = gw_apps_create(a->alloc, c->apps_max, &a->apps);
     if (s == SL_OK)
         s = gw_claims_cache_create(a->alloc, c->cache_max, c->cache_us, &a->cache);
+    if (s == SL_OK)
+        s = gw_visits_create(&a->metrics.visits, &a->visits);
     if (s != SL_OK) {
         sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for who may call");
         return s;
     }
     return gw_cookie_keys_open(a->state_dir, &c->cookies, &a->cookies, err);
+}
+
+/* For the answers of other threads. */
+static void publish(struct gw_auth *a)
+{
+    gw_visits_set(a->visits, &a->conf, gw_cookie_keys_ring(a->cookies));
 }
 
 sl_status gw_auth_create(const struct sl_alloc *alloc, const struct gw_auth_conf *conf,
@@ -42,6 +53,7 @@ sl_status gw_auth_create(const struct sl_alloc *alloc, const struct gw_auth_conf
         gw_auth_destroy(a);
         return s;
     }
+    publish(a);
     *out = a;
     return SL_OK;
 }
@@ -50,6 +62,7 @@ void gw_auth_destroy(struct gw_auth *a)
 {
     if (a == NULL)
         return;
+    gw_visits_destroy(a->visits);
     gw_cookie_keys_close(a->cookies);
     gw_claims_cache_destroy(a->cache);
     gw_apps_destroy(a->apps);
@@ -68,6 +81,7 @@ void gw_auth_set_conf(struct gw_auth *a, const struct gw_auth_conf *conf)
     a->conf.cache_max = was.cache_max;
     a->conf.cache_us = was.cache_us;
     gw_cookie_keys_set_conf(a->cookies, &conf->cookies);
+    publish(a);
     gw_auth_forget(a);
 }
 
@@ -130,10 +144,34 @@ sl_status gw_auth_make_token(struct gw_auth *a, char out[GW_TOKEN_LEN + 1],
     return gw_token_make(a->digest, out, row);
 }
 
-sl_status gw_auth_issue_cookie(struct gw_auth *a, sl_wall_us now, char out[GW_COOKIE_TEXT_MAX + 1],
-                               struct sl_error *err)
+/* ---- cookies */
+
+static bool has_just_failed(const struct gw_auth *a, sl_wall_us now)
 {
-    return gw_cookie_issue(a->cookies, now, out, err);
+    int64_t ago_us = now - a->cookie_key_failed_at;
+    return a->cookie_key_failed_at != 0 && ago_us >= 0 && ago_us < key_again_us;
+}
+
+void gw_auth_tick(struct gw_auth *a, sl_wall_us now)
+{
+    struct sl_error err;
+    const struct gw_cookie_ring *ring = gw_cookie_keys_ring(a->cookies);
+    if (!a->conf.serves_anonymous || !gw_cookie_ring_is_due(ring, now) || has_just_failed(a, now))
+        return;
+    if (gw_cookie_keys_add(a->cookies, now, &err) != SL_OK) {
+        a->cookie_key_failed_at = now;
+        sl_log(SL_LOG_ERROR, "cookies have no new key", SL_S("why", err.text));
+        return;
+    }
+    a->cookie_key_failed_at = 0;
+    publish(a);
+    sl_log(SL_LOG_INFO, "cookies have a new key",
+           SL_U("number", ring->keys[ring->count - 1].number));
+}
+
+struct gw_visits *gw_auth_visits(struct gw_auth *a)
+{
+    return a->visits;
 }
 
 uint16_t gw_auth_visitor_tier(const struct gw_auth *a, const char *app)

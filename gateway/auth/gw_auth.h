@@ -12,7 +12,7 @@
  *          GW_AUTH_LINES_PER_S lines a second. A visitor's token that has expired is said to its app.
  * Changes  Tokens and apps are looked up for every call: a revoked token is refused by the next one, on open
  *          connections too. What verifiers said is kept for conf.cache_us.
- * Threads  One: the flow's.
+ * Threads  One: the flow's; gw_visits has its own rule.
  * Memory   Owns tokens, apps, cookie keys and the cache; each has a maximum.
  * Time     The wall clock is an argument.
  */
@@ -26,6 +26,7 @@
 #include "gw_network.h"
 #include "gw_ports.h"
 #include "gw_token_table.h"
+#include "gw_visits.h"
 #include "sl_alloc.h"
 #include "sl_metric.h"
 #include "sl_reason.h"
@@ -70,6 +71,7 @@ struct gw_auth_metrics {
     struct sl_metric *refused;
     struct sl_metric *later;
     struct sl_metric *cached; /* claims found in the cache */
+    struct gw_visits_metrics visits;
 };
 
 struct gw_auth;
@@ -93,7 +95,12 @@ enum gw_identity_answer gw_auth_identify(struct gw_auth *a, const struct gw_cred
                                          sl_wall_us now, struct gw_principal *out,
                                          struct sl_error *err);
 
+/* At the beginning, and at each turn: makes the key that signs cookies when one is due, and logs it. When that
+ * cannot be stored the one before signs on, and a minute later it is tried again. */
+void gw_auth_tick(struct gw_auth *a, sl_wall_us now);
+
 /* Borrowed; changed by their owner's functions. */
+struct gw_visits *gw_auth_visits(struct gw_auth *a); /* asked on any thread */
 struct gw_token_table *gw_auth_tokens(struct gw_auth *a);
 struct gw_apps *gw_auth_apps(struct gw_auth *a);
 
@@ -105,10 +112,6 @@ SL_MUST_CHECK sl_status gw_auth_load_admin(struct gw_auth *a, const char *tier, 
 /* The text of a new API token, and its hash and prefix in *row. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_auth_make_token(struct gw_auth *a, char out[GW_TOKEN_LEN + 1],
                                            struct gw_token_row *row);
-/* A cookie for a visitor who has none. Errors: SL_EIO, with a sentence. */
-SL_MUST_CHECK sl_status gw_auth_issue_cookie(struct gw_auth *a, sl_wall_us now,
-                                             char out[GW_COOKIE_TEXT_MAX + 1],
-                                             struct sl_error *err);
 /* The most that a visitor of this app may have whom the app alone knows. */
 uint16_t gw_auth_visitor_tier(const struct gw_auth *a, const char *app);
 

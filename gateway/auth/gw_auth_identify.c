@@ -238,8 +238,8 @@ static enum gw_identity_answer identify_token(const struct gw_asking *ask, struc
 
 static uint16_t tier_of_address(const struct gw_asking *ask)
 {
-    const struct gw_network *n = gw_networks_find(&ask->a->conf.networks, &ask->from);
-    return n != NULL ? n->value : ask->a->conf.anonymous_tier;
+    const struct gw_auth_conf *conf = &ask->a->conf;
+    return gw_networks_value(&conf->networks, &ask->from, conf->anonymous_tier);
 }
 
 /* A cookie that is not good is none: it is no claim to be somebody, and its owner may not know of it. */
@@ -247,7 +247,7 @@ static bool has_cookie(const struct gw_asking *ask, struct gw_cookie *out)
 {
     struct sl_span text = ask->c->cookie;
     return text.data != NULL && gw_cookie_parse(text, out) &&
-           gw_cookie_is_good(ask->a->cookies, out, ask->now);
+           gw_cookie_ring_is_good(gw_cookie_keys_ring(ask->a->cookies), out, ask->now);
 }
 
 static enum gw_identity_answer identify_anonymous(const struct gw_asking *ask,

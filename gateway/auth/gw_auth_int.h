@@ -18,6 +18,8 @@ struct gw_auth {
     struct gw_token_table *tokens;
     struct gw_apps *apps;
     struct gw_cookie_keys *cookies;
+    sl_wall_us cookie_key_failed_at; /* 0: it did not */
+    struct gw_visits *visits;
     struct gw_claims_cache *cache;
     struct gw_verifier verifiers[GW_AUTH_VERIFIERS_MAX];
     size_t verifier_count;

@@ -85,9 +85,8 @@ bool gw_cookie_parse(struct sl_span text, struct gw_cookie *out)
 {
     struct sl_span rest = text;
     struct sl_span id = cut(&rest, '.'), issued = cut(&rest, '.'), key = cut(&rest, '.');
-    uint8_t id_bytes[GW_COOKIE_ID_BYTES];
     int64_t number;
-    if (!read_hex(id, id_bytes, sizeof id_bytes) ||
+    if (!read_hex(id, out->id_bytes, sizeof out->id_bytes) ||
         !read_number(issued, ISSUED_DIGITS_MAX, &out->issued_s) ||
         !read_number(key, KEY_DIGITS_MAX, &number) || number > UINT32_MAX ||
         !read_hex(rest, out->mac, sizeof out->mac))

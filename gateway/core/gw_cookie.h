@@ -1,5 +1,5 @@
 /* gw_cookie.h - the text of the cookie by which a browser without a token is known again. Pure; whether its
- * signature is good is gw_cookie_keys' to say.
+ * signature is good is gw_cookie_ring's to say.
  *
  *   ID.ISSUED.KEY.MAC    32 hexadecimal digits, seconds since 1970, the number of a key, 64 digits
  *
@@ -26,6 +26,7 @@ enum {
 
 struct gw_cookie {
     char id[GW_COOKIE_ID_LEN + 1];
+    uint8_t id_bytes[GW_COOKIE_ID_BYTES];
     int64_t issued_s; /* since 1970 */
     uint32_t key;     /* which of the gateway's keys signed it */
     uint8_t mac[GW_COOKIE_MAC_BYTES];

@@ -73,3 +73,10 @@ const struct gw_network *gw_networks_find(const struct gw_networks *list,
             return &list->at[i];
     return NULL;
 }
+
+uint16_t gw_networks_value(const struct gw_networks *list, const struct gw_address *a,
+                           uint16_t otherwise)
+{
+    const struct gw_network *n = gw_networks_find(list, a);
+    return n != NULL ? n->value : otherwise;
+}

@@ -35,5 +35,8 @@ SL_MUST_CHECK sl_status gw_networks_add(struct gw_networks *list, const struct g
 /* The narrowest range that holds a; NULL: none does. */
 const struct gw_network *gw_networks_find(const struct gw_networks *list,
                                           const struct gw_address *a);
+/* Its value, or what holds for everybody else. */
+uint16_t gw_networks_value(const struct gw_networks *list, const struct gw_address *a,
+                           uint16_t otherwise);
 
 #endif

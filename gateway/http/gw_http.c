@@ -1,15 +1,12 @@
 /* gw_http.c - a table of paths, and libmicrohttpd around it. */
-#include "gw_http.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
-#include <jansson.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gw_http_int.h"
 #include "sl_alloc.h"
 #include "sl_log.h"
 
@@ -21,81 +18,61 @@ struct gw_http {
     uint16_t bound_port;
 };
 
-/* What goes back: a status and a body that free() ends, or static text. */
-struct answer {
-    unsigned status;
-    const char *type;
-    void *body;
-    size_t body_len;
-    bool is_static;
-};
-
-#define JSON_TYPE    "application/json"
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
-static struct answer answer_static(unsigned status, const char *json)
-{
-    return (struct answer){status, JSON_TYPE, (void *)(uintptr_t)json, strlen(json), true};
-}
-
-/* path comes from outside: when it is no UTF-8 it is not repeated. */
-static struct answer answer_error(unsigned status, const char *reason, const char *text,
-                                  const char *path)
-{
-    json_t *o = json_pack("{s:s+, s:s}", "error", text, path, "reason", reason);
-    if (o == NULL)
-        o = json_pack("{s:s, s:s}", "error", text, "reason", reason);
-    char *body = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (body == NULL)
-        return answer_static(500, "{\"error\":\"out of memory\",\"reason\":\"INTERNAL\"}");
-    return (struct answer){status, JSON_TYPE, body, strlen(body), false};
-}
 
 /* ---- the paths ---- */
 
-static struct answer get_live(struct gw_http *h)
+static struct gw_http_answer get_live(struct gw_http *h, struct MHD_Connection *c)
 {
-    (void)h;
-    return answer_static(200, "{\"live\":true}");
+    (void)h, (void)c;
+    return gw_http_answer_static(200, "{\"live\":true}");
 }
 
-static struct answer get_ready(struct gw_http *h)
+static struct gw_http_answer get_ready(struct gw_http *h, struct MHD_Connection *c)
 {
-    return h->port.is_ready(h->port.ctx) ? answer_static(200, "{\"ready\":true}")
-                                         : answer_static(503, "{\"ready\":false}");
+    (void)c;
+    return h->port.is_ready(h->port.ctx) ? gw_http_answer_static(200, "{\"ready\":true}")
+                                         : gw_http_answer_static(503, "{\"ready\":false}");
 }
 
-static struct answer get_metrics(struct gw_http *h)
+static struct gw_http_answer get_metrics(struct gw_http *h, struct MHD_Connection *c)
 {
     struct sl_buf page;
+    (void)c;
     sl_buf_init(&page, &sl_alloc_malloc, METRICS_BYTES_MAX);
     if (sl_metric_render(h->port.metrics, &page) != SL_OK) {
         sl_buf_finish(&page);
-        return answer_error(500, "INTERNAL", "The metrics page cannot be made.", "");
+        return gw_http_answer_error(500, "INTERNAL", "The metrics page cannot be made.", "");
     }
-    return (struct answer){200, METRICS_TYPE, page.data, page.len, false};
+    return (struct gw_http_answer){
+        .status = 200, .type = METRICS_TYPE, .body = page.data, .body_len = page.len};
 }
 
-static struct answer get_jwks(struct gw_http *h)
+static struct gw_http_answer get_jwks(struct gw_http *h, struct MHD_Connection *c)
 {
     struct sl_buf set;
+    (void)c;
     sl_buf_init(&set, &sl_alloc_malloc, JWKS_BYTES_MAX);
     if (h->port.copy_jwks(h->port.ctx, &set) != SL_OK) {
         sl_buf_finish(&set);
-        return answer_error(500, "INTERNAL", "The key set cannot be made.", "");
+        return gw_http_answer_error(500, "INTERNAL", "The key set cannot be made.", "");
     }
-    return (struct answer){200, JSON_TYPE, set.data, set.len, false};
+    return (struct gw_http_answer){
+        .status = 200, .type = GW_HTTP_JSON, .body = set.data, .body_len = set.len};
+}
+
+static struct gw_http_answer get_visitor(struct gw_http *h, struct MHD_Connection *c)
+{
+    return gw_http_get_visitor(&h->port, c);
 }
 
 static const struct {
     const char *path;
-    struct answer (*get)(struct gw_http *h);
+    struct gw_http_answer (*get)(struct gw_http *h, struct MHD_Connection *c);
 } paths[] = {
-    {"/v2/health/live", get_live},
-    {"/v2/health/ready", get_ready},
-    {"/metrics", get_metrics},
-    {"/.well-known/jwks.json", get_jwks},
+    {"/v2/health/live", get_live}, {"/v2/health/ready", get_ready},
+    {"/metrics", get_metrics},     {"/.well-known/jwks.json", get_jwks},
+    {"/visitor", get_visitor},
 };
 
 static bool is_get(const char *method)
@@ -103,36 +80,21 @@ static bool is_get(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
-static struct answer answer_to(struct gw_http *h, const char *path, const char *method)
+static struct gw_http_answer answer_to(struct gw_http *h, struct MHD_Connection *c,
+                                       const char *path, const char *method)
 {
     for (size_t i = 0; i < SL_ARRAY_LEN(paths); i++) {
         if (strcmp(paths[i].path, path) != 0)
             continue;
         if (is_get(method))
-            return paths[i].get(h);
-        return answer_error(405, "METHOD_NOT_ALLOWED", "Only GET and HEAD are answered at ", path);
+            return paths[i].get(h, c);
+        return gw_http_answer_error(405, "METHOD_NOT_ALLOWED", "Only GET and HEAD are answered at ",
+                                    path);
     }
-    return answer_error(404, "NOT_FOUND", "There is nothing at ", path);
+    return gw_http_answer_error(404, "NOT_FOUND", "There is nothing at ", path);
 }
 
 /* ---- libmicrohttpd ---- */
-
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer a)
-{
-    struct MHD_Response *r = MHD_create_response_from_buffer(
-        a.body_len, a.body, a.is_static ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
-    if (r == NULL) {
-        if (!a.is_static)
-            free(a.body);
-        return MHD_NO;
-    }
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a.type);
-    if (a.status == 405)
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    enum MHD_Result result = MHD_queue_response(connection, a.status, r);
-    MHD_destroy_response(r);
-    return result;
-}
 
 static bool has_body(struct MHD_Connection *c)
 {
@@ -152,7 +114,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
         *request = ctx; /* any value: the next call is the second */
         return MHD_YES;
     }
-    return send_answer(connection, answer_to(ctx, url, method));
+    struct gw_http_answer a = answer_to(ctx, connection, url, method);
+    return gw_http_answer_send(connection, &a);
 }
 
 static void on_log(void *ctx, const char *fmt, va_list args)

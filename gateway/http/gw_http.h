@@ -1,12 +1,13 @@
-/* gw_http.h - the HTTP/1.1 port: health and metrics for now; everything else is 404 in our JSON.
+/* gw_http.h - the HTTP/1.1 port: health, metrics, keys, visitors' cookies; everything else is 404 in our JSON.
  *
  *   GET /v2/health/live    200 {"live":true}
  *   GET /v2/health/ready   200 {"ready":true} or 503 {"ready":false}
  *   GET /metrics           200, Prometheus text
  *   GET /.well-known/jwks.json   200, the public keys of the tokens that the gateway issues
+ *   GET /visitor           200 {"tier":...,"cookie":"new","expires_at":...} and Set-Cookie, see PROTOCOL.md
  *
- * Errors of requests: {"error": text, "reason": name}, with 404 NOT_FOUND, 405 METHOD_NOT_ALLOWED and
- * 500 INTERNAL. HEAD is as GET, without the body.
+ * Errors of requests: {"error": text, "reason": name}, with 404 NOT_FOUND, 405 METHOD_NOT_ALLOWED,
+ * 500 INTERNAL, and what /visitor is refused for. HEAD is as GET, without the body.
  *
  * Threads  libmicrohttpd's own one thread answers; create and destroy: the owner's.
  * Limits   Connections, bytes of a request's head, seconds of silence. Bodies are not read: a request that
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gw_visit.h"
 #include "sl_base.h"
 #include "sl_buf.h"
 #include "sl_metric.h"
@@ -44,6 +46,9 @@ struct gw_http_port {
     bool (*is_ready)(void *ctx);
     /* Appends a JWK set. */
     sl_status (*copy_jwks)(void *ctx, struct sl_buf *out);
+    /* Not SL_OK: *err has a reason and a sentence. */
+    sl_status (*visit)(void *ctx, const struct gw_visit *visit, struct gw_visit_answer *out,
+                       struct sl_error *err);
     void *ctx;
     const struct sl_metric_registry *metrics; /* borrowed */
 };

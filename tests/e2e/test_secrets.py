@@ -5,12 +5,14 @@ form, then looked for in logs, replies, metrics, command lines and the store.
 import base64
 import hashlib
 import hmac
+import http.cookies
 import json
 import os
 import secrets
 import stat
 import subprocess
 import time
+import urllib.request
 
 import grpc
 import jwt
@@ -238,6 +240,18 @@ def send_what_is_given_out(cluster, seen):
     office.ask_all()
 
 
+def visit(cluster, seen, **headers):
+    """The cookie that the gateway hands out; None: it keeps what was brought."""
+    request = urllib.request.Request(f"http://{cluster.http}/visitor", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        seen.texts.append(reply.read().decode())
+        cookie = http.cookies.SimpleCookie(reply.headers["set-cookie"] or "").get("sluice-visitor")
+    if cookie is None:
+        return None
+    seen.add(cookie.value)
+    return cookie.value
+
+
 def send_cookies(cluster, seen):
     ok, address = grpc.StatusCode.OK, ("x-forwarded-for", "203.0.113.9")
     for good in [True, False]:
@@ -246,6 +260,13 @@ def send_cookies(cluster, seen):
         answer = seen.call(address, ("cookie", f"sluice-visitor={value}"))
         assert answer == (ok, f"{account}; tier=anonymous")
         seen.pieces.remove(number[12:-2])  # it names the account
+    given = visit(cluster, seen)
+    number = given.split(".")[0]
+    answer = seen.call(address, ("cookie", f"sluice-visitor={given}"))
+    assert answer == (ok, f"cookie:{number}; tier=anonymous")
+    seen.pieces.remove(number[12:-2])
+    assert visit(cluster, seen, cookie=f"sluice-visitor={given}") is None
+    assert visit(cluster, seen, cookie=f"sluice-visitor={value}") is not None
     garbage = f"sluice-visitor={secrets.token_hex(60)}; session={secrets.token_hex(20)}"
     assert seen.call(address, ("cookie", garbage))[0] is ok
 

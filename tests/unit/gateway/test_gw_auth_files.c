@@ -173,7 +173,17 @@ static const struct gw_cookie_conf days = {.rotate_us = 86400 * SL_US_PER_S,
 static bool is_good(const struct gw_cookie_keys *k, const char *text, sl_wall_us now)
 {
     struct gw_cookie c;
-    return gw_cookie_parse(sl_span_str(text), &c) && gw_cookie_is_good(k, &c, now);
+    return gw_cookie_parse(sl_span_str(text), &c) &&
+           gw_cookie_ring_is_good(gw_cookie_keys_ring(k), &c, now);
+}
+
+/* A cookie, by a new key when one is due. */
+static sl_status issue(struct gw_cookie_keys *k, sl_wall_us now, char out[GW_COOKIE_TEXT_MAX + 1],
+                       struct sl_error *err)
+{
+    const struct gw_cookie_ring *ring = gw_cookie_keys_ring(k);
+    sl_status s = gw_cookie_ring_is_due(ring, now) ? gw_cookie_keys_add(k, now, err) : SL_OK;
+    return s == SL_OK ? gw_cookie_ring_sign(ring, NULL, now, out) : s;
 }
 
 static void cookies_outlive_the_process(void **state SL_UNUSED)
@@ -184,7 +194,7 @@ static void cookies_outlive_the_process(void **state SL_UNUSED)
     const sl_wall_us now = 1700000000 * SL_US_PER_S;
     assert_ok(gw_cookie_keys_open(dir, &days, &k, &err));
     assert_int_equal(access(path_of("cookie.keys"), F_OK), -1); /* nobody has asked for one */
-    assert_ok(gw_cookie_issue(k, now, text, &err));
+    assert_ok(issue(k, now, text, &err));
     assert_int_equal(mode_of("cookie.keys"), 0600);
     gw_cookie_keys_close(k);
     assert_ok(gw_cookie_keys_open(dir, &days, &k, &err));
@@ -192,10 +202,13 @@ static void cookies_outlive_the_process(void **state SL_UNUSED)
     gw_cookie_keys_close(k);
     put("cookie.keys", "1 2 3\n", 0600);
     assert_status(gw_cookie_keys_open(dir, &days, &k, &err), SL_EINVAL);
+    put("cookie.keys", /* more seconds than a line has room for */
+        "1 1234567890123 00000000000000000000000000000000000000000000000000000000000000ff\n", 0600);
+    assert_status(gw_cookie_keys_open(dir, &days, &k, &err), SL_EINVAL);
     /* Another gateway's. */
     assert_ok(gw_cookie_keys_open("", &days, &k, &err));
     char other[GW_COOKIE_TEXT_MAX + 1];
-    assert_ok(gw_cookie_issue(k, now, other, &err));
+    assert_ok(issue(k, now, other, &err));
     assert_true(is_good(k, other, now));
     assert_false(is_good(k, text, now));
     gw_cookie_keys_close(k);
@@ -212,7 +225,7 @@ static void keys_rotate(void **state SL_UNUSED)
     assert_ok(gw_cookie_keys_open(dir, &days, &k, &err));
     for (int i = 0; i < DAYS; i++) {
         sl_wall_us now = begin + i * (day + SL_US_PER_S);
-        assert_ok(gw_cookie_issue(k, now, text[i], &err));
+        assert_ok(issue(k, now, text[i], &err));
         for (int old = 0; old <= i; old++)
             assert_int_equal(is_good(k, text[old], now), i - old < 3);
         if (i % 7 == 0) {
@@ -221,7 +234,7 @@ static void keys_rotate(void **state SL_UNUSED)
         }
     }
     /* A clock that was set back: no new key, and what is of the future is not believed. */
-    assert_ok(gw_cookie_issue(k, begin, text[0], &err));
+    assert_ok(issue(k, begin, text[0], &err));
     assert_true(is_good(k, text[0], begin));
     assert_false(is_good(k, text[DAYS - 1], begin));
     gw_cookie_keys_close(k);
@@ -234,10 +247,11 @@ static void keys_that_cannot_be_kept_sign_nothing(void **state SL_UNUSED)
     char text[GW_COOKIE_TEXT_MAX + 1], gone[128];
     snprintf(gone, sizeof gone, "%s/gone", dir);
     assert_ok(gw_cookie_keys_open(gone, &days, &k, &err));
-    assert_status(gw_cookie_issue(k, SL_US_PER_S, text, &err), SL_EIO);
+    assert_status(gw_cookie_ring_sign(gw_cookie_keys_ring(k), NULL, SL_US_PER_S, text), SL_ENOENT);
+    assert_status(issue(k, SL_US_PER_S, text, &err), SL_EIO);
     assert_non_null(strstr(err.text, "cookie.keys"));
     assert_int_equal(mkdir(gone, 0700), 0);
-    assert_ok(gw_cookie_issue(k, SL_US_PER_S, text, &err));
+    assert_ok(issue(k, SL_US_PER_S, text, &err));
     gw_cookie_keys_close(k);
 }
 

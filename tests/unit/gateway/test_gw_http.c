@@ -29,6 +29,24 @@ static sl_status copy_jwks(void *ctx SL_UNUSED, struct sl_buf *out)
     return jwks == NULL ? SL_ENOMEM : sl_buf_append(out, jwks, strlen(jwks));
 }
 
+/* What the last visitor brought, and what he is told. */
+static struct gw_visit_answer told;
+static struct sl_error refusal;
+static char came[512];
+
+static sl_status visit(void *ctx SL_UNUSED, const struct gw_visit *v, struct gw_visit_answer *out,
+                       struct sl_error *err)
+{
+    char peer[GW_ADDRESS_TEXT_MAX + 1];
+    gw_address_format(&v->peer, peer);
+    snprintf(came, sizeof came, "%s|%.*s|%.*s|%.*s", peer, (int)v->forwarded.len, v->forwarded.data,
+             (int)v->forwarded_proto.len, v->forwarded_proto.data, (int)v->cookie.len,
+             v->cookie.data);
+    *out = told;
+    *err = refusal;
+    return sl_error_is_set(&refusal) ? SL_EINVAL : SL_OK;
+}
+
 static int set_up(void **state SL_UNUSED)
 {
     struct gw_http_conf conf;
@@ -39,7 +57,7 @@ static int set_up(void **state SL_UNUSED)
     conf.timeout_s = 1;
     assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &registry));
     sl_metric_add(sl_metric_counter(registry, "test_total", "", "A test."), 7);
-    struct gw_http_port port = {is_ready, copy_jwks, NULL, registry};
+    struct gw_http_port port = {is_ready, copy_jwks, visit, NULL, registry};
     assert_ok(gw_http_create(&conf, &port, &error, &http));
     assert_true(gw_http_bound_port(http) > 0);
     return 0;
@@ -121,6 +139,64 @@ static void keys_of_issued_tokens(void **state SL_UNUSED)
     ask("GET /.well-known/jwks.json" CLOSE);
     expect("HTTP/1.1 500", "\"INTERNAL\"}");
     jwks = was;
+}
+
+static void visitors_get_a_cookie(void **state SL_UNUSED)
+{
+    static const char body[] =
+        "\r\n\r\n{\"tier\":\"free\",\"cookie\":\"new\",\"expires_at\":\"2023-11-14T22:13:20Z\"}";
+    told = (struct gw_visit_answer){.what = GW_VISIT_NEW,
+                                    .cookie = "00ff.1.2.aa",
+                                    .expires_at = 1700000000 * SL_US_PER_S,
+                                    .lifetime_s = 7776000,
+                                    .tier = "free"};
+    ask("GET /visitor" CLOSE);
+    expect("HTTP/1.1 200", body);
+    assert_non_null(strstr(reply, "Set-Cookie: sluice-visitor=00ff.1.2.aa; Path=/; Max-Age=7776000;"
+                                  " HttpOnly; SameSite=Lax\r\n"));
+    assert_non_null(strstr(reply, "Cache-Control: no-store\r\n"));
+    assert_string_equal(came, "127.0.0.1|||");
+    told.is_secure = true;
+    ask("HEAD /visitor" CLOSE);
+    expect("HTTP/1.1 200", "\r\n\r\n");
+    assert_non_null(strstr(reply, "; SameSite=Lax; Secure\r\n"));
+    told.what = GW_VISIT_KEPT;
+    ask("GET /visitor" CLOSE);
+    expect("HTTP/1.1 200", "\"cookie\":\"kept\",\"expires_at\":\"2023-11-14T22:13:20Z\"}");
+    assert_null(strstr(reply, "Set-Cookie"));
+    ask("POST /visitor" CLOSE);
+    expect("HTTP/1.1 405", "\"METHOD_NOT_ALLOWED\"}");
+}
+
+/* All lines of a header count; of the cookies, ours. */
+static void what_visitors_bring(void **state SL_UNUSED)
+{
+    ask("GET /visitor HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.1, "
+        "192.0.2.2\r\nx-forwarded-for: 192.0.2.3\r\nX-Forwarded-Proto: https\r\nCookie: "
+        "theme=dark\r\n"
+        "Cookie: a=b; sluice-visitor=x.y\r\nCookie: sluice-visitor=z\r\n\r\n");
+    expect("HTTP/1.1 200", "}");
+    assert_string_equal(came, "127.0.0.1|192.0.2.1, 192.0.2.2,192.0.2.3|https|x.y");
+}
+
+static void visitors_are_refused(void **state SL_UNUSED)
+{
+    static char request[2048];
+    sl_error_set(&refusal, SL_REASON_NOT_TRUSTED, "Not here.");
+    ask("GET /visitor" CLOSE);
+    expect("HTTP/1.1 403", "{\"error\":\"Not here.\",\"reason\":\"NOT_TRUSTED\"}");
+    assert_non_null(strstr(reply, "Cache-Control: no-store\r\n"));
+    refusal = (struct sl_error){.reason = SL_REASON_OK};
+    snprintf(request, sizeof request,
+             "GET /visitor HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX-Forwarded-For: "
+             "%01000d\r\nX-Forwarded-For: %023d\r\n\r\n",
+             0, 0);
+    ask(request);
+    expect("HTTP/1.1 200", "}");
+    char *end = strstr(request, "\r\n\r\n");
+    strcpy(end, "0\r\n\r\n");
+    ask(request);
+    expect("HTTP/1.1 400", "longer than 1024 bytes.\",\"reason\":\"BAD_INPUT\"}");
 }
 
 static void what_is_not_there(void **state SL_UNUSED)
@@ -226,6 +302,9 @@ int main(void)
         cmocka_unit_test(health),
         cmocka_unit_test(metrics),
         cmocka_unit_test(keys_of_issued_tokens),
+        cmocka_unit_test(visitors_get_a_cookie),
+        cmocka_unit_test(what_visitors_bring),
+        cmocka_unit_test(visitors_are_refused),
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(other_methods),
         cmocka_unit_test(bodies_are_not_waited_for),
