@@ -3,6 +3,7 @@
 A row's rounds follow each other, so that no server has given back the memory that the row needs
 while others had their turn."""
 
+import statistics
 import time
 from dataclasses import asdict, dataclass
 
@@ -38,7 +39,7 @@ class Plan:
         self._cells, self.rounds, self.seconds = cells, rounds, seconds
         self.folder, self.say, self.is_quick = folder, say, is_quick
         self.results = {}  # (row name, server name) -> [Result], or BenchError
-        self._requests = {}
+        self._wanted = {}  # (row name, server name) -> requests that fill the seconds of a run
 
     @property
     def rows(self):
@@ -87,7 +88,7 @@ class Plan:
             self.say(f"{row.name}, {server.name}: {error}")
 
     def _size_runs(self, row, server):
-        """Warms the server up and finds out how many requests fill the seconds of a run."""
+        """Warms the server up and finds out how many of its requests fill the seconds of a run."""
         requests = 2 * row.in_flight
         while not self.is_quick:
             found = self._send(row, server, requests).load
@@ -96,10 +97,16 @@ class Plan:
                 break
             requests *= 4
         wanted = 0 if self.is_quick else found.rate * self.seconds
-        self._requests[row, server.name] = whole_runs(wanted, row)
+        self._wanted[row.name, server.name] = wanted
+
+    def requests_of(self, row):
+        """As many for each server: a run makes its connections, too, and whoever sends less over
+        them has more of that in each request."""
+        wanted = [w for (name, _), w in self._wanted.items() if name == row.name]
+        return whole_runs(statistics.median_high(wanted), row)
 
     def _measure(self, row, server):
-        result = self._send(row, server, self._requests[row, server.name])
+        result = self._send(row, server, self.requests_of(row))
         self.results.setdefault((row.name, server.name), []).append(result)
 
     def _send(self, row, server, requests):

@@ -72,6 +72,27 @@ def test_every_connection_sends_as_many_requests():
             assert requests >= 2 * row.in_flight
 
 
+def test_every_server_is_sent_as_many_requests(monkeypatch):
+    """One that was cold when runs were sized must not have fewer for its connections."""
+    row = Row(205, 1000, 1)
+    rates = {"cold": 5000, "fast": 30000, "slow": 12000}
+    sent = []
+
+    def send(_plan, _row, server, requests):
+        sent.append((server.name, requests))
+        rate = rates[server.name]
+        return Result(
+            load.Load(requests, requests / rate, rate, 10, 20, 12.0, 255, 0.1, 0.2), {}, 0
+        )
+
+    monkeypatch.setattr(Plan, "_send", send)
+    plan = Plan({row: [Fake(name) for name in rates]}, 3, 0.5, None, print)
+    plan.run()
+    measured = sent[-9:]
+    assert {name for name, _ in measured} == set(rates)
+    assert {requests for _, requests in measured} == {6000}
+
+
 def test_each_server_comes_first_in_turn():
     assert [rotated("abc", n) for n in range(4)] == ["abc", "bca", "cab", "abc"]
 
