@@ -148,10 +148,9 @@ void gw_keep_take(struct gw_keep *k)
         gw_store_take(k->store, &k->listener);
 }
 
-void gw_keep_flush(struct gw_keep *k)
+bool gw_keep_flush(struct gw_keep *k)
 {
-    if (k->store != NULL)
-        gw_store_flush(k->store);
+    return k->store != NULL && gw_store_flush(k->store);
 }
 
 void gw_keep_close(struct gw_keep *k)

@@ -29,9 +29,9 @@ SL_MUST_CHECK sl_status gw_keep_open(struct gw_keep *k, const struct gw_conf *co
                                      const struct gw_store_loader *loader, struct sl_error *err);
 /* For the flow, from before the store is open; k is borrowed. Empty when conf names no file. */
 struct gw_store_port gw_keep_port(struct gw_keep *k, const struct gw_conf *conf);
-/* In each turn: what was stored is told, and later what was appended is handed over. */
+/* In each turn: what was stored is told, and later what was appended is handed over. flush: false, there was nothing. */
 void gw_keep_take(struct gw_keep *k);
-void gw_keep_flush(struct gw_keep *k);
+bool gw_keep_flush(struct gw_keep *k);
 /* Stores what was appended and tells it; the loop's handle is left to whoever closes the loop. */
 void gw_keep_close(struct gw_keep *k);
 

@@ -114,6 +114,7 @@ static void commit_group(struct way *w, struct gw_store_queue *q)
     gw_store_queue_flush(q);
     if (!gw_store_queue_take(q, 0, &group) || gw_store_db_commit(&w->db, group.head) != SL_OK)
         die(w->path, w->db.why);
+    gw_store_db_mark(&w->db);
     while ((b = gw_store_batches_pop(&group)) != NULL)
         gw_store_queue_recycle(q, b);
     if (gw_store_db_unmoved(&w->db) >= 4096 && gw_store_db_checkpoint(&w->db) != SL_OK)

@@ -106,6 +106,7 @@ static void commit(struct gw_store *s, sl_mono_ns now)
     sl_metric_add(s->conf.metrics.entries, s->db.last_n - before_n);
     sl_metric_add(s->conf.metrics.groups, 1);
     answer(s, SL_OK);
+    gw_store_db_mark(&s->db); /* nobody waits for it */
 }
 
 /* Or half of what the tables may be behind. */
@@ -285,9 +286,9 @@ struct gw_store_port gw_store_port(struct gw_store *s)
         .ctx = s, .append = append, .may_admit = may_admit, .must_wait = must_wait, .ask = ask};
 }
 
-void gw_store_flush(struct gw_store *s)
+bool gw_store_flush(struct gw_store *s)
 {
-    gw_store_queue_flush(&s->queue);
+    return gw_store_queue_flush(&s->queue);
 }
 
 static void take_stored(struct gw_store *s, const struct gw_store_listener *l)

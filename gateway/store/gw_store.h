@@ -68,8 +68,8 @@ void gw_store_stop(struct gw_store *s);
 void gw_store_destroy(struct gw_store *s); /* NULL is fine; stops it first */
 
 struct gw_store_port gw_store_port(struct gw_store *s);
-/* Hands over what was appended: at the end of a turn. */
-void gw_store_flush(struct gw_store *s);
+/* Hands over what was appended: at the end of a turn. false: there was nothing. */
+bool gw_store_flush(struct gw_store *s);
 
 /* Each function may be NULL. */
 struct gw_store_listener {

@@ -424,8 +424,7 @@ static int64_t count_entries(const struct gw_store_batch *first)
     return count;
 }
 
-/* A mark that cannot be written stays behind: it then says too little. */
-static void set_mark(struct gw_store_db *db)
+void gw_store_db_mark(struct gw_store_db *db)
 {
     bool fails = gw_store_mark_set(&db->mark, db->id, db->last_n) != SL_OK;
     if (fails && !db->is_unmarked)
@@ -443,7 +442,6 @@ sl_status gw_store_db_commit(struct gw_store_db *db, struct gw_store_batch *firs
     }
     stay(db);
     db->last_n += count_entries(first);
-    set_mark(db);
     return SL_OK;
 }
 

@@ -95,6 +95,9 @@ void gw_store_db_close(struct gw_store_db *db);
 
 /* Appends all entries of the batches (from first on) as one transaction. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_store_db_commit(struct gw_store_db *db, struct gw_store_batch *first);
+/* Notes in the mark how far the log is stored. A mark that cannot be written stays behind: it then says too
+ * little, as one does between a commit and this. */
+void gw_store_db_mark(struct gw_store_db *db);
 /* Moves the WAL's pages into the file, as far as readers let it. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_store_db_checkpoint(struct gw_store_db *db);
 

@@ -136,10 +136,10 @@ static void merge_into_inbox(struct gw_store_queue *q)
     push(&q->unused, gw_store_batches_pop(&q->filling));
 }
 
-void gw_store_queue_flush(struct gw_store_queue *q)
+bool gw_store_queue_flush(struct gw_store_queue *q)
 {
     if (q->filling.head == NULL)
-        return;
+        return false;
     pthread_mutex_lock(&q->lock);
     bool wakes = q->inbox.head == NULL;
     merge_into_inbox(q);
@@ -147,6 +147,7 @@ void gw_store_queue_flush(struct gw_store_queue *q)
     pthread_mutex_unlock(&q->lock);
     if (wakes)
         pthread_cond_signal(&q->is_there);
+    return true;
 }
 
 struct gw_store_batches gw_store_queue_collect(struct gw_store_queue *q)

@@ -59,7 +59,7 @@ void gw_store_queue_finish(struct gw_store_queue *q);
 /* Errors: SL_EFULL, SL_ENOMEM, SL_ETOOBIG. */
 SL_MUST_CHECK sl_status gw_store_queue_put(struct gw_store_queue *q, enum gw_record_kind kind,
                                            struct sl_span bytes, uint64_t ticket);
-void gw_store_queue_flush(struct gw_store_queue *q);
+bool gw_store_queue_flush(struct gw_store_queue *q); /* false: there was nothing */
 struct gw_store_batches gw_store_queue_collect(struct gw_store_queue *q);
 void gw_store_queue_recycle(struct gw_store_queue *q, struct gw_store_batch *b);
 /* take no longer waits. */

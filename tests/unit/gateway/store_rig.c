@@ -106,6 +106,8 @@ sl_status store_rig_commit(struct store_rig *r)
     gw_store_queue_flush(&r->queue);
     assert_true(gw_store_queue_take(&r->queue, 0, &r->group));
     sl_status s = gw_store_db_commit(&r->db, r->group.head);
+    if (s == SL_OK)
+        gw_store_db_mark(&r->db);
     while ((b = gw_store_batches_pop(&r->group)) != NULL)
         gw_store_queue_recycle(&r->queue, b);
     return s;

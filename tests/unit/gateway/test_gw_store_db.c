@@ -444,6 +444,27 @@ static void what_was_lost_is_told(void **state)
     assert_int_equal(store_rig_number(r, "SELECT count(*) FROM log WHERE kind = 8 AND n = 13"), 1);
 }
 
+/* The process ended between a commit's answer and its mark: nothing is lost, nothing is said. */
+static void a_mark_that_is_behind_is_no_loss(void **state)
+{
+    struct store_rig *r = *state;
+    struct gw_store_batch *b;
+    assert_ok(store_rig_open(r, NULL, false));
+    assert_ok(store_rig_commit_receipts(r, 1, 3));
+    struct gw_receipt receipt = store_rig_receipt(4, "user:ann", 1000);
+    store_rig_add_receipt(r, &receipt);
+    gw_store_queue_flush(&r->queue);
+    assert_true(gw_store_queue_take(&r->queue, 0, &r->group));
+    assert_ok(gw_store_db_commit(&r->db, r->group.head));
+    while ((b = gw_store_batches_pop(&r->group)) != NULL)
+        gw_store_queue_recycle(&r->queue, b);
+    assert_int_equal(r->db.mark.stored_n, 3);
+    reopen(r);
+    assert_int_equal(r->db.lost_count, 0);
+    assert_int_equal(r->db.last_n, 4);
+    assert_int_equal(r->db.mark.stored_n, 4);
+}
+
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, store_rig_setup, store_rig_teardown)
 
 int main(void)
@@ -467,6 +488,7 @@ int main(void)
         WITH_RIG(another_programs_file_is_refused),
         WITH_RIG(a_store_has_one_gateway),
         WITH_RIG(what_was_lost_is_told),
+        WITH_RIG(a_mark_that_is_behind_is_no_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
