@@ -63,8 +63,9 @@ const struct sl_conf_key gw_conf_issuer_table[] = {
         .help = "The claim that says who it is: by its name, or by a JSON pointer "
                 "(/realm/user) into nested ones. The account is user:NAME#VALUE."),
     KEY("claims.organisation", SL_CONF_STRING, organisation_claim, "", .max = CLAIM_NAME_MAX,
-        .help = "The claim, a text, that names the organisation, which may decide the tier by way "
-                "of organisations; empty: none."),
+        .help = "The claim that names the organisation, which may decide the tier by way of "
+                "organisations: a text, or a list of at most 256 texts, of which the one of "
+                "organisations with the highest tier counts. Empty: none."),
     KEY("claims.tier", SL_CONF_STRING, tier_claim, "", .max = CLAIM_NAME_MAX,
         .help = "The claim, a text or a list of texts, that decides the tier by way of tiers."),
     KEY("tiers", SL_CONF_MAP, tiers, NULL, .max = TIERS_MAX, .items = tier_table,
@@ -172,6 +173,27 @@ static void check_tiers(struct sl_conf_check *c, const struct gw_issuer_conf *i,
     check_rows(c, i, "organisations", &i->organisations, tiers);
 }
 
+/* ---- order */
+
+static bool is_higher(const struct gw_tiers *tiers, const char *a, const char *b)
+{
+    int x = gw_tiers_index(tiers, a), y = gw_tiers_index(tiers, b);
+    return x >= 0 && y >= 0 && gw_tiers_higher(tiers, (uint16_t)y, (uint16_t)x) != y;
+}
+
+/* Whoever is in several has the best of them; even ones stay as they were written. */
+static void put_in_order(const struct sl_conf_seq *organisations, const struct gw_tiers *tiers)
+{
+    struct gw_issuer_tier *rows = organisations->items;
+    for (size_t i = 1; i < organisations->count; i++) {
+        struct gw_issuer_tier row = rows[i];
+        size_t at = i;
+        for (; at > 0 && is_higher(tiers, row.tier, rows[at - 1].tier); at--)
+            rows[at] = rows[at - 1];
+        rows[at] = row;
+    }
+}
+
 void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *issuers,
                            const char *own, const struct gw_tiers *tiers)
 {
@@ -183,6 +205,7 @@ void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *is
         check_algorithms(c, &all[i]);
         check_organisations(c, &all[i]);
         check_tiers(c, &all[i], tiers);
+        put_in_order(&all[i].organisations, tiers);
         if (strcmp(all[i].issuer, own) == 0)
             complain(c, &all[i], "issuer", own, "is what this gateway's own tokens say");
         for (size_t k = 0; k < i; k++)

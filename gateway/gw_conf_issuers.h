@@ -9,7 +9,8 @@
 
 extern const struct sl_conf_key gw_conf_issuer_table[]; /* of struct gw_issuer_conf */
 
-/* own: what this gateway's own tokens say as `iss`. tiers: those that there are. */
+/* Checks them, and puts the organisations of each in the order of their tiers, the highest first.
+ * own: what this gateway's own tokens say as `iss`. tiers: those that there are. */
 void gw_conf_check_issuers(struct sl_conf_check *c, const struct sl_conf_seq *issuers,
                            const char *own, const struct gw_tiers *tiers);
 

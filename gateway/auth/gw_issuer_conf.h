@@ -28,7 +28,7 @@ struct gw_issuer_conf {
     const char *tier_claim;
     struct sl_conf_seq tiers;         /* of struct gw_issuer_tier, the first that fits counts */
     const char *tier;                 /* when none fits */
-    struct sl_conf_seq organisations; /* of struct gw_issuer_tier: a member has it at least */
+    struct sl_conf_seq organisations; /* the same, the highest first: a member has it at least */
     int64_t leeway_ns;                /* by which the two clocks may differ */
 };
 

@@ -7,6 +7,8 @@
 
 #define WALL_MAX_S 253402300799.0 /* the end of the year 9999 */
 
+enum { GROUPS_MAX = 256 }; /* in the organisation's claim, if it is a list */
+
 /* ---- times ---- */
 
 enum when { WHEN_ABSENT, WHEN_THERE, WHEN_BAD };
@@ -168,29 +170,47 @@ static bool map_user(const json_t *claims, const struct gw_issuer_conf *issuer,
     return true;
 }
 
-static bool map_organisation(const json_t *claims, const struct gw_issuer_conf *issuer,
-                             struct gw_claims *out, struct gw_finding *f)
+static bool is_text(const json_t *claim, const char *value)
 {
-    const json_t *organisation = issuer->organisation_claim[0] == '\0'
-                                     ? NULL
-                                     : find_claim(claims, issuer->organisation_claim);
-    out->organisation[0] = '\0';
-    return organisation == NULL || json_is_null(organisation) ||
-           gw_jwt_claims_text(organisation, "organisation claim", out->organisation,
-                              GW_ORGANISATION_MAX, f);
+    return json_is_string(claim) && strcmp(json_string_value(claim), value) == 0;
 }
 
-static bool holds(const json_t *claim, const char *value)
+/* The claim that is this text, or the one of a list that is. */
+static const json_t *find_text(const json_t *claim, const char *value)
 {
     json_t *one;
     size_t i;
-    if (json_is_string(claim))
-        return strcmp(json_string_value(claim), value) == 0;
     if (json_is_array(claim))
-        json_array_foreach(claim, i,
-                           one) if (json_is_string(one) &&
-                                    strcmp(json_string_value(one), value) == 0) return true;
-    return false;
+        json_array_foreach(claim, i, one) if (is_text(one, value)) return one;
+    return is_text(claim, value) ? claim : NULL;
+}
+
+/* A list is of groups, and most of them are no organisation of the configuration. */
+static const json_t *choose_organisation(const json_t *list, const struct gw_issuer_conf *issuer)
+{
+    const struct gw_issuer_tier *rows = issuer->organisations.items;
+    const json_t *found = NULL;
+    for (size_t i = 0; found == NULL && i < issuer->organisations.count; i++)
+        found = find_text(list, rows[i].value);
+    return found;
+}
+
+static bool map_organisation(const json_t *claims, const struct gw_issuer_conf *issuer,
+                             struct gw_claims *out, struct gw_finding *f)
+{
+    const json_t *claim = issuer->organisation_claim[0] == '\0'
+                              ? NULL
+                              : find_claim(claims, issuer->organisation_claim);
+    out->organisation[0] = '\0';
+    if (json_array_size(claim) > GROUPS_MAX)
+        return gw_finding_refuse(f,
+                                 "the token's organisation claim has %zu values; %d are possible",
+                                 json_array_size(claim), GROUPS_MAX);
+    if (json_is_array(claim))
+        claim = choose_organisation(claim, issuer);
+    return claim == NULL || json_is_null(claim) ||
+           gw_jwt_claims_text(claim, "organisation claim", out->organisation, GW_ORGANISATION_MAX,
+                              f);
 }
 
 static void map_tier(const json_t *claims, const struct gw_issuer_conf *issuer,
@@ -201,7 +221,7 @@ static void map_tier(const json_t *claims, const struct gw_issuer_conf *issuer,
         issuer->tier_claim[0] == '\0' ? NULL : find_claim(claims, issuer->tier_claim);
     const char *tier = issuer->tier;
     for (size_t i = 0; i < issuer->tiers.count; i++) {
-        if (holds(claim, rows[i].value)) {
+        if (find_text(claim, rows[i].value) != NULL) {
             tier = rows[i].tier;
             break;
         }

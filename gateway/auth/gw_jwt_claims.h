@@ -5,6 +5,8 @@
  *          not past, `nbf` and `iat`, if there, are not in the future; each within the leeway.
  * Mapping  The user's claim is a text or an integer and becomes the account "user:ISSUER#USER"; the tier's
  *          claim may be a text or a list, and the first row of the configuration that it holds counts.
+ *          The organisation's is a text, which counts whether there is a row of it or not, or a list, of which
+ *          the first row does that it holds.
  */
 #ifndef GW_JWT_CLAIMS_H
 #define GW_JWT_CLAIMS_H

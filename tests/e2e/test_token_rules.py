@@ -132,6 +132,10 @@ def test_a_good_token_says_who_pays(pair, make, account):
         ({"org": "example ltd."}, "free"),
         ({"org": "unheard of"}, "free"),
         ({"org": "unheard of", "plan": "gold"}, "pro"),
+        ({"org": ["school", "Example Ltd.", "x"]}, "team"),
+        ({"org": ["school", "x"], "plan": "gold"}, "pro"),
+        ({"org": ["union", "Example Ltd."], "plan": "gold"}, "enterprise"),
+        ({"org": ["x"]}, "free"),
     ],
 )
 def test_a_member_has_the_higher_of_his_tier_and_his_organisation_s(pair, claims, tier):

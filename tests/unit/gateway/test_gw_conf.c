@@ -210,6 +210,26 @@ static void test_issuers(void **state)
     unload(&l);
 }
 
+/* Of several the first that fits counts. */
+static void test_organisations_are_put_in_order(void **state)
+{
+    static const char text[] =
+        "issuers: {corp: {issuer: me, audience: [a], jwks_file: f, claims: {organisation: o}, "
+        "organisations: {school: free, b: pro, union: enterprise, a: pro, lab: team}}}\n";
+    static const char *const wanted[] = {"union", "lab", "b", "a", "school"};
+    struct loaded l;
+    (void)state;
+    load_text(&l, text);
+    if (l.status != SL_OK)
+        fail_msg("%s", (char *)l.errors.data);
+    const struct gw_issuer_conf *i = l.conf.issuers.items;
+    const struct gw_issuer_tier *rows = i->organisations.items;
+    assert_int_equal(i->organisations.count, SL_ARRAY_LEN(wanted));
+    for (size_t k = 0; k < SL_ARRAY_LEN(wanted); k++)
+        assert_string_equal(rows[k].value, wanted[k]);
+    unload(&l);
+}
+
 #define ISSUER(keys) "issuers: {corp: {issuer: me, " keys "}}\n"
 #define PLACE        "audience: [a], jwks_file: f"
 #define NAME_OF_64   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -254,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_issuers),
+        cmocka_unit_test(test_organisations_are_put_in_order),
         cmocka_unit_test(test_issuers_that_cannot_be),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_cross_checks),

@@ -353,6 +353,8 @@ static void claims_that_are_refused(void **state)
         {CLAIM("\"iat\":[]"), "iat is no time"},
         {CLAIM("\"org\":7"), "organisation claim is no text"},
         {CLAIM("\"org\":\"\""), "organisation claim has 0 bytes"},
+        {CLAIM("\"org\":{\"lab\":1}"), "organisation claim is no text"},
+        {CLAIM("\"org\":\"a\\nb\""), "organisation claim has control characters"},
         {"{" ISS ",\"aud\":\"sluice\",\"exp\":1800000060}", "user claim is not there"},
         {"{" ISS ",\"aud\":\"sluice\",\"exp\":1800000060,\"sub\":\"\"}", "user claim has 0 bytes"},
         {"{" ISS ",\"aud\":\"sluice\",\"exp\":1800000060,\"sub\":\"a\\nb\"}", "control characters"},
@@ -434,6 +436,47 @@ static void an_organisation_has_its_tier_by_its_whole_name(void **state)
         assert_string_equal(out.organisation_tier, rows[i][1]);
         assert_string_equal(out.tier, "free"); /* by the tier's claim alone */
     }
+}
+
+static void of_a_list_the_first_row_counts(void **state)
+{
+    static const char *const rows[][3] = {
+        {CLAIM("\"org\":[\"lab\"]"), "lab", "pro"},
+        {CLAIM("\"org\":[\"x\",\"lab\",\"Example Ltd.\",\"lab\"]"), "Example Ltd.", "team"},
+        {CLAIM("\"org\":[7,null,{\"lab\":1},[\"lab\"],\"\",\"a\\nb\",\"lab\"]"), "lab", "pro"},
+        {CLAIM("\"org\":[\"x\",\"Lab\"]"), "", ""},
+        {CLAIM("\"org\":[\"x\"]"), "", ""},
+        {CLAIM("\"org\":[[\"lab\"]]"), "", ""},
+        {CLAIM("\"org\":[]"), "", ""},
+    };
+    struct gw_claims out;
+    load_with_keys(*state);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        expect_good(*state, rows[i][0], &out);
+        assert_string_equal(out.organisation, rows[i][1]);
+        assert_string_equal(out.organisation_tier, rows[i][2]);
+    }
+}
+
+/* Claims of one who is in so many groups, "lab" the last. */
+static void say_groups(size_t count, char *out, size_t room)
+{
+    size_t len = (size_t)snprintf(out, room, "{" GOOD ",\"org\":[");
+    for (size_t i = 1; i < count; i++)
+        len += (size_t)snprintf(out + len, room - len, "\"g%zu\",", i);
+    snprintf(out + len, room - len, "\"lab\"]}");
+}
+
+static void a_list_has_a_limit(void **state)
+{
+    char claims[4096];
+    struct gw_claims out;
+    load_with_keys(*state);
+    say_groups(256, claims, sizeof claims);
+    expect_good(*state, claims, &out);
+    assert_string_equal(out.organisation, "lab");
+    say_groups(257, claims, sizeof claims);
+    expect_refused(*state, claims, "organisation claim has 257 values; 256 are possible");
 }
 
 static void pointers_and_plain_names(void **state)
@@ -700,6 +743,8 @@ int main(void)
         TEST(claims_at_their_limits),
         TEST(claims_become_tier_and_organisation),
         TEST(an_organisation_has_its_tier_by_its_whole_name),
+        TEST(of_a_list_the_first_row_counts),
+        TEST(a_list_has_a_limit),
         TEST(pointers_and_plain_names),
         TEST(what_is_told),
         TEST(keys_are_fetched_at_once_and_waited_for),
