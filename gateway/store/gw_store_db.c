@@ -63,6 +63,7 @@ static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
     [GW_STORE_SQL_FORGET_RECEIPT] =
         "DELETE FROM receipts WHERE chapter = ?1 AND key = ?2 AND n = ?3",
     [GW_STORE_SQL_FORGET_LOG] = "DELETE FROM log WHERE n = ?1",
+    [GW_STORE_SQL_FORGET_WINDOWS] = "DELETE FROM log WHERE n >= ?1 AND n <= ?2 AND kind = 2",
     [GW_STORE_SQL_FORGET_ACCOUNTS] =
         "DELETE FROM accounts WHERE account IN (SELECT account FROM accounts WHERE"
         " window_opened_at < ?1 AND window_opened_at > 0 LIMIT ?2)",

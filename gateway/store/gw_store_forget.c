@@ -88,13 +88,25 @@ static int forget_receipt(const struct forgetting *f, const struct old *o)
     return rc == SQLITE_OK ? run_with(f->db, GW_STORE_SQL_FORGET_LOG, o->n, 0, 0) : rc;
 }
 
-/* Leases go with the last receipt of their chapter. */
+/* Which windows opened there is in the accounts' rows since. */
+static int forget_windows(const struct forgetting *f)
+{
+    int64_t end = (f->chapter + 1) * GW_STORE_CHAPTER_COUNT - 1;
+    end = end < f->db->built_n ? end : f->db->built_n;
+    end = end < f->db->last_n ? end : f->db->last_n - 1; /* as look_at */
+    return run_with(f->db, GW_STORE_SQL_FORGET_WINDOWS, f->chapter * GW_STORE_CHAPTER_COUNT, end,
+                    0);
+}
+
+/* Leases and windows go with the last receipt of their chapter. */
 static int set_chapter(const struct forgetting *f)
 {
     if (f->stays)
         return run_with(f->db, GW_STORE_SQL_SET_CHAPTER, f->chapter, f->first_at, f->last_at);
     int rc = run_with(f->db, GW_STORE_SQL_FORGET_CHAPTER, f->chapter, 0, 0);
-    return rc == SQLITE_OK ? run_with(f->db, GW_STORE_SQL_FORGET_LEASES, f->chapter, 0, 0) : rc;
+    if (rc == SQLITE_OK)
+        rc = run_with(f->db, GW_STORE_SQL_FORGET_LEASES, f->chapter, 0, 0);
+    return rc == SQLITE_OK ? forget_windows(f) : rc;
 }
 
 static int forget_of_chapter(struct forgetting *f)

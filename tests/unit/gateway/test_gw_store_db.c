@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "gw_store_build.h"
+#include "gw_store_key.h"
 #include "gw_store_query.h"
 #include "gw_store_schema.h"
 #include "gw_store_sums.h"
@@ -197,6 +198,33 @@ static void history_is_kept_for_its_time(void **state)
     assert_int_equal(r->db.last_n, 30); /* no number is given twice */
     assert_int_equal(store_rig_number(r, "SELECT count(*) FROM accounts"), 0);
     assert_int_equal(store_rig_number(r, "SELECT sum(charged_us) FROM usage"), 300);
+}
+
+/* Each day of each visitor leaves one in the log. */
+static void windows_go_with_the_receipts_around_them(void **state)
+{
+    enum { PAIRS = 600, LAST = 2 * PAIRS };
+    struct store_rig *r = *state;
+    struct store_rig_past past;
+    bool more = true;
+    assert_ok(store_rig_open(r, NULL, false));
+    for (uint64_t i = 0; i < PAIRS; i++) {
+        struct gw_receipt receipt = store_rig_receipt(i, "user:ann", 10);
+        store_rig_add(r, &(struct gw_record){.kind = GW_RECORD_WINDOW,
+                                             .window = {sl_span_str("user:ann"), STORE_RIG_NOW}});
+        store_rig_add_receipt(r, &receipt);
+    }
+    assert_ok(store_rig_commit(r));
+    assert_ok(store_rig_load(r, 0, &past));
+    while (more)
+        assert_ok(gw_store_forget(&r->db, STORE_RIG_NOW + day_us, 256, &more));
+    /* but for those beside the last receipt, which keeps its number */
+    assert_int_equal(store_rig_number(r, "SELECT min(n) FROM log"), GW_STORE_CHAPTER_COUNT + 1);
+    assert_int_equal(store_rig_number(r, "SELECT count(*) FROM log WHERE kind = 2"),
+                     (LAST - GW_STORE_CHAPTER_COUNT) / 2);
+    assert_int_equal(store_rig_number(r, "SELECT max(n) FROM log WHERE kind = 1"), LAST);
+    reopen(r);
+    assert_int_equal(r->db.last_n, LAST);
 }
 
 static void weeks_begin_on_monday(void **state SL_UNUSED)
@@ -478,6 +506,7 @@ int main(void)
         WITH_RIG(tokens_apps_and_blocks_come_back),
         WITH_RIG(what_cannot_be_read_is_left_out_alone),
         WITH_RIG(history_is_kept_for_its_time),
+        WITH_RIG(windows_go_with_the_receipts_around_them),
         cmocka_unit_test(weeks_begin_on_monday),
         WITH_RIG(receipts_come_in_pages),
         WITH_RIG(usage_is_summed_by_week),
