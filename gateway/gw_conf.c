@@ -89,7 +89,7 @@ const struct sl_conf_key gw_conf_table[] = {
                 "back is heard after this time."),
     KEY("anonymous.allow", SL_CONF_BOOL, auth.anonymous.allow, "true", .reloadable = true,
         .help = "Whether callers without a token are served: by address (IPv4 /32, IPv6 /64 within "
-                "its /56 and /48), or by a signed cookie within its address."),
+                "its /56 and /48), or by a signed cookie (GET /visitor) within its address."),
     TIER("anonymous.tier", auth.anonymous.tier, "anonymous",
          "Their tier, where networks says nothing else."),
     KEY("anonymous.sign_in_url", SL_CONF_STRING, auth.anonymous.sign_in_url, "",
@@ -103,7 +103,7 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "After which cookies are signed with a new key."),
     KEY("anonymous.cookie_lifetime", SL_CONF_DURATION, auth.anonymous.cookie_lifetime_ns, "90d",
         .min = 60 * S, .max = 1000 * 86400 * S, .reloadable = true,
-        .help = "How long a cookie is good."),
+        .help = "How long a cookie is good. GET /visitor signs it anew after half of that."),
     KEY("networks", SL_CONF_MAP, auth.networks, DEFAULT_NETWORKS, .max = GW_NETWORKS_MAX,
         ITEMS(gw_conf_network_table, struct gw_conf_tier_of), .reloadable = true,
         .help =

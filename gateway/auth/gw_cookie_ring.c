@@ -27,10 +27,10 @@ static void forget_oldest(struct gw_cookie_ring *r)
     gw_digest_erase(&r->keys[r->count], sizeof r->keys[0]);
 }
 
+/* A key signed until the next one was made, whenever that was due. */
 static void forget_old(struct gw_cookie_ring *r, sl_wall_us now)
 {
-    const int64_t kept_us = sl_sat_add(r->conf.rotate_us, r->conf.lifetime_us);
-    while (r->count > 0 && age_us(r->keys[0].made_s, now) > kept_us)
+    while (r->count > 1 && age_us(r->keys[1].made_s, now) > r->conf.lifetime_us)
         forget_oldest(r);
 }
 

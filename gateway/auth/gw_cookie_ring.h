@@ -1,8 +1,8 @@
 /* gw_cookie_ring.h - the keys that sign the cookies of browsers without a token, as a value: whoever has a copy
  * signs and checks.
  *
- * A cookie is good as long as its key is kept and it is younger than lifetime_us. A key signs for rotate_us,
- * and is kept for lifetime_us after that, so that no cookie ends before its time.
+ * A cookie is good as long as its key is kept and it is younger than lifetime_us. A key signs for rotate_us, or
+ * until there is another, and is kept for lifetime_us after that, so that no cookie ends before its time.
  *
  * Threads  Any, for different rings.
  * Secrets  Whoever lets a ring go erases it (gw_digest_erase).

@@ -323,7 +323,7 @@ HOURLY = CONFIG.replace("cookie_cap: 5", "cookie_cap: 5, cookie_rotate: 1h, cook
 
 def test_a_key_that_is_due_at_a_reload(few_models, tmp_path, _stubs):
     """While it cannot be stored the one before signs on, and the log says why."""
-    with new_pair(few_models, tmp_path, key_age_s=7200) as pair:
+    with new_pair(few_models, tmp_path, key_age_s=20 * 86400) as pair:
         file = tmp_path / "state/cookie.keys"
         file.rename(tmp_path / "state/before")
         file.mkdir()  # no file can take its place

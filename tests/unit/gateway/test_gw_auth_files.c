@@ -240,6 +240,27 @@ static void keys_rotate(void **state SL_UNUSED)
     gw_cookie_keys_close(k);
 }
 
+/* A key that signed for longer than keys do now is kept as long as what it signed last is good. */
+static void a_late_rotation_ends_no_cookie(void **state SL_UNUSED)
+{
+    static const struct gw_cookie_conf rare = {.rotate_us = 365 * 86400 * SL_US_PER_S,
+                                               .lifetime_us = 3 * 86400 * SL_US_PER_S};
+    struct gw_cookie_keys *k;
+    struct sl_error err;
+    char last[GW_COOKIE_TEXT_MAX + 1], next[GW_COOKIE_TEXT_MAX + 1];
+    const sl_wall_us begin = 1700000000 * SL_US_PER_S, day = 86400 * SL_US_PER_S + SL_US_PER_S;
+    assert_ok(gw_cookie_keys_open(dir, &rare, &k, &err));
+    assert_ok(issue(k, begin, last, &err));
+    assert_ok(issue(k, begin + 100 * day, last, &err));
+    gw_cookie_keys_set_conf(k, &days);
+    for (int i = 0; i < 6; i++) {
+        assert_ok(issue(k, begin + (100 + i) * day, next, &err));
+        assert_int_equal(is_good(k, last, begin + (100 + i) * day), i < 3);
+    }
+    assert_true(gw_cookie_keys_ring(k)->count < 6);
+    gw_cookie_keys_close(k);
+}
+
 static void keys_that_cannot_be_kept_sign_nothing(void **state SL_UNUSED)
 {
     struct gw_cookie_keys *k;
@@ -292,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_removed_file_is_another_administrator, make_dir,
                                         remove_dir),
         cmocka_unit_test_setup_teardown(cookies_outlive_the_process, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_late_rotation_ends_no_cookie, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(keys_rotate, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(keys_that_cannot_be_kept_sign_nothing, make_dir,
                                         remove_dir),
