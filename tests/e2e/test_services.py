@@ -649,8 +649,12 @@ def test_each_change_is_logged_with_who_made_it(cluster, admin):
     ask(boss, "GrantTime", account="user:logged", amount_us=5, reason="why not")
     ask(boss, "BlockVisitor", account="user:logged", reason="a b")
     ask(boss, "UnblockVisitor", account="user:logged", reason="c d")
-    log = cluster.daemons["gateway"].log()[before:]
-    lines = [line for line in log.splitlines() if "by=user:boss" in line]
+
+    def log():
+        return cluster.daemons["gateway"].log()[before:]
+
+    wait_until(lambda: 'reason="c d"' in log(), 10 * SLOW, "the last line: it is behind the answer")
+    lines = [line for line in log().splitlines() if "by=user:boss" in line]
     for line, words in zip(
         lines,
         [

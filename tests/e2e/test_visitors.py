@@ -20,6 +20,7 @@ import pytest
 from support.calls import identity_request, refusal, scripted_request
 from support.pair import Pair
 from support.paths import ROOT, SLOW
+from support.stubs import pb
 from support.wait import wait_until
 
 KEY = os.urandom(32)
@@ -284,6 +285,7 @@ def reload(pair, config):
     wait_until(
         lambda: pair.gateway.log().count("configuration read again") > before, 10 * SLOW, "reload"
     )
+    pair.plain_stub().ServerLive(pb().ServerLiveRequest(), timeout=20)  # it is through with it
 
 
 def keys(pair):
