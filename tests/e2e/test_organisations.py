@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -78,6 +79,11 @@ def listed(cluster, token, call_id):
     return receipt
 
 
+def quota(cluster, token):
+    told = json.loads(sluice(cluster, token, "quota", "--json"))
+    return told["organisation"], told["tier"]
+
+
 def logged(organisation):
     """As a line of the log has it."""
     return organisation if re.fullmatch("[a-z]+", organisation) else f'"{organisation}"'
@@ -108,8 +114,7 @@ def test_an_organisation_is_on_the_receipt(cluster, claims, organisation, tier):
     assert f" visitor=user:corp#eve tier={tier} organisation={shown} app=- " in line
     told = listed(cluster, token, call_id)
     assert (told["organisation"], told["tier"]) == (organisation, tier)
-    quota = json.loads(sluice(cluster, token, "quota", "--json"))
-    assert (quota["organisation"], quota["tier"]) == (organisation, tier)
+    assert quota(cluster, token) == (organisation, tier)
     of = f" of {organisation}" if organisation else ""
     head = sluice(cluster, token, "quota").splitlines()[0]
     assert head.startswith(f"user:corp#eve{of} (tier {tier}): ")
@@ -123,3 +128,25 @@ def test_an_organisation_is_no_common_purse(cluster):
         for token in (one, other)
     ]
     assert spent[0] > 0 == spent[1]
+
+
+def reload(cluster, text):
+    log = cluster.daemons["gateway"]
+    before = log.log().count("configuration read again")
+    (cluster.folder / "gateway.yaml").write_text(text)
+    log.signal(signal.SIGHUP)
+    wait_until(
+        lambda: log.log().count("configuration read again") > before, 20 * SLOW, "the reload"
+    )
+
+
+def test_which_of_several_is_the_best_may_change_for_tokens_that_are_remembered(cluster):
+    token = KEY.token(ISSUER, sub="joe", org=["Example Ltd.", "school"])
+    config = (cluster.folder / "gateway.yaml").read_text()
+    assert quota(cluster, token) == ("Example Ltd.", "team")
+    reload(cluster, config.replace("school: pro", "school: enterprise"))
+    assert quota(cluster, token) == ("school", "enterprise")
+    reload(cluster, config + "tiers: {pro: {weight: 64}}\n")
+    assert quota(cluster, token) == ("school", "pro")
+    reload(cluster, config)
+    assert quota(cluster, token) == ("Example Ltd.", "team")
