@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SL_SPIN_SKIP_MAX = 255 };
+enum { SL_SPIN_SKIP_MAX = 15 };
 
 struct sl_spin {
     int64_t for_ns; /* 0: never */

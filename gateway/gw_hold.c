@@ -14,7 +14,7 @@ void gw_hold_start(struct gw_hold *h, int64_t watch_ns, bool tells_nodes,
 {
     h->is_on = true;
     h->tells_nodes = tells_nodes;
-    h->spin.for_ns = watch_ns;
+    h->call_spin.for_ns = h->store_spin.for_ns = watch_ns;
     h->metrics = *metrics;
     h->tids[0] = gettid();
     h->tid_count = sl_hold_find_threads(zmq_io_threads, h->tids, 1, SL_HOLD_THREADS_MAX);
@@ -60,17 +60,19 @@ void gw_hold_turn(struct gw_hold *h, struct gw_flow *flow, sl_mono_ns now)
     sl_metric_add(h->metrics.switches, 1);
 }
 
-void gw_hold_watch(struct gw_hold *h, uv_loop_t *loop, const struct sl_clock *clock)
+void gw_hold_watch(struct gw_hold *h, uv_loop_t *loop, const struct sl_clock *clock,
+                   bool owes_reply)
 {
+    struct sl_spin *spin = owes_reply ? &h->store_spin : &h->call_spin;
     if (!h->is_on || !gw_place_is_between(&h->place) || uv_backend_timeout(loop) == 0 ||
-        !sl_spin_may(&h->spin))
+        !sl_spin_may(spin))
         return;
     struct pollfd news = {.fd = uv_backend_fd(loop), .events = POLLIN};
-    sl_mono_ns end = sl_sat_add(sl_clock_mono(clock), h->spin.for_ns);
+    sl_mono_ns end = sl_sat_add(sl_clock_mono(clock), spin->for_ns);
     bool has_news;
     do {
         sched_yield();
         has_news = poll(&news, 1, 0) != 0;
     } while (!has_news && sl_clock_mono(clock) < end);
-    sl_spin_tell(&h->spin, has_news);
+    sl_spin_tell(spin, has_news);
 }

@@ -32,7 +32,8 @@ struct gw_hold {
     struct sl_hold threads;
     pid_t tids[SL_HOLD_THREADS_MAX];
     size_t tid_count;
-    struct sl_spin spin;
+    struct sl_spin call_spin,
+        store_spin; /* looking for the next call, for the last one's receipt */
     struct gw_hold_metrics metrics;
 };
 
@@ -44,7 +45,9 @@ void gw_hold_start(struct gw_hold *h, int64_t watch_ns, bool tells_nodes,
 void gw_hold_finish(struct gw_hold *h);
 /* In each turn, before the flow's. */
 void gw_hold_turn(struct gw_hold *h, struct gw_flow *flow, sl_mono_ns now);
-/* Before the loop sleeps: returns when it would not, or it was not worth while. */
-void gw_hold_watch(struct gw_hold *h, uv_loop_t *loop, const struct sl_clock *clock);
+/* Before the loop sleeps: returns when it would not, or it was not worth while. owes_reply: what it waits for is a
+ * receipt to be stored. */
+void gw_hold_watch(struct gw_hold *h, uv_loop_t *loop, const struct sl_clock *clock,
+                   bool owes_reply);
 
 #endif

@@ -68,6 +68,7 @@ struct gw_server {
     sl_mono_ns trim_at;
     struct gw_idle idle;
     struct gw_hold hold;
+    bool owes_replies; /* the last turn gave receipts to the store */
     struct gw_keep keep;
     struct gw_results results;
     sl_mono_ns now; /* of this turn */

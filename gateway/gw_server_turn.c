@@ -49,11 +49,11 @@ static void round_trip(struct gw_server *s)
     gw_link_tick(s->link, s->now);
     gw_hold_turn(&s->hold, s->flow, s->now);
     gw_flow_turn(s->flow, s->now);
-    bool owes_replies = gw_keep_flush(&s->keep);
+    s->owes_replies = gw_keep_flush(&s->keep);
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++)
         gw_front_flush(s->fronts[i].front);
-    if (!owes_replies) /* log lines go behind all that somebody waits for; there is a turn within a second */
+    if (!s->owes_replies) /* log lines go behind all that somebody waits for; there is a turn within a second */
         sl_log_release();
 }
 
