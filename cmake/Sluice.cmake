@@ -12,7 +12,7 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 foreach(pair IN ITEMS "NGHTTP2 libnghttp2" "UV libuv" "ZMQ libzmq" "OPENSSL openssl" "MHD libmicrohttpd"
                       "YAML yaml-0.1" "PROTOBUF_C libprotobuf-c" "JANSSON jansson" "CMOCKA cmocka"
-                      "ZLIB zlib" "SQLITE sqlite3" "CURL libcurl")
+                      "ZLIB zlib" "SQLITE sqlite3" "CURL libcurl" "LUA lua5.4")
     separate_arguments(pair)
     list(GET pair 0 var)
     list(GET pair 1 module)

@@ -10,7 +10,7 @@ set -euo pipefail
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config python3 python3-venv
     libuv1-dev libnghttp2-dev libssl-dev libzmq3-dev libmicrohttpd-dev libyaml-dev libjansson-dev
     libcurl4-openssl-dev zlib1g-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler uthash-dev
-    libcmocka-dev)
+    liblua5.4-dev libcmocka-dev)
 packages_check=(binutils curl openssl git clang-format-14 clang-tidy-14 g++ libgrpc++-dev libprotobuf-dev
     protobuf-compiler protobuf-compiler-grpc nghttp2-client libfaketime)
 packages_fuzz=(clang-14 libclang-rt-14-dev llvm-14)

@@ -18,7 +18,7 @@ mapfile -t includes < <({
     echo "$build/proto"
 } | sed 's/^/-I/')
 read -ra flags <<<"$(pkg-config --cflags libnghttp2 libuv libzmq openssl libmicrohttpd yaml-0.1 \
-    libprotobuf-c jansson)"
+    libprotobuf-c jansson lua5.4)"
 
 export CHECK_FLAGS="${includes[*]} ${flags[*]}"
 # shellcheck disable=SC2016

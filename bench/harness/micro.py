@@ -11,7 +11,7 @@ from . import docs, facts
 from .errors import BenchError
 from .paths import ROOT, SLUICE_BUILD
 
-PROGRAMS = ("micro_identify", "micro_jwt", "micro_ledger", "micro_store")
+PROGRAMS = ("micro_duration", "micro_identify", "micro_jwt", "micro_ledger", "micro_store")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Aim:
 STORED = r"^\| {}.* \| \d+ \| ([\d.]+)"  # CPU us, in the row of that name
 
 AIMS = (
+    Aim(
+        "micro_duration",
+        "a usual expression costs under 5 us for a call",
+        r"^value, shape, math .* ([\d.]+) us +\d+ bytes$",
+        5,
+    ),
     Aim("micro_identify", "an API token costs under 1 us", r"^API token.* (\d+) ns$", 1000),
     Aim("micro_identify", "a remembered token costs under 1 us", r"remembered +(\d+) ns$", 1000),
     Aim(
