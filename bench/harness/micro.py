@@ -11,7 +11,14 @@ from . import docs, facts
 from .errors import BenchError
 from .paths import ROOT, SLUICE_BUILD
 
-PROGRAMS = ("micro_duration", "micro_identify", "micro_jwt", "micro_ledger", "micro_store")
+PROGRAMS = (
+    "micro_duration",
+    "micro_identify",
+    "micro_jwt",
+    "micro_ledger",
+    "micro_order",
+    "micro_store",
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Aim:
 
 
 STORED = r"^\| {}.* \| \d+ \| ([\d.]+)"  # CPU us, in the row of that name
+MILLION = r"^ *1000000(?: +\d+){{{}}} +(\d+)"  # ns, in the row of so many calls
 
 AIMS = (
     Aim(
@@ -42,6 +50,10 @@ AIMS = (
         3,
     ),
     Aim("micro_store", "their tables under 6 us each", STORED.format("tables .* 10,000"), 6),
+    Aim("micro_order", "with a million calls an insert costs under 2 us", MILLION.format(0), 2000),
+    Aim("micro_order", "finding a place under 2 us", MILLION.format(1), 2000),
+    Aim("micro_order", "a removal under 2 us", MILLION.format(2), 2000),
+    Aim("micro_order", "taking out the first under 2 us", MILLION.format(3), 2000),
     Aim("micro_jwt", "a new RS256 token costs under 2 x OpenSSL's check", r"^RS256.*x([\d.]+)", 2),
 )
 

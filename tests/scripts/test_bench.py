@@ -400,6 +400,12 @@ def test_each_program_has_its_place_in_the_docs():
             ["reached", "missed"],
         ),
         ("micro_ledger", "anything", []),
+        (
+            "micro_order",
+            "   100000       310      2345       292        74        64\n"
+            "  1000000       998       968      2000       136        64",
+            ["reached", "reached", "missed", "reached"],
+        ),
     ],
 )
 def test_aims_of_modules(program, said, words):
