@@ -143,7 +143,8 @@ static bool refuse_call(const struct gw_duration *d, const struct run *r, int li
     char where[40];
     locate(d->line_count, line, where);
     sl_error_set(err, SL_REASON_BAD_INPUT,
-                 "the duration of model '%s' (%s) cannot be told for this call: %s",
+                 "the duration of model '%s' (%s) cannot be told for this call: %s; "
+                 "sluice-duration asks for one",
                  r->facts.plan->model->name, where, what);
     return false;
 }
@@ -185,7 +186,7 @@ bool gw_duration_evaluate(struct gw_duration *d, const struct gw_duration_facts 
         return refuse_call(d, &r, 0, what, err);
     }
     double us = rint(r.seconds * (double)SL_US_PER_S);
-    if (us > (double)max_us)
+    if (us > (double)max_us || us >= 0x1p63) /* which no sl_gpu_us holds */
         return refuse_long(d, &r, max_us, err);
     *out_us = us < 1 ? 1 : (sl_gpu_us)us;
     return true;

@@ -90,6 +90,8 @@ static void expressions_see_the_call(void **state)
         {"parameters.seed / 2^64", 1 * S},
         {"({low = 1, high = 4})[parameters.quality]", 4 * S},
         {"parameters.absent or 11", 11 * S},
+        {"(function() local s = 'x' for i = 1, 13 do s = s .. s end return #s / 100 end)()",
+         81920000},
         {"parameters.sluice_max_wait and 1 or 2", 2 * S},
         {"math.ceil(math.pi) + math.max(1, 2, 3) + math.tointeger(2.0)", 9 * S},
         {"math.type(1) == 'integer' and math.huge > 1 and 1 or 2", 1 * S},
@@ -238,9 +240,10 @@ static void large_values_are_not_there(void **state SL_UNUSED)
 
 /* ---- what is refused ---- */
 
+#define FAILS(line, what)                                                                          \
+    line ") cannot be told for this call: " what "; sluice-duration asks for one"
 #define IS_NO_DURATION(line, what)                                                                 \
-    line ") cannot be told for this call: it gives " what ", not one number of seconds above 0"
-#define FAILS(line, what) line ") cannot be told for this call: " what
+    FAILS(line, "it gives " what ", not one number of seconds above 0")
 
 static void what_is_no_duration_is_refused(void **state)
 {
@@ -352,6 +355,17 @@ static void length_and_nesting_are_bounded(void **state SL_UNUSED)
                         "a duration of 4097 bytes is too long: an expression has at most 4096");
 }
 
+static void no_limit_is_beyond_what_a_duration_holds(void **state)
+{
+    const struct duration_rig *r = *state;
+    struct gw_duration *d = compiled("2^63 / 1e6", &sl_alloc_malloc);
+    struct sl_error err = {0};
+    sl_gpu_us us;
+    assert_false(gw_duration_evaluate(d, &r->facts, INT64_MAX, &us, &err));
+    assert_int_equal(err.reason, SL_REASON_DURATION_TOO_LONG);
+    gw_duration_destroy(d);
+}
+
 /* ---- hostile ones ---- */
 
 #define TOO_LONG_A_RUN "more than 10000 instructions"
@@ -374,6 +388,8 @@ static void hostile_expressions_are_stopped(void **state)
         {FUNCTION("local t for i = 1, 9000 do t = {t} end"), FAILS("line 1", TOO_MUCH)},
         {FUNCTION("for i = 1, 9000 do local t = {} end"), FAILS("line 1", TOO_MUCH)},
         {FUNCTION("local s = 'x' while true do s = s .. s end"), FAILS("line 1", TOO_MUCH)},
+        {FUNCTION("local s = 'x' for i = 1, 14 do s = s .. s end return #s"),
+         FAILS("line 1", TOO_MUCH)}, /* 32 KiB in all, but 16 KiB and its head in one piece */
         {FUNCTION("local s = 0 while true do s = s .. 'x' end"), FAILS("line 1", TOO_MUCH)},
         {FUNCTION("n = 1"), FAILS("line 1", "'n' cannot be set: only locals can")},
         {FUNCTION("math.pi = 3"), FAILS("line 1", "'pi' cannot be set: only locals can")},
@@ -550,6 +566,7 @@ int main(void)
         cmocka_unit_test(large_values_are_not_there),
         cmocka_unit_test(what_is_no_duration_is_refused),
         cmocka_unit_test(more_than_the_call_may_take_is_too_long),
+        cmocka_unit_test(no_limit_is_beyond_what_a_duration_holds),
         cmocka_unit_test(what_is_no_expression_is_refused),
         cmocka_unit_test(length_and_nesting_are_bounded),
         cmocka_unit_test(hostile_expressions_are_stopped),
