@@ -192,7 +192,7 @@ static uint32_t rebalance(struct gw_order *o, uint32_t i)
 
 /* The subtree at `child`, below i, has been made larger or smaller by one item: tells all nodes
  * from i up to, and without, `stop`. The sibling's weight is what is left, so siblings are not
- * touched. Returns the last one told. */
+ * touched. Returns what stands below `stop` then. */
 static uint32_t climb(struct gw_order *o, uint32_t i, uint32_t child, int32_t count,
                       int64_t work_us, uint32_t stop)
 {

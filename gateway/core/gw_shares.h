@@ -7,6 +7,9 @@
  * saved up nothing while it did not wait, and what it owes is forgiven when virtual time has passed
  * its tag. A start charges what is expected, the end corrects that by what it was.
  *
+ * There is one of these for each set of slices that the same calls can use; decision 024 says why,
+ * and what is guaranteed.
+ *
  * Only differences count, so tags are kept as what they are ahead of virtual time, which is always
  * 0 here.
  *
