@@ -329,6 +329,11 @@ void sl_log_release(void)
     write_gathered();
 }
 
+void sl_log_flush(void)
+{
+    write_gathered();
+}
+
 static void emit(const struct line *l, enum sl_log_level level)
 {
     if (sink) {

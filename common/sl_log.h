@@ -45,6 +45,8 @@ bool sl_log_is_on(enum sl_log_level level);
  * no room for more, or with a warning or an error: one write for many. Times are those at which they were made. */
 void sl_log_gather(void);
 void sl_log_release(void);
+/* Lines that wait go out now; later ones wait again. */
+void sl_log_flush(void);
 
 enum sl_log_kind { SL_LOG_STR, SL_LOG_INT, SL_LOG_UINT, SL_LOG_END };
 struct sl_log_field {

@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "gw_link_int.h"
+#include "sl_log.h"
 
 /* At least what one thing said about shared memory takes in a batch. */
 enum { DONE_ROOM = 64 };
@@ -221,8 +222,10 @@ void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id leas
         p->broken = "it does not take in what it is told";
 }
 
+/* A node forgets a lease when it is told this: by then the log has it, should this process end now. */
 static sl_status put_acks(struct gw_peer *p)
 {
+    sl_log_flush();
     sl_status s = open_batch(p);
     if (s == SL_OK)
         s = gw_link_put_acknowledged(&p->batch, p->acks, p->ack_count);

@@ -448,24 +448,30 @@ static void lines_that_are_gathered_go_out_together(void **state SL_UNUSED)
     int fds[2];
     assert_int_equal(pipe(fds), 0);
     const struct stand_in s = begin_stand_in(fds);
-    unsigned waited[4];
+    unsigned waited[6];
     sl_log_gather();
     for (int i = 0; i < 5; i++)
         sl_log(SL_LOG_INFO, "one of some");
     waited[0] = lines_there(s.reader);
     sl_log(SL_LOG_WARN, "this is for now");
     waited[1] = lines_there(s.reader);
-    sl_log(SL_LOG_INFO, "the last");
-    sl_log_release();
+    sl_log(SL_LOG_INFO, "before something is sent");
+    sl_log_flush();
     waited[2] = lines_there(s.reader);
-    sl_log(SL_LOG_INFO, "as ever");
+    sl_log(SL_LOG_INFO, "the last");
     waited[3] = lines_there(s.reader);
+    sl_log_release();
+    waited[4] = lines_there(s.reader);
+    sl_log(SL_LOG_INFO, "as ever");
+    waited[5] = lines_there(s.reader);
     end_stand_in(&s);
     close(s.reader);
     assert_int_equal(waited[0], 0);
     assert_int_equal(waited[1], 6);
     assert_int_equal(waited[2], 1);
-    assert_int_equal(waited[3], 1);
+    assert_int_equal(waited[3], 0);
+    assert_int_equal(waited[4], 1);
+    assert_int_equal(waited[5], 1);
 }
 
 static void more_than_can_be_gathered_is_whole(void **state SL_UNUSED)
