@@ -3,6 +3,9 @@
 #include "gw_call.h"
 #include "sl_log.h"
 
+/* A gateway that was killed may have stored a receipt and not written its line yet: the next one has the line. */
+static const char known[] = "known lease";
+
 /* Has it not been accounted for before? A node without a journal is believed. */
 static bool is_first(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record)
 {
@@ -17,6 +20,14 @@ static uint64_t journal_of(const struct gw_fleet_node *node)
     return node->mark == NULL ? 0 : gw_mark_journal(node->mark);
 }
 
+static void log_lease(const struct gw_fleet_node *node, const char *what, uint64_t record,
+                      int64_t held_us)
+{
+    if (sl_log_is_on(SL_LOG_DEBUG))
+        sl_log(SL_LOG_DEBUG, what, SL_S("node", node->name), SL_U("journal", journal_of(node)),
+               SL_U("record", record), SL_I("held_us", held_us));
+}
+
 /* The node need not say it again, once that is stored. */
 static void acknowledge(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record)
 {
@@ -29,9 +40,7 @@ static void count_owned(struct gw_flow *f, const struct gw_fleet_node *node,
 {
     sl_metric_add(f->metrics.leases, 1);
     sl_metric_add(f->metrics.lease_us, result->held_us);
-    if (sl_log_is_on(SL_LOG_DEBUG))
-        sl_log(SL_LOG_DEBUG, "lease", SL_S("node", node->name), SL_U("journal", journal_of(node)),
-               SL_U("record", result->record), SL_I("held_us", result->held_us));
+    log_lease(node, "lease", result->record, result->held_us);
 }
 
 /* It was not accounted for after all: there is no room for its receipt now, and the node tells it again. */
@@ -83,12 +92,17 @@ void gw_leases_on_result(struct gw_flow *f, const struct gw_fleet_node *node,
                                                        .held_us = result->held_us,
                                                        .reason = result->reason}))
         return;
+    if (!is_new)
+        log_lease(node, known, result->record, result->held_us);
     acknowledge(f, node, result->record);
 }
 
 void gw_flow_on_ended(struct gw_flow *f, struct gw_fleet_node *node, const struct gw_ended *ended)
 {
-    if (is_first(f, node, ended->record) && !take_orphan(f, node, ended))
+    bool is_new = is_first(f, node, ended->record);
+    if (is_new && !take_orphan(f, node, ended))
         return;
+    if (!is_new)
+        log_lease(node, known, ended->record, ended->held_us);
     acknowledge(f, node, ended->record);
 }

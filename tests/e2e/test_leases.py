@@ -30,9 +30,9 @@ trusted_proxies: [127.0.0.0/8]
 tiers: {{poor: {{daily: {POOR_MS}ms, in_flight: 1000}}}}
 networks: {{127.0.0.0/8: owner, 10.0.0.0/8: poor}}
 """
-# What a gateway books; it says so before it acknowledges.
+# What a gateway books; it says so before it acknowledges, if need be when it is told again.
 BOOKED = re.compile(
-    r" (?P<kind>lease|\"orphan lease\"|orphan lease) node=(?P<node>\S+) journal=(?P<journal>\d+) "
+    r" (?P<kind>(orphan |known )?lease) node=(?P<node>\S+) journal=(?P<journal>\d+) "
     r"record=(?P<record>\d+) held_us=(?P<held>\d+)"
 )
 
