@@ -58,7 +58,8 @@ static void hear_line(void *ctx, const char *text, unsigned len)
     (void)ctx;
     snprintf(line, sizeof line, "%.*s", (int)len, text);
     const bool is_orphan = strstr(line, "orphan lease node=") != NULL;
-    if (is_orphan || strstr(line, " lease node=") != NULL)
+    const bool is_known = strstr(line, "known lease node=") != NULL; /* not booked: told again */
+    if (!is_known && (is_orphan || strstr(line, " lease node=") != NULL))
         book((uint64_t)number_behind(line, " record="), number_behind(line, " held_us="),
              is_orphan);
 }
