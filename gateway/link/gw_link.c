@@ -460,6 +460,20 @@ void gw_link_stir(struct gw_link *l, size_t i)
 
 /* ---- time */
 
+/* A node that is drained sends its last results and goes. When it goes between a turn's reading and its sending,
+ * these lie here still: they are read first. */
+static void on_gone(struct gw_link *l, struct gw_peer *p, sl_mono_ns now)
+{
+    bool control = is_readable(l->control_socket), bulk = is_readable(l->bulk_socket);
+    if (p->is_gone || (!control && !bulk)) {
+        gw_link_lose(l, p, "its connection is gone", now);
+        return;
+    }
+    p->is_gone = true;
+    l->control_is_stirred |= control;
+    l->bulk_is_stirred |= bulk;
+}
+
 void gw_link_flush(struct gw_link *l, sl_mono_ns now)
 {
     struct gw_peer *p, *next;
@@ -469,7 +483,7 @@ void gw_link_flush(struct gw_link *l, sl_mono_ns now)
         else if (p->broken != NULL)
             gw_link_lose(l, p, p->broken, now);
         else if (!gw_link_flush_peer(l, p))
-            gw_link_lose(l, p, "its connection is gone", now);
+            on_gone(l, p, now);
     }
 }
 

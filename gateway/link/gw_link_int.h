@@ -60,6 +60,7 @@ struct gw_peer {
     struct gw_fleet_node
         *node;          /* NULL: the flow has given it up, to be dropped at the next flush */
     const char *broken; /* why it will be lost at the next flush; NULL: it will not */
+    bool is_gone;       /* nothing can be sent to it: what it had sent is read before it is lost */
     struct gw_identity control, bulk;
     struct sl_key key; /* with CURVE */
     uint8_t token[GW_LINK_TOKEN_BYTES];

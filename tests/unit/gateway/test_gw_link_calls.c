@@ -84,6 +84,34 @@ static void no_mail_is_slept_over(void **state SL_UNUSED)
     rig_finish_with(&r, &p);
 }
 
+/* A node that is drained: its last result and the end of its connection come between a turn's reading and its
+ * sending. */
+static void what_a_node_sent_before_it_went_is_read(void **state SL_UNUSED)
+{
+    enum { N = 10, MS_MAX = 5000 };
+    struct rig r;
+    struct peer p;
+    rig_begin_with(&r, &p, MIB);
+    struct fake_exchange *e = rig_call(&r, N);
+    wake(&r);
+    uint64_t lease = next_lease(&p);
+    uint8_t *bytes = rig_bytes(N);
+    peer_send_result(&p, lease, N, bytes, 0);
+    peer_close(&p);
+    for (int i = 0; i < MS_MAX && rig_is_connected(&r, &p); i++)
+        usleep(1000);       /* ZeroMQ sees it on a thread of its own */
+    r.w.now += SL_NS_PER_S; /* a heartbeat is due */
+    gw_link_tick(r.link, r.w.now);
+    gw_link_flush(r.link, r.w.now); /* which cannot be sent */
+    assert_int_equal(rig_nodes(&r), 1);
+    while (gw_link_has_mail(r.link))
+        wake(&r);
+    rig_check_reply(e, N);
+    assert_int_equal(rig_nodes(&r), 0);
+    free(bytes);
+    rig_finish(&r);
+}
+
 /* ---- calls with small payloads */
 
 static void small_payloads_travel_inside(void **state SL_UNUSED)
@@ -165,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_mail_is_slept_over),
+        cmocka_unit_test(what_a_node_sent_before_it_went_is_read),
         cmocka_unit_test(small_payloads_travel_inside),
         cmocka_unit_test(calls_of_one_turn_share_a_batch),
         cmocka_unit_test(started_and_returned_reach_the_flow),
