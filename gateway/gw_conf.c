@@ -314,7 +314,7 @@ const struct sl_conf_key gw_conf_table[] = {
         .help = "together: while short calls come one by one, all that serves them on this host is "
                 "held to one processor where that makes them faster, which is tried out; it is let "
                 "go as soon as two calls overlap. never: wherever the kernel puts it."),
-    KEY("placement.watch", SL_CONF_DURATION, placement.watch_ns, "30us", .min = 0, .max = 1 * MS,
+    KEY("placement.watch", SL_CONF_DURATION, placement.watch_ns, "60us", .min = 0, .max = 1 * MS,
         .help =
             "How long the gateway looks for the next call while it is held so, before it sleeps; "
             "0us: not at all. Others that want the processor get it meanwhile."),
