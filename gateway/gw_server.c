@@ -149,6 +149,7 @@ void gw_server_run(struct gw_server *s)
     gw_server_turn(s);
     while (uv_run(&s->loop, UV_RUN_ONCE) != 0 && s->phase != GW_SERVER_STOPPED)
         gw_hold_watch(&s->hold, &s->loop, s->clock, s->owes_replies);
+    sl_log_release(); /* of a last turn that gave something to the store */
 }
 
 static void close_handle(uv_handle_t *h, void *ctx)
