@@ -484,6 +484,8 @@ void gw_link_flush(struct gw_link *l, sl_mono_ns now)
             gw_link_lose(l, p, p->broken, now);
         else if (!gw_link_flush_peer(l, p))
             on_gone(l, p, now);
+        else
+            p->is_gone = false; /* it has connected again in time */
     }
 }
 
