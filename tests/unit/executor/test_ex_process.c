@@ -562,6 +562,27 @@ static void storm_take(struct storm *s, const struct gate_event *e)
     s->succeeded += e->kind == GATE_RESULT && e->reason[0] == '\0';
 }
 
+/* On a busy machine a worker can have been killed so often that calls for it come back for a while. */
+static void expect_serving_again(uint64_t lease, uint32_t slice, const char *model)
+{
+    static const float ones[4] = {1, 1, 1, 1};
+    const uint64_t last = lease + 50;
+    const struct gate_event *e;
+    do {
+        assert_true(lease < last);
+        const struct gate_call call = {
+            .lease = lease, .slice = slice, .model = model, .bytes = ones, .len = sizeof(ones)};
+        gate_dispatch(&gate, &call);
+        while ((e = gate_next(&gate, -1))->lease != lease || e->kind == GATE_STARTED)
+            ;
+        if (e->kind == GATE_RETURNED)
+            usleep(100000);
+        lease++;
+    } while (e->kind == GATE_RETURNED);
+    assert_int_equal(e->kind, GATE_RESULT);
+    assert_string_equal(e->reason, "");
+}
+
 static void kill_one_worker(unsigned which)
 {
     pid_t pids[16];
@@ -615,7 +636,7 @@ static void test_a_storm(void **state)
     assert_true(s.crashed > 0);
     assert_true(s.succeeded > 2000);
     for (uint64_t i = 0; i < 4; i++)
-        expect_serving(5000 + i, i % 2, i / 2 ? "echo" : "fake");
+        expect_serving_again(5000 + 100 * i, i % 2, i / 2 ? "echo" : "fake");
     expect_descriptors(descriptors + 2);
     free(bytes);
     gate_finish(&gate);
