@@ -2,6 +2,7 @@
  * of requests, link, kept results, flow, store. */
 #include <string.h>
 
+#include "gw_duration_lua.h"
 #include "gw_past.h"
 #include "gw_server_int.h"
 #include "gw_trust.h"
@@ -87,7 +88,8 @@ static bool create_flow(struct gw_server *s, struct sl_error *err)
                              .wire = gw_wire_port,
                              .answers = gw_wire_answers,
                              .store = gw_keep_port(&s->keep, &s->conf),
-                             .results = gw_results_port(&s->results)};
+                             .results = gw_results_port(&s->results),
+                             .durations = &gw_duration_lua};
     if (gw_flow_create(&sl_alloc_malloc, &c, &s->metrics.flow, &ports, &s->flow) != SL_OK) {
         sl_error_set(err, SL_REASON_INTERNAL, "no memory for the flow");
         return false;

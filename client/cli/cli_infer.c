@@ -27,7 +27,7 @@ static const char help[] =
     "  -p, --param NAME=VALUE        a parameter: true, 5, 0.5 or text\n"
     "      --version V               the model's version; else the newest\n"
     "      --id ID                   returned with the result\n"
-    "      --duration TIME           how long the call may hold its slice: 5s, 500ms\n"
+    "      --duration TIME           how long the call may hold its slice: 5s, auto\n"
     "      --size SIZE               large or xlarge\n"
     "      --max-wait TIME           wait at most this long in the queue\n"
     "      --idempotency-key KEY     sent again under the same key, the call runs and is charged "

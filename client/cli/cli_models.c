@@ -1,6 +1,7 @@
 /* cli_models.c - sluice models: which models there are, and where. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli_ask.h"
 #include "cli_options.h"
@@ -15,13 +16,13 @@ static const char help[] =
 
 static json_t *model_json(const pb_model *m)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:I, s:I}", "name", m->name,
-                     "version", m->version, "engine", m->engine, "ready", m->ready, "nodes",
-                     cli_json_texts(m->nodes, m->n_nodes), "duration_ms",
-                     (json_int_t)m->duration_ms, "max_duration_ms", (json_int_t)m->max_duration_ms,
-                     "inputs", cli_json_texts(m->inputs, m->n_inputs), "outputs",
-                     cli_json_texts(m->outputs, m->n_outputs), "calls", (json_int_t)m->calls,
-                     "mean_exec_us", (json_int_t)m->mean_exec_us);
+    return json_pack(
+        "{s:s, s:s, s:s, s:b, s:o, s:s, s:I, s:I, s:o, s:o, s:I, s:I}", "name", m->name, "version",
+        m->version, "engine", m->engine, "ready", m->ready, "nodes",
+        cli_json_texts(m->nodes, m->n_nodes), "duration", m->duration, "duration_ms",
+        (json_int_t)m->duration_ms, "max_duration_ms", (json_int_t)m->max_duration_ms, "inputs",
+        cli_json_texts(m->inputs, m->n_inputs), "outputs", cli_json_texts(m->outputs, m->n_outputs),
+        "calls", (json_int_t)m->calls, "mean_exec_us", (json_int_t)m->mean_exec_us);
 }
 
 static int print_json(const Sluice__V1__ListModelsResponse *r)
@@ -39,6 +40,16 @@ static void add_joined(struct cli_table *t, char *const *texts, size_t count)
     free(joined);
 }
 
+/* An expression as far as it fits; --json has all of it. */
+static void add_duration(struct cli_table *t, const char *duration)
+{
+    enum { SHOWN_MAX = 40 };
+    if (strlen(duration) <= SHOWN_MAX)
+        cli_table_add(t, "%s", duration);
+    else
+        cli_table_add(t, "%.*s...", SHOWN_MAX - 3, duration);
+}
+
 static void add_row(struct cli_table *t, const pb_model *m)
 {
     cli_table_add(t, "%s", m->name);
@@ -50,6 +61,7 @@ static void add_row(struct cli_table *t, const pb_model *m)
         cli_table_add(t, "%.3f ms", (double)m->mean_exec_us / 1000.0);
     else
         cli_table_add(t, "-");
+    add_duration(t, m->duration);
     add_joined(t, m->inputs, m->n_inputs);
     add_joined(t, m->outputs, m->n_outputs);
     add_joined(t, m->nodes, m->n_nodes);
@@ -57,8 +69,8 @@ static void add_row(struct cli_table *t, const pb_model *m)
 
 static int print_table(const Sluice__V1__ListModelsResponse *r)
 {
-    static const char *const heads[] = {"MODEL", "VERSION", "ENGINE",  "READY", ">CALLS",
-                                        ">MEAN", "INPUTS",  "OUTPUTS", "NODES"};
+    static const char *const heads[] = {"MODEL", "VERSION",  "ENGINE", "READY",   ">CALLS",
+                                        ">MEAN", "DURATION", "INPUTS", "OUTPUTS", "NODES"};
     struct cli_table t;
 
     if (r->n_models == 0) {

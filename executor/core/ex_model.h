@@ -37,7 +37,10 @@ struct ex_model_spec {
     size_t input_count;
     const struct ex_tensor_spec *outputs;
     size_t output_count;
-    int64_t duration_us;     /* of a call that does not say; default 60 s */
+    int64_t duration_us; /* of a call that does not say; default 60 s */
+    /* How the gateway tells it instead: "auto", or an expression in Lua, which is not looked at here. "":
+     * duration_us it is; else duration_us is for gateways that know no other. */
+    const char *duration;
     int64_t max_duration_us; /* default 300 s */
     const struct ex_option *options;
     size_t option_count;

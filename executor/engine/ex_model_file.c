@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ex_engine.h"
+#include "ex_model_duration.h"
 #include "ex_model_file_keys.h"
 #include "sl_alloc.h"
 #include "sl_arena.h"
@@ -253,16 +254,13 @@ static sl_status read_spec(struct ex_model_file *f)
     const struct ex_model_conf *v = &f->values;
     struct ex_model_spec *spec = &f->spec;
     spec->engine = ex_engine_names()[v->engine];
-    spec->duration_us = v->duration_ns / SL_NS_PER_US;
     spec->max_duration_us = v->max_duration_ns / SL_NS_PER_US;
     spec->input_count = v->inputs.count;
     spec->output_count = v->outputs.count;
     check_name(f);
-    if (v->duration_ns > v->max_duration_ns) {
-        char longest[32];
-        sl_text_format_duration(v->max_duration_ns, longest);
-        complain(f, "duration", "duration is longer than max_duration, %s", longest);
-    }
+    struct sl_error err;
+    if (!ex_model_duration_read(v->duration, spec, &err))
+        complain(f, "duration", "%s", err.text);
     spec->inputs = read_tensors(f, "inputs", &v->inputs);
     spec->outputs = read_tensors(f, "outputs", &v->outputs);
     if (spec->inputs == NULL || spec->outputs == NULL)

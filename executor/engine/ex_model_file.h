@@ -2,7 +2,7 @@
  * it.
  *
  *   engine: onnx                          # identity | fake | onnx
- *   duration: 5s                          # of a call that does not say; 60s without it
+ *   duration: 5s                          # of a call that does not say; ex_model_duration.h; 60s without it
  *   max_duration: 60s                     # 300s without it
  *   inputs:  [{name: INPUT0, datatype: FP32, shape: [-1, 4]}]
  *   outputs: [{name: OUTPUT0, datatype: FP32, shape: [-1, 4]}]

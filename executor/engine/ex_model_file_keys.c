@@ -44,9 +44,10 @@ enum { FIRST_OPTION = 5 };
 static struct sl_conf_key keys[] = {
     {.name = "engine", .type = SL_CONF_CHOICE, .offset = AT(engine),
      .help = "What runs the model."},
-    {.name = "duration", .type = SL_CONF_DURATION, .offset = AT(duration_ns),
-     .default_text = "60s", .min = SL_NS_PER_MS, .max = DAY_NS,
-     .help = "How long a call of this model may run when it does not say."},
+    {.name = "duration", .type = SL_CONF_STRING, .offset = AT(duration), .default_text = "60s",
+     .help = "How long a call of this model may run when it does not say: a time (5s), auto (what "
+             "its calls took before), or an expression in Lua over the call's inputs and "
+             "parameters, in seconds."},
     {.name = "max_duration", .type = SL_CONF_DURATION, .offset = AT(max_duration_ns),
      .default_text = "300s", .min = SL_NS_PER_MS, .max = DAY_NS,
      .help = "The most that a call may ask for."},

@@ -18,8 +18,8 @@ enum { EX_MODEL_VALUES_MAX = 24 };
 
 /* What a model.yaml says, as read. */
 struct ex_model_conf {
-    int engine; /* index into ex_engine_names() */
-    int64_t duration_ns;
+    int engine;           /* index into ex_engine_names() */
+    const char *duration; /* ex_model_duration.h */
     int64_t max_duration_ns;
     struct sl_conf_seq inputs; /* struct ex_model_tensor_conf */
     struct sl_conf_seq outputs;

@@ -432,6 +432,7 @@ static bool fill_model(const struct ex_catalog *catalog, uint32_t model, struct 
     out->engine = unconst(spec->engine);
     out->duration_us = (uint64_t)spec->duration_us;
     out->max_duration_us = (uint64_t)spec->max_duration_us;
+    out->duration = unconst(spec->duration);
     out->inputs = make_specs(spec->inputs, spec->input_count, arena);
     out->n_inputs = spec->input_count;
     out->outputs = make_specs(spec->outputs, spec->output_count, arena);

@@ -153,11 +153,16 @@ bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const
     return true;
 }
 
+int64_t gw_asks_most_us(const struct gw_model_spec *model, const struct gw_ask_limits *limits)
+{
+    return model->max_duration_us < limits->max_duration_us ? model->max_duration_us
+                                                            : limits->max_duration_us;
+}
+
 bool gw_asks_limit_us(const struct gw_asks *asks, const struct gw_model_spec *model,
                       const struct gw_ask_limits *limits, int64_t *out_us, struct sl_error *err)
 {
-    int64_t most = model->max_duration_us < limits->max_duration_us ? model->max_duration_us
-                                                                    : limits->max_duration_us;
+    int64_t most = gw_asks_most_us(model, limits);
     int64_t asked = asks->duration_us;
     if (asked == 0)
         asked = model->duration_us < most ? model->duration_us : most;

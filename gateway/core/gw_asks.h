@@ -47,6 +47,8 @@ bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const
 /* Is this parameter the gateway's (and not for the model)? */
 bool gw_ask_is_ours(struct sl_span name);
 
+/* The most that a call of the model may ask for. */
+int64_t gw_asks_most_us(const struct gw_model_spec *model, const struct gw_ask_limits *limits);
 /* How long the call may hold its slice: what it asked for, or the model's duration, within both
  * limits. Errors: DURATION_TOO_LONG. */
 bool gw_asks_limit_us(const struct gw_asks *asks, const struct gw_model_spec *model,

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gw_duration.h"
 #include "gw_learn.h"
 #include "gw_model.h"
 #include "gw_queue.h"
@@ -47,6 +48,8 @@ struct gw_fleet_conf {
     size_t max_leases;
     int64_t feed_ahead_us;   /* work sent ahead to a slice */
     uint32_t feed_ahead_max; /* calls at a slice, the running one included */
+    /* For models whose duration is an expression; borrowed. NULL: they are unusable. */
+    const struct gw_duration_port *durations;
 };
 
 enum { GW_FLEET_NODE_NAME_MAX = 63 };
@@ -60,6 +63,7 @@ struct gw_fleet_runs {
 /* A model in the catalogue. */
 struct gw_fleet_model {
     struct gw_model_spec spec;
+    struct gw_duration *duration;  /* spec.duration's expression; NULL: it is none */
     struct gw_pool pool;           /* calls that wait for it */
     struct gw_pool background;     /* of those who pay for none of it */
     struct gw_fleet_offer *offers; /* gw_fleet_offer.model_next: of connected nodes, oldest first */

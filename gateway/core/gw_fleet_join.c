@@ -37,6 +37,10 @@ void gw_fleet_model_finish(struct gw_fleet *f, struct model_slot *m)
     sl_alloc_free(f->alloc, (void *)(uintptr_t)s->name);
     sl_alloc_free(f->alloc, (void *)(uintptr_t)s->version);
     sl_alloc_free(f->alloc, (void *)(uintptr_t)s->engine);
+    sl_alloc_free(f->alloc, (void *)(uintptr_t)s->duration);
+    if (m->model.duration != NULL)
+        f->conf.durations->destroy(m->model.duration);
+    m->model.duration = NULL;
     free_tensors(f, s->inputs, s->input_count);
     free_tensors(f, s->outputs, s->output_count);
     *s = (struct gw_model_spec){0};
@@ -58,6 +62,11 @@ static bool copy_tensors(struct gw_fleet *f, const struct gw_tensor_spec *from, 
     return true;
 }
 
+static const char *duration_text(const struct gw_model_spec *spec)
+{
+    return spec->duration != NULL ? spec->duration : "";
+}
+
 static bool copy_spec(struct gw_fleet *f, struct model_slot *m, const struct gw_model_spec *from)
 {
     struct gw_model_spec *to = &m->model.spec;
@@ -69,7 +78,8 @@ static bool copy_spec(struct gw_fleet *f, struct model_slot *m, const struct gw_
     to->name = copy_text(f, from->name);
     to->version = copy_text(f, from->version);
     to->engine = copy_text(f, from->engine);
-    return to->name != NULL && to->version != NULL && to->engine != NULL &&
+    to->duration = copy_text(f, duration_text(from));
+    return to->name != NULL && to->version != NULL && to->engine != NULL && to->duration != NULL &&
            copy_tensors(f, from->inputs, from->input_count, &to->inputs) &&
            copy_tensors(f, from->outputs, from->output_count, &to->outputs);
 }
@@ -89,7 +99,8 @@ static bool same_spec(const struct gw_model_spec *a, const struct gw_model_spec 
 {
     return strcmp(a->version, b->version) == 0 && strcmp(a->engine, b->engine) == 0 &&
            a->duration_us == b->duration_us && a->max_duration_us == b->max_duration_us &&
-           a->input_count == b->input_count && a->output_count == b->output_count &&
+           strcmp(duration_text(a), duration_text(b)) == 0 && a->input_count == b->input_count &&
+           a->output_count == b->output_count &&
            same_tensors(a->inputs, b->inputs, a->input_count) &&
            same_tensors(a->outputs, b->outputs, a->output_count);
 }
@@ -212,10 +223,52 @@ static const char *spec_problem(const struct gw_model_spec *spec)
     return NULL;
 }
 
-/* The catalogue's entry for a ready model, made or found. *out is NULL with the problem told when
- * the model is not usable. Errors: SL_ENOMEM. */
+/* *out is NULL for a duration that is no expression; *problem is not when it cannot be compiled, and may lie in
+ * err. Errors: SL_ENOMEM. */
+static sl_status compile_duration(struct gw_fleet *f, const struct gw_model_spec *spec,
+                                  struct gw_duration **out, const char **problem,
+                                  struct sl_error *err)
+{
+    *out = NULL;
+    *problem = NULL;
+    if (!gw_model_has_expression(spec))
+        return SL_OK;
+    if (f->conf.durations == NULL) {
+        *problem = "its duration is an expression, and this gateway takes none";
+        return SL_OK;
+    }
+    if (f->conf.durations->compile(sl_span_str(spec->duration), f->alloc, out, err))
+        return SL_OK;
+    *problem = err->text;
+    return err->reason == SL_REASON_NO_CAPACITY ? SL_ENOMEM : SL_OK;
+}
+
+/* A model that the catalogue does not have so, in place of one that no node has any more. */
+static sl_status add_model(struct gw_fleet *f, const struct gw_model_spec *spec, sl_slot_id node,
+                           struct gw_fleet_model *known, struct gw_fleet_model **out,
+                           const char **problem, struct sl_error *err)
+{
+    struct gw_duration *duration;
+    sl_status s = compile_duration(f, spec, &duration, problem, err);
+    if (s != SL_OK || *problem != NULL)
+        return s;
+    if (known != NULL)
+        retire(f, known);
+    s = new_model(f, spec, node, out);
+    if (s == SL_OK)
+        (*out)->duration = duration;
+    else if (duration != NULL)
+        f->conf.durations->destroy(duration);
+    if (s != SL_EFULL)
+        return s;
+    *problem = "the gateway's limit of models is reached";
+    return SL_OK;
+}
+
+/* The catalogue's entry for a ready model, made or found. *out is NULL with the problem told (perhaps in
+ * err) when the model is not usable. Errors: SL_ENOMEM. */
 static sl_status merge(struct gw_fleet *f, const struct gw_model_spec *spec, sl_slot_id node,
-                       struct gw_fleet_model **out, const char **problem)
+                       struct gw_fleet_model **out, const char **problem, struct sl_error *err)
 {
     *out = NULL;
     *problem = spec_problem(spec);
@@ -230,13 +283,7 @@ static sl_status merge(struct gw_fleet *f, const struct gw_model_spec *spec, sl_
         *problem = "another node has a model of this name with another interface";
         return SL_OK;
     }
-    if (known != NULL)
-        retire(f, known);
-    sl_status s = new_model(f, spec, node, out);
-    if (s != SL_EFULL)
-        return s;
-    *problem = "the gateway's limit of models is reached";
-    return SL_OK;
+    return add_model(f, spec, node, known, out, problem, err);
 }
 
 /* ---- nodes */
@@ -266,10 +313,11 @@ static bool add_offer(struct gw_fleet *f, struct gw_fleet_node *node,
                       const struct gw_model_spec *spec)
 {
     const char *problem = spec->problem;
+    struct sl_error err;
     struct gw_fleet_model *m = NULL;
     struct gw_fleet_offer *offer = &node->offers[node->offer_count++];
     offer->node = node;
-    if (problem[0] == '\0' && merge(f, spec, node->id, &m, &problem) != SL_OK)
+    if (problem[0] == '\0' && merge(f, spec, node->id, &m, &problem, &err) != SL_OK)
         return false;
     if (m != NULL && already_offered(node, m)) {
         m = NULL;

@@ -54,7 +54,7 @@ sl_gpu_us gw_learn_duration(const struct gw_learn *l, sl_gpu_us declared_us, sl_
     sl_gpu_us p50 = gw_learn_percentile(l, 50);
     if (left_us < p50)
         return p50;
-    sl_gpu_us wanted = gw_learn_percentile(l, 95);
+    sl_gpu_us p95 = gw_learn_percentile(l, 95), wanted = sl_sat_add(p95, p95 / 4);
     if (wanted < SL_US_PER_S)
         wanted = SL_US_PER_S;
     return wanted < left_us ? wanted : left_us;

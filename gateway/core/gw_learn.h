@@ -27,8 +27,9 @@ void gw_learn_add(struct gw_learn *l, sl_gpu_us used_us);
 sl_gpu_us gw_learn_percentile(const struct gw_learn *l, unsigned percent);
 
 /* The duration that an `auto` call should ask for, when its visitor has left_us of a slice left: what is
- * declared while too little is known; else the longer of p95 and a second, but no more than is left. When
- * not even p50 is left it is p50, which the ledger then refuses with both numbers. */
+ * declared while too little is known; else p95 and a quarter of it (at p95 one call in twenty would be
+ * ended, however alike they are), at least a second, but no more than is left. When not even p50 is left it
+ * is p50, which the ledger then refuses with both numbers. */
 sl_gpu_us gw_learn_duration(const struct gw_learn *l, sl_gpu_us declared_us, sl_gpu_us left_us);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef GW_MODEL_H
 #define GW_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,10 +27,16 @@ struct gw_model_spec {
     size_t input_count;
     const struct gw_tensor_spec *outputs;
     size_t output_count;
-    int64_t duration_us;     /* of a call that does not say */
+    int64_t duration_us;     /* of a call that does not say, unless duration says how */
+    const char *duration;    /* gw_duration.h: "", "auto" or an expression; NULL is "" */
     int64_t max_duration_us; /* the most a call may ask for */
     const char *problem;     /* "": ready; else why it cannot run */
 };
+
+/* Do calls of this model that do not say take what its calls took before? */
+bool gw_model_is_auto(const struct gw_model_spec *m);
+/* Does it have an expression for them? */
+bool gw_model_has_expression(const struct gw_model_spec *m);
 
 /* Index of the tensor of that name; count when there is none. */
 size_t gw_tensor_find(const struct gw_tensor_spec *specs, size_t count, struct sl_span name);

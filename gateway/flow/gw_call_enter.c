@@ -148,15 +148,27 @@ static bool peek_all(struct gw_call *c, struct sl_error *err)
     return gw_peek_feed(&c->peek, c->message->data, c->message->len, c->message->len, err);
 }
 
+/* How long it may have its slice: as it says, else as its model says. */
+static bool declare(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    const struct gw_model_spec *spec = &c->model->spec;
+    if (c->asks.duration_us > 0 || c->model->duration == NULL) {
+        c->asks.is_auto |= c->asks.duration_us == 0 && gw_model_is_auto(spec);
+        return gw_asks_limit_us(&c->asks, spec, &f->conf.asks, &c->limit_us, err);
+    }
+    const struct gw_duration_facts facts = {&c->plan, &c->peek, c->message->data};
+    return f->ports.durations->evaluate(c->model->duration, &facts,
+                                        gw_asks_most_us(spec, &f->conf.asks), &c->limit_us, err);
+}
+
 static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     const uint8_t *message = c->message->data;
     return find_model(f, c, message, err) &&
            gw_asks_from_params(&c->asks, &c->peek, message, &f->conf.asks, err) &&
-           gw_asks_limit_us(&c->asks, &c->model->spec, &f->conf.asks, &c->limit_us, err) &&
            gw_plan_make(&c->plan, &c->peek, message, &c->model->spec, f->conf.max_message_bytes,
                         &c->exchange->arena, err) &&
-           convert(f, c, err);
+           declare(f, c, err) && convert(f, c, err);
 }
 
 /* When half of those that wait for the model now will be over, as far as is known. */

@@ -68,6 +68,7 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     f->conf = *conf;
     f->metrics = *metrics;
     f->ports = *ports;
+    f->conf.fleet.durations = ports->durations;
     f->next_arrival = 1;
     f->turn_at = conf->started_at;
     set_sign_in_url(f, conf->sign_in_url);

@@ -26,14 +26,18 @@ static void refuse(struct gw_flow *f, struct gw_call *c, const struct gw_hold_re
         c->exchange->reply.retry_after_ms = retry_ms;
 }
 
-/* What a call that asks for `auto` declares: what the model's calls take, and no more than is left. */
+/* What a call that asks for `auto` declares: what the model's calls take, no more than is left nor than what it would
+ * declare without; where the model itself says `auto`, than the most that it may. */
 static int64_t learned_us(struct gw_flow *f, const struct gw_call *c)
 {
     struct gw_quota q;
     gw_ledger_quota(f->ledger, &c->who, f->conf.tiers, f->wall_now, &q);
     int64_t left_us = gw_charge_time_within(q.left_us, gw_money_size(f)->factor_thousandths);
     int64_t wanted_us = gw_learn_duration(&c->model->learn, c->limit_us, left_us);
-    return wanted_us < c->limit_us ? wanted_us : c->limit_us;
+    int64_t most_us = gw_model_is_auto(&c->model->spec)
+                          ? gw_asks_most_us(&c->model->spec, &f->conf.asks)
+                          : c->limit_us;
+    return wanted_us < most_us ? wanted_us : most_us;
 }
 
 static sl_status hold_time(struct gw_flow *f, const struct gw_call *c, struct gw_hold *out,

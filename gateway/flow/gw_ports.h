@@ -9,6 +9,7 @@
 #include "gw_answer_port.h"
 #include "gw_app.h"
 #include "gw_credentials.h"
+#include "gw_duration.h"
 #include "gw_exchange.h"
 #include "gw_fleet.h"
 #include "gw_infer_check.h"
@@ -159,6 +160,7 @@ struct gw_ports {
     struct gw_answer_port answers;
     struct gw_store_port store; /* append NULL: nothing lasts */
     struct gw_results_port results;
+    const struct gw_duration_port *durations; /* NULL: expressions are refused */
 };
 
 #endif

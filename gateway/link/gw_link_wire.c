@@ -64,6 +64,7 @@ static bool read_models(const Sluice__Node__V1__Hello *h, struct sl_arena *arena
                                        .input_count = m->n_inputs,
                                        .output_count = m->n_outputs,
                                        .duration_us = clamp_us(m->duration_us),
+                                       .duration = m->duration,
                                        .max_duration_us = clamp_us(m->max_duration_us),
                                        .problem = m->problem};
         bool fits = true;

@@ -191,3 +191,7 @@ bool gw_duration_evaluate(struct gw_duration *d, const struct gw_duration_facts 
     *out_us = us < 1 ? 1 : (sl_gpu_us)us;
     return true;
 }
+
+const struct gw_duration_port gw_duration_lua = {.compile = gw_duration_compile,
+                                                 .evaluate = gw_duration_evaluate,
+                                                 .destroy = gw_duration_destroy};

@@ -36,23 +36,12 @@
 #ifndef GW_DURATION_LUA_H
 #define GW_DURATION_LUA_H
 
-#include "gw_infer_check.h"
-#include "sl_alloc.h"
-#include "sl_time.h"
+#include "gw_duration.h"
 
 enum {
     GW_DURATION_TEXT_MAX = 4096, /* bytes of an expression */
     GW_DURATION_VALUES_MAX = 64,
     GW_DURATION_TEXTS_BYTES_MAX = 4096
-};
-
-struct gw_duration; /* opaque: gw_duration_lua.c */
-
-/* What is known of a call when it is admitted. All borrowed. */
-struct gw_duration_facts {
-    const struct gw_plan *plan;
-    const struct gw_peek *peek;
-    const uint8_t *message; /* whole: both point into it */
 };
 
 /* text need not last, alloc must. Errors: BAD_INPUT (not UTF-8, too long, a backslash, no
@@ -64,5 +53,8 @@ void gw_duration_destroy(struct gw_duration *d); /* NULL is fine */
 /* max_us: what a call of the model may take at most. */
 bool gw_duration_evaluate(struct gw_duration *d, const struct gw_duration_facts *facts,
                           sl_gpu_us max_us, sl_gpu_us *out_us, struct sl_error *err);
+
+/* The three as the fleet and the flow are given them. */
+extern const struct gw_duration_port gw_duration_lua;
 
 #endif

@@ -246,6 +246,16 @@ static bool fill_model_nodes(struct sl_arena *arena, const struct gw_fleet_model
     return true;
 }
 
+/* As model.yaml has it. */
+static char *duration_text(struct sl_arena *arena, const struct gw_model_spec *spec)
+{
+    char time[32];
+    if (spec->duration[0] != '\0')
+        return text(spec->duration);
+    sl_text_format_duration(sl_sat_mul(spec->duration_us, SL_NS_PER_US), time);
+    return sl_arena_str(arena, sl_span_str(time));
+}
+
 static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
                                                          const struct gw_fleet_model *model)
 {
@@ -258,7 +268,8 @@ static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
     m->version = text(spec->version);
     m->engine = text(spec->engine);
     m->ready = gw_fleet_model_is_ready(model);
-    m->duration_ms = spec->duration_us / 1000;
+    m->duration = duration_text(arena, spec);
+    m->duration_ms = spec->duration[0] == '\0' ? spec->duration_us / 1000 : 0;
     m->max_duration_ms = spec->max_duration_us / 1000;
     m->n_inputs = spec->input_count;
     m->inputs = tensor_texts(arena, spec->inputs, spec->input_count);
@@ -266,7 +277,8 @@ static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
     m->outputs = tensor_texts(arena, spec->outputs, spec->output_count);
     m->calls = model->call_count;
     m->mean_exec_us = model->mean_exec_us;
-    bool ok = m->inputs != NULL && m->outputs != NULL && fill_model_nodes(arena, model, m);
+    bool ok = m->duration != NULL && m->inputs != NULL && m->outputs != NULL &&
+              fill_model_nodes(arena, model, m);
     return ok ? m : NULL;
 }
 

@@ -298,7 +298,8 @@ sl_status fake_world_start(struct fake_world *w)
                                              .may_admit = may_admit,
                                              .must_wait = must_wait,
                                              .ask = ask},
-                                   .results = results_port(w)};
+                                   .results = results_port(w),
+                                   .durations = w->durations};
     sl_status s = gw_flow_create(w->alloc, &w->conf, &w->metrics, &ports, &w->flow);
     if (s != SL_OK)
         open_door_finish(&w->door);
@@ -432,6 +433,7 @@ struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t s
                                  .outputs = &out,
                                  .output_count = 1,
                                  .duration_us = 60 * SL_US_PER_S,
+                                 .duration = w->duration,
                                  .max_duration_us = 120 * SL_US_PER_S,
                                  .problem = ""};
     struct gw_hello_slice list[8] = {{.id = 0}};

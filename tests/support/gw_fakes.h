@@ -98,7 +98,9 @@ struct fake_world {
     size_t errand_count;
     unsigned releases; /* of payloads that were handed over */
     uint64_t sessions;
-    const char *version; /* of the models that nodes announce; "1" */
+    const char *version;  /* of the models that nodes announce; "1" */
+    const char *duration; /* likewise; NULL: 60 s */
+    const struct gw_duration_port *durations;
 };
 
 void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc);

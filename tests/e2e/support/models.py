@@ -43,7 +43,7 @@ outputs: [{{name: OUT, datatype: {datatype}, shape: [-1]}}]
     )
 
 
-def write_fake(models, name, *, max_duration="30s", **script):
+def write_fake(models, name, *, duration="30s", max_duration="30s", **script):
     """A model of engine fake whose script each call may change by parameters fake_..."""
     lines = "".join(f"  {key}: {value}\n" for key, value in script.items())
     return write_model(
@@ -51,7 +51,7 @@ def write_fake(models, name, *, max_duration="30s", **script):
         name,
         f"""\
 engine: fake
-duration: 30s
+duration: {duration}
 max_duration: {max_duration}
 inputs:  [{{name: IN, datatype: FP32, shape: [-1]}}]
 outputs: [{{name: OUT, datatype: FP32, shape: [-1]}}]

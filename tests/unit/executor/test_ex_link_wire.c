@@ -108,6 +108,7 @@ static void test_hello(void **state)
                                               .outputs = in,
                                               .output_count = 1,
                                               .duration_us = 5,
+                                              .duration = "2 + 3",
                                               .max_duration_us = 6};
     const struct ex_slice slices[] = {
         {.id = 0, .kind = EX_SLICE_CPU, .device = "cpu0", .share_thousandths = 500},
@@ -136,6 +137,7 @@ static void test_hello(void **state)
     assert_int_equal(read->n_models, 2);
     assert_string_equal(read->models[0]->problem, "line 1: no");
     assert_string_equal(read->models[1]->engine, "identity");
+    assert_string_equal(read->models[1]->duration, "2 + 3");
     assert_string_equal(read->models[1]->inputs[0]->datatype, "INT8");
     assert_true(read->models[1]->inputs[0]->shape[0] == -1);
     assert_int_equal(read->slice_backlog_max, 16);

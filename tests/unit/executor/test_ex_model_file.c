@@ -140,6 +140,33 @@ static void what_is_left_out_has_defaults(void **state SL_UNUSED)
     ex_model_file_destroy(f);
 }
 
+static void a_duration_is_a_time_auto_or_an_expression(void **state SL_UNUSED)
+{
+    static const struct {
+        const char *yaml, *duration;
+        int64_t us;
+    } cases[] = {
+        {"duration: 500ms\n", "", 500000},
+        {"duration: 5\n", "", 5000000},
+        {"duration: 1.5\n", "", 1500000},
+        {"duration: auto\n", "auto", 60000000},
+        {"duration: auto\nmax_duration: 10s\n", "auto", 10000000},
+        {"duration: 2 + inputs.a.bytes / 2^20\n", "2 + inputs.a.bytes / 2^20", 60000000},
+        {"duration: 1e1\n", "1e1", 60000000},
+        {"duration: |\n  1 +\n  2\n", "1 +\n2\n", 60000000},
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char text[512], name[32];
+        snprintf(text, sizeof text, "engine: identity\n%s" TENSORS, cases[i].yaml);
+        snprintf(name, sizeof name, "timed%zu", i);
+        write_model(name, text);
+        struct ex_model_file *f = load_good(name);
+        assert_string_equal(ex_model_file_spec(f)->duration, cases[i].duration);
+        assert_int_equal(ex_model_file_spec(f)->duration_us, cases[i].us);
+        ex_model_file_destroy(f);
+    }
+}
+
 static void options_are_texts_that_engines_read(void **state SL_UNUSED)
 {
     write_model("acting", "engine: fake\n" TENSORS "fake:\n"
@@ -230,6 +257,23 @@ static void mistakes_of_sense_are_named(void **state SL_UNUSED)
               "sense1/model.yaml:6: inputs[2].shape is missing; write [] for a single value",
               "sense1/model.yaml:7: outputs is empty; a model has at least one",
               "sense1/model.yaml:8: fake.run is of no use: the model's engine is identity"));
+}
+
+static void a_duration_that_is_no_time_is_named(void **state SL_UNUSED)
+{
+    static const char rest[] =
+        " must be a time from 1ms to 1d (ms, s, m, h, d), auto, or an expression";
+    static const char *const bad[] = {"5parsecs", "0s", "0.5ms", "2d", "1.2.3", "7x"};
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++) {
+        char text[512], wanted[256], name[32];
+        snprintf(text, sizeof text, "engine: identity\nduration: %s\n" TENSORS, bad[i]);
+        snprintf(name, sizeof name, "time%zu", i);
+        snprintf(wanted, sizeof wanted, "%s/model.yaml:2: duration is %s; it%s", name, bad[i],
+                 rest);
+        expect_errors(name, text, LINES(wanted));
+    }
+    expect_errors("timeless", "engine: identity\nduration: ''\n" TENSORS,
+                  LINES("timeless/model.yaml:2: duration is empty"));
 }
 
 static void mistakes_in_an_engine_s_section_are_named(void **state SL_UNUSED)
@@ -353,6 +397,8 @@ int main(void)
         cmocka_unit_test(everything_is_read),
         cmocka_unit_test(the_fingerprint_stands),
         cmocka_unit_test(what_is_left_out_has_defaults),
+        cmocka_unit_test(a_duration_is_a_time_auto_or_an_expression),
+        cmocka_unit_test(a_duration_that_is_no_time_is_named),
         cmocka_unit_test(options_are_texts_that_engines_read),
         cmocka_unit_test(the_largest_number_is_the_version),
         cmocka_unit_test(mistakes_of_form_are_named),

@@ -7,8 +7,44 @@
 #include "sl_rng.h"
 #include "sl_test.h"
 
-static const struct gw_fleet_conf conf = {
-    .max_nodes = 4, .max_models = 8, .max_leases = 100, .feed_ahead_us = 2000, .feed_ahead_max = 5};
+/* Expressions in the tests: one that begins with '?' cannot be compiled. */
+struct gw_duration {
+    const struct sl_alloc *alloc;
+};
+
+static int compiled_count;
+
+static bool compile(struct sl_span text, const struct sl_alloc *alloc, struct gw_duration **out,
+                    struct sl_error *err)
+{
+    if (text.data[0] == '?') {
+        sl_error_set(err, SL_REASON_BAD_INPUT, "duration, line 1: unexpected symbol near '?'");
+        return false;
+    }
+    *out = sl_alloc_zero(alloc, 1, sizeof **out);
+    if (*out == NULL) {
+        sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory");
+        return false;
+    }
+    (*out)->alloc = alloc;
+    compiled_count++;
+    return true;
+}
+
+static void destroy(struct gw_duration *d)
+{
+    compiled_count--;
+    sl_alloc_free(d->alloc, d);
+}
+
+static const struct gw_duration_port durations = {.compile = compile, .destroy = destroy};
+
+static const struct gw_fleet_conf conf = {.max_nodes = 4,
+                                          .max_models = 8,
+                                          .max_leases = 100,
+                                          .feed_ahead_us = 2000,
+                                          .feed_ahead_max = 5,
+                                          .durations = &durations};
 
 static const struct gw_tensor_spec in_spec = {"IN", SL_DTYPE_FP32, {-1}, 1};
 static const struct gw_tensor_spec out_spec = {"OUT", SL_DTYPE_FP32, {-1}, 1};
@@ -256,6 +292,58 @@ static void one_bad_model_does_not_stop_its_node(void **state SL_UNUSED)
     assert_problem(f, &s, "model.yaml:3: no such file");
     assert_null(find(f, "m"));
     assert_int_equal(gw_fleet_totals(f).models, 0);
+    gw_fleet_destroy(f);
+}
+
+static void an_expression_is_compiled_once_for_all_nodes(void **state SL_UNUSED)
+{
+    struct gw_fleet *f = make(&sl_alloc_malloc);
+    struct announcement a, b;
+    announce(&a, "a", 1);
+    add_model(&a, "m")->duration = "2 * 3";
+    add_model(&a, "plain");
+    add_model(&a, "learned")->duration = "auto";
+    struct gw_fleet_node *first = join(f, &a);
+    assert_int_equal(compiled_count, 1);
+    assert_non_null(find(f, "m")->duration);
+    assert_null(find(f, "plain")->duration);
+    assert_null(find(f, "learned")->duration);
+    assert_true(gw_model_is_auto(&find(f, "learned")->spec));
+    assert_false(gw_model_is_auto(&find(f, "m")->spec));
+    b = a;
+    b.hello.name = "b";
+    b.hello.slices = b.slices;
+    b.hello.models = b.models;
+    struct gw_fleet_node *second = join(f, &b);
+    assert_int_equal(compiled_count, 1);
+    assert_int_equal(find(f, "m")->node_count, 2);
+    leave(f, second);
+    b.models[0].duration = "2 * 4"; /* that is another interface */
+    second = join(f, &b);
+    assert_string_equal(second->offers[0].problem,
+                        "another node has a model of this name with another interface");
+    leave(f, second);
+    leave(f, first);
+    join(f, &b);
+    assert_string_equal(find(f, "m")->spec.duration, "2 * 4");
+    assert_int_equal(compiled_count, 1); /* the old one is gone with its model */
+    gw_fleet_destroy(f);
+    assert_int_equal(compiled_count, 0);
+}
+
+static void an_expression_that_is_none_is_the_models_problem(void **state SL_UNUSED)
+{
+    struct gw_fleet_conf without = conf;
+    struct gw_fleet *f = make(&sl_alloc_malloc);
+    struct gw_model_spec s = model_spec("m");
+    s.duration = "?";
+    assert_problem(f, &s, "duration, line 1: unexpected symbol near '?'");
+    assert_null(find(f, "m"));
+    gw_fleet_destroy(f);
+    without.durations = NULL;
+    assert_ok(gw_fleet_create(&sl_alloc_malloc, &without, &f));
+    s.duration = "1";
+    assert_problem(f, &s, "its duration is an expression, and this gateway takes none");
     gw_fleet_destroy(f);
 }
 
@@ -632,7 +720,7 @@ static void a_join_without_memory_changes_nothing(void **state SL_UNUSED)
     add_model(&other, "m0");
     announce(&a, "n", 3);
     add_model(&a, "m0");
-    add_model(&a, "m1");
+    add_model(&a, "m1")->duration = "1";
     add_model(&a, "m2")->problem = "broken";
     for (size_t at = 1;; at++) {
         struct fail_alloc f;
@@ -667,6 +755,8 @@ int main(void)
         cmocka_unit_test(there_is_a_limit_of_nodes),
         cmocka_unit_test(models_of_all_nodes_are_merged_by_name),
         cmocka_unit_test(one_bad_model_does_not_stop_its_node),
+        cmocka_unit_test(an_expression_is_compiled_once_for_all_nodes),
+        cmocka_unit_test(an_expression_that_is_none_is_the_models_problem),
         cmocka_unit_test(a_model_announced_twice_is_offered_once),
         cmocka_unit_test(nodes_that_disagree_keep_the_first_interface),
         cmocka_unit_test(a_changed_spec_leaves_the_old_one_to_its_holders),

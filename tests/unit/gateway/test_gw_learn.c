@@ -59,16 +59,16 @@ static void four_samples_are_too_few(void **state SL_UNUSED)
     add_many(&l, 2 * S, 4);
     assert_int_equal(gw_learn_duration(&l, 60 * S, 1 * S), 60 * S);
     add_many(&l, 2 * S, 1);
-    assert_int_equal(gw_learn_duration(&l, 60 * S, 30 * S), 2 * S);
+    assert_int_equal(gw_learn_duration(&l, 60 * S, 30 * S), 5 * S / 2);
 }
 
-static void auto_asks_for_p95_or_what_is_left(void **state SL_UNUSED)
+static void auto_asks_for_p95_and_a_quarter_or_what_is_left(void **state SL_UNUSED)
 {
     static struct gw_learn l;
     add_many(&l, 4 * S, 50);
     add_many(&l, 9 * S, 50);
-    assert_int_equal(gw_learn_duration(&l, 60 * S, 30 * S), 9 * S);
-    assert_int_equal(gw_learn_duration(&l, 60 * S, 9 * S), 9 * S);
+    assert_int_equal(gw_learn_duration(&l, 60 * S, 30 * S), 45 * S / 4);
+    assert_int_equal(gw_learn_duration(&l, 60 * S, 11 * S), 11 * S);
     assert_int_equal(gw_learn_duration(&l, 60 * S, 6 * S), 6 * S);
     assert_int_equal(gw_learn_duration(&l, 60 * S, 4 * S), 4 * S); /* p50 is just left */
     assert_int_equal(gw_learn_duration(&l, 60 * S, 4 * S - 1), 4 * S);
@@ -89,7 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percentiles_are_those_of_the_last_samples),
         cmocka_unit_test(four_samples_are_too_few),
-        cmocka_unit_test(auto_asks_for_p95_or_what_is_left),
+        cmocka_unit_test(auto_asks_for_p95_and_a_quarter_or_what_is_left),
         cmocka_unit_test(short_calls_ask_for_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

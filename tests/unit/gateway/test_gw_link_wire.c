@@ -64,6 +64,7 @@ static void a_hello_says_what_the_node_has(void **state SL_UNUSED)
     model.version = TEXT("1");
     model.engine = TEXT("onnx");
     model.duration_us = 5;
+    model.duration = TEXT("auto");
     model.max_duration_us = UINT64_MAX; /* of a careless node: kept within what can be counted */
     model.n_inputs = 1;
     model.inputs = &ins;
@@ -89,6 +90,7 @@ static void a_hello_says_what_the_node_has(void **state SL_UNUSED)
     assert_string_equal(spec->name, "m");
     assert_string_equal(spec->engine, "onnx");
     assert_string_equal(spec->problem, "");
+    assert_string_equal(spec->duration, "auto");
     assert_true(spec->duration_us == 5 && spec->max_duration_us == INT64_MAX / 1000);
     assert_true(spec->input_count == 1 && spec->output_count == 0);
     assert_string_equal(spec->inputs[0].name, "IN");

@@ -47,6 +47,7 @@ static void begin(struct rig *r)
                                              .outputs = &out,
                                              .output_count = 1,
                                              .duration_us = 5000,
+                                             .duration = "auto",
                                              .max_duration_us = 7000,
                                              .problem = ""},
                                             {.name = "bad",
@@ -119,7 +120,8 @@ static void models_are_listed_with_their_nodes(void **state SL_UNUSED)
     assert_string_equal(m->name, "m");
     assert_string_equal(m->version, "3");
     assert_string_equal(m->engine, "onnx");
-    assert_true(m->ready && m->duration_ms == 5 && m->max_duration_ms == 7);
+    assert_true(m->ready && m->duration_ms == 0 && m->max_duration_ms == 7);
+    assert_string_equal(m->duration, "auto");
     assert_string_equal(m->inputs[0], "IN BF16 [-1,4]");
     assert_string_equal(m->outputs[0], "OUT BYTES []");
     assert_int_equal(m->n_nodes, 2);
