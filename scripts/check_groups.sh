@@ -67,7 +67,7 @@ group_nm() {
 
 group_tidy() {
     local files
-    mapfile -t files < <(our_c | grep -E '^(common|gateway|executor|client)/.*\.c$' | grep -v _assert)
+    mapfile -t files < <(our_c | grep -E '^(common|gateway|executor|client|sim)/.*\.c$' | grep -v _assert)
     printf '%s\n' "${files[@]}" |
         xargs -P "$jobs" -n 4 clang-tidy-14 -p build/release --quiet --warnings-as-errors='*'
 }

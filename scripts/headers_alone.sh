@@ -11,7 +11,7 @@ build=${1:?usage: scripts/headers_alone.sh BUILD_DIR}
 }
 
 mapfile -t headers < <(git ls-files -co --exclude-standard 'common/*.h' 'gateway/*.h' \
-    'executor/*.h' 'client/*.h')
+    'executor/*.h' 'client/*.h' 'sim/*.h')
 mapfile -t includes < <({
     printf '%s\n' "${headers[@]}" | xargs -n 1 dirname | sort -u
     echo client/include

@@ -40,6 +40,7 @@ int cli_nodes(int argc, char **argv);
 int cli_quota(int argc, char **argv);
 int cli_receipts(int argc, char **argv);
 int cli_result(int argc, char **argv);
+int cli_sim(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_tiers(int argc, char **argv);
 int cli_tokens(int argc, char **argv);

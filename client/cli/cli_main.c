@@ -18,6 +18,7 @@ static const struct cli_verb verbs[] = {
     {"app", "apps that call for their visitors: register, list, remove, pause, resume", cli_apps},
     {"usage", "GPU time by week and app, owner or visitor", cli_usage},
     {"grant", "gives an account GPU time", cli_grant},
+    {"sim", "plays a day of invented traffic through the real scheduler", cli_sim},
     {"visitor", "accounts: list, show, block, unblock, blocked", cli_visitor},
 };
 

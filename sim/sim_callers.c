@@ -1,0 +1,293 @@
+/* sim_callers.c - visitors: calls that come, sometimes leave, and take their reply. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_day_int.h"
+#include "sl_hash.h"
+#include "sl_text.h"
+
+enum { ARENA_BYTES_MAX = 1 << 20 };
+
+/* ---- a call's fate, drawn when it comes */
+
+static uint32_t draw_model(struct sim *s, struct sim_group *g)
+{
+    const struct sim_weight_row *w = g->row->models.items;
+    if (g->row->models.count == 0)
+        return (uint32_t)sl_rng_below(&g->rng, s->scenario->models.count);
+    int64_t left = (int64_t)sl_rng_below(&g->rng, (uint64_t)g->row->weight_total);
+    while (left >= w->weight)
+        left -= (w++)->weight;
+    return (uint32_t)w->model;
+}
+
+static void say_duration(struct sim_call *c, int64_t us)
+{
+    int64_t ms = (us + 999) / 1000;
+    snprintf(c->duration, sizeof c->duration, "%" PRId64 "ms", ms);
+    c->declared_us = ms * 1000;
+}
+
+static void declare(struct sim *s, struct sim_group *g, struct sim_call *c)
+{
+    c->declared_us = sim_scenario_models(s->scenario)[c->model].declared_ns / SL_NS_PER_US;
+    switch (g->row->says) {
+    case SIM_SAYS_NOTHING:
+        break;
+    case SIM_SAYS_AUTO:
+        snprintf(c->duration, sizeof c->duration, "auto");
+        break;
+    case SIM_SAYS_RUN:
+        say_duration(c, (int64_t)((double)c->run_us * g->row->says_times));
+        break;
+    case SIM_SAYS_LAW:
+        say_duration(c, sim_law_draw(&g->row->says_law, &g->rng));
+        break;
+    }
+    if (g->row->max_wait_ns > 0)
+        sl_text_format_duration(g->row->max_wait_ns, c->max_wait);
+}
+
+static void draw(struct sim *s, struct sim_group *g, struct sim_call *c)
+{
+    c->group = g->index;
+    c->visitor = sl_rng_below(&g->rng, (uint64_t)g->row->visitors);
+    c->model = draw_model(s, g);
+    const struct sim_law *law =
+        g->row->has_run ? &g->row->run_law : &sim_scenario_models(s->scenario)[c->model].law;
+    c->run_us = sim_law_draw(law, &g->rng);
+    c->arrived_at = s->now;
+    c->is_measured =
+        s->now >= s->scenario->measure_from_ns && s->now < s->scenario->measure_until_ns;
+    declare(s, g, c);
+}
+
+/* ---- its exchange */
+
+static struct sim_call *make_call(struct sim *s)
+{
+    struct sim_call *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        abort();
+    sl_arena_init(&c->x.arena, &sl_alloc_malloc, ARENA_BYTES_MAX);
+    c->next_made = s->calls;
+    s->calls = c;
+    return c;
+}
+
+static struct sim_call *take_call(struct sim *s)
+{
+    struct sim_call *c = s->unused_calls;
+    if (c == NULL)
+        return make_call(s);
+    s->unused_calls = c->next;
+    sl_arena_reset(&c->x.arena);
+    *c = (struct sim_call){.x = {.arena = c->x.arena}, .next_made = c->next_made};
+    return c;
+}
+
+static struct gw_body *copy_message(const struct gw_body *template, struct sim_call *c)
+{
+    struct gw_body *b = gw_body_create(&sl_alloc_malloc, template->len);
+    if (b == NULL)
+        abort();
+    memcpy(b->data, template->data, template->len);
+    memcpy(b->data + b->len - sizeof c, &c, sizeof c); /* the tensor says whose it is */
+    return b;
+}
+
+struct sim_call *sim_callers_find(const struct gw_body *message)
+{
+    struct sim_call *c;
+    memcpy(&c, message->data + message->len - sizeof c, sizeof c);
+    return c;
+}
+
+static struct sl_span text_or_none(const char *text)
+{
+    return text[0] == '\0' ? sl_span_of(NULL, 0) : sl_span_str(text);
+}
+
+static void on_leaving(struct sim *s, struct sim_event *e)
+{
+    struct sim_call *c = SL_CONTAINER_OF(e, struct sim_call, leaving);
+    gw_flow_on_exchange(s->flow, &c->x, GW_EV_GONE, s->now);
+}
+
+static void open_exchange(struct sim *s, struct sim_group *g, struct sim_call *c)
+{
+    c->x.req = (struct gw_request){.method = GW_METHOD_MODEL_INFER,
+                                   .path = sl_span_str(gw_method_path(GW_METHOD_MODEL_INFER)),
+                                   .arrived_at = s->now,
+                                   .deadline_at = SL_MONO_NEVER,
+                                   .duration = text_or_none(c->duration),
+                                   .max_wait = text_or_none(c->max_wait),
+                                   .size = text_or_none(g->row->size)};
+    c->x.body = copy_message(s->messages[c->model], c);
+    c->leaving.fire = on_leaving;
+    if (g->row->has_leaves)
+        sim_at(s, &c->leaving, s->now + sim_law_draw(&g->row->leaves_law, &g->rng) * SL_NS_PER_US);
+    s->open_count++;
+    s->opening = c;
+    gw_flow_on_exchange(s->flow, &c->x, GW_EV_OPEN | GW_EV_MESSAGE, s->now);
+    s->opening = NULL;
+}
+
+static void plan_next(struct sim *s, struct sim_group *g)
+{
+    int64_t us = sim_arrivals_next(&g->row->arrivals, s->now / SL_NS_PER_US,
+                                   sim_law_exponential(&g->rng), s->ends_at / SL_NS_PER_US);
+    bool is_enough = s->options.max_calls > 0 && s->result->calls >= s->options.max_calls;
+    if (us != SIM_NEVER_US && !is_enough)
+        sim_at(s, &g->arrival, us * SL_NS_PER_US);
+}
+
+static void on_arrival(struct sim *s, struct sim_event *e)
+{
+    struct sim_group *g = SL_CONTAINER_OF(e, struct sim_group, arrival);
+    struct sim_call *c = take_call(s);
+    draw(s, g, c);
+    sim_count_arrival(s, c);
+    plan_next(s, g);
+    open_exchange(s, g, c);
+}
+
+/* ---- its end */
+
+static void let_go(struct sim *s, struct sim_call *c)
+{
+    gw_timers_clear(&s->events, &c->leaving.timer);
+    if (c->x.reply.release != NULL)
+        c->x.reply.release(c->x.reply.release_ctx);
+    sim_count_end(s, c);
+    gw_flow_on_exchange(s->flow, &c->x, GW_EV_SENT, s->now);
+    s->open_count--;
+    c->next = s->unused_calls;
+    s->unused_calls = c;
+}
+
+void sim_callers_settle(struct sim *s)
+{
+    for (struct sim_call *c; (c = s->replied) != NULL;) {
+        s->replied = c->next;
+        let_go(s, c);
+    }
+}
+
+static void post(void *ctx, struct gw_exchange *x, unsigned events)
+{
+    struct sim *s = ctx;
+    struct sim_call *c = SL_CONTAINER_OF(x, struct sim_call, x);
+    if (!(events & GW_TO_NET_REPLY))
+        return;
+    if (c->has_replied) {
+        sim_complain(s, "a call of visitor %" PRIu64 " got two replies", c->visitor);
+        return;
+    }
+    c->has_replied = true;
+    c->next = s->replied;
+    s->replied = c;
+}
+
+static uint64_t connections(void *ctx)
+{
+    const struct sim *s = ctx;
+    return s->open_count;
+}
+
+struct gw_net_port sim_callers_port(struct sim *s)
+{
+    return (struct gw_net_port){.ctx = s, .post = post, .connections = connections};
+}
+
+/* ---- who they are */
+
+/* Visitors of the tier "anonymous" are addresses, all others have signed in. */
+static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *credentials,
+                                        struct gw_principal *out, struct sl_error *err)
+{
+    struct sim *s = ctx;
+    (void)credentials, (void)err;
+    const struct sim_group *g = &s->groups[s->opening->group];
+    uint64_t n = g->first_visitor + s->opening->visitor;
+    bool is_address = strcmp(g->row->tier, "anonymous") == 0;
+    *out = (struct gw_principal){.kind = is_address ? GW_PRINCIPAL_ADDRESS : GW_PRINCIPAL_USER,
+                                 .tier = g->row->tier_index,
+                                 .is_signed_in = !is_address,
+                                 .purse_count = 1};
+    out->purses[0].limit_thousandths = GW_FACTOR_ONE;
+    snprintf(out->purses[0].account, sizeof out->purses[0].account,
+             is_address ? "ip:10.%u.%u.%u" : "user:v%u-%u-%u", (unsigned)(n >> 16 & 255),
+             (unsigned)(n >> 8 & 255), (unsigned)(n & 255));
+    return GW_IDENTITY_KNOWN;
+}
+
+struct gw_auth_port sim_callers_auth(struct sim *s)
+{
+    return (struct gw_auth_port){.ctx = s, .identify = identify};
+}
+
+/* ---- all of them */
+
+static sl_status start_group(struct sim *s, uint32_t index, uint64_t first_visitor)
+{
+    struct sim_group *g = &s->groups[index];
+    const struct sl_hash_seed seed = {s->options.seed, index};
+    *g = (struct sim_group){.row = &sim_scenario_groups(s->scenario)[index],
+                            .index = index,
+                            .first_visitor = first_visitor,
+                            .arrival = {.fire = on_arrival}};
+    sl_rng_seed(&g->rng, sl_hash_bytes(seed, sl_span_str(g->row->name)));
+    g->asked_ms = calloc((size_t)g->row->visitors, sizeof *g->asked_ms);
+    g->got_ms = calloc((size_t)g->row->visitors, sizeof *g->got_ms);
+    if (g->asked_ms == NULL || g->got_ms == NULL)
+        return SL_ENOMEM;
+    plan_next(s, g);
+    return SL_OK;
+}
+
+static sl_status make_messages(struct sim *s)
+{
+    s->messages = calloc(s->scenario->models.count, sizeof(struct gw_body *));
+    if (s->messages == NULL)
+        return SL_ENOMEM;
+    for (size_t i = 0; i < s->scenario->models.count; i++) {
+        s->messages[i] = sim_message_make(sim_scenario_models(s->scenario)[i].name);
+        if (s->messages[i] == NULL)
+            return SL_ENOMEM;
+    }
+    return SL_OK;
+}
+
+sl_status sim_callers_start(struct sim *s)
+{
+    uint64_t visitors = 1;
+    sl_status status = make_messages(s);
+    s->groups = calloc(s->scenario->visitors.count, sizeof *s->groups);
+    if (s->groups == NULL)
+        return SL_ENOMEM;
+    for (uint32_t i = 0; status == SL_OK && i < s->scenario->visitors.count; i++) {
+        status = start_group(s, i, visitors);
+        visitors += (uint64_t)s->groups[i].row->visitors;
+    }
+    return status;
+}
+
+void sim_callers_finish(struct sim *s)
+{
+    for (size_t i = 0; s->messages != NULL && i < s->scenario->models.count; i++)
+        gw_body_release(s->messages[i]);
+    free(s->messages);
+    for (size_t i = 0; s->groups != NULL && i < s->scenario->visitors.count; i++) {
+        free(s->groups[i].asked_ms);
+        free(s->groups[i].got_ms);
+    }
+    free(s->groups);
+    for (struct sim_call *c; (c = s->calls) != NULL;) {
+        s->calls = c->next_made;
+        sl_arena_finish(&c->x.arena);
+        free(c);
+    }
+}
