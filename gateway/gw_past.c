@@ -53,6 +53,12 @@ static void on_block(void *ctx, const struct gw_record_block *b)
     count(p, "block", b->account, s);
 }
 
+static void on_learned(void *ctx, const struct gw_record_learned *r)
+{
+    struct gw_past *p = ctx;
+    count(p, "learned durations", r->model, gw_flow_note_learned(p->flow, r));
+}
+
 static void on_lease(void *ctx, uint64_t journal, uint64_t record)
 {
     struct gw_past *p = ctx;
@@ -103,6 +109,7 @@ struct gw_store_loader gw_past_loader(struct gw_past *p)
                                     .on_token = on_token,
                                     .on_app = on_app,
                                     .on_block = on_block,
+                                    .on_learned = on_learned,
                                     .on_lease = on_lease,
                                     .on_key = on_key,
                                     .keys_since =

@@ -1,5 +1,5 @@
 /* gw_past.h - what the store tells at the start, to those who go on with it: accounts and blocks to the ledger, leases
- * that have their receipts and calls with idempotency keys to the flow, tokens and apps to who asks for names.
+ * that have their receipts, calls with idempotency keys and learned durations to the flow, tokens and apps to who asks for names.
  *
  * Threads  One: the root's, before the first call.
  */

@@ -40,6 +40,7 @@ static void begin_stop(struct gw_server *s)
     s->phase = GW_SERVER_STOPPING;
     gw_flow_refuse(s->flow);
     gw_flow_end_all(s->flow, s->now);
+    gw_flow_keep_learned(s->flow, s->now);
     gw_keep_close(&s->keep); /* replies wait for what it stores */
     gw_link_flush(s->link, s->now);
     for (size_t i = 0; i < s->front_count; i++) {

@@ -74,8 +74,10 @@ struct gw_fleet_model {
     char last_node[GW_FLEET_NODE_NAME_MAX + 1]; /* that left it without a node; "": none did */
     uint64_t samples;
     int64_t mean_exec_us;
-    struct gw_learn learn;                  /* of those that ended well; the flow's */
-    uint64_t call_count;                    /* started; the flow counts, here and below */
+    struct gw_learn learn;      /* of those that ended well; the flow's, here and below */
+    bool has_learned;           /* what the store does not have yet */
+    sl_mono_ns keep_learned_at; /* not before */
+    uint64_t call_count;        /* started; the flow counts, here and below */
     struct gw_fleet_runs succeeded, failed; /* from the queue to the result */
     struct gw_fleet_runs queued, executed;  /* the two parts of that */
 };

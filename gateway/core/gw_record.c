@@ -70,10 +70,10 @@ static void walk_bytes(struct walk *w, uint8_t *bytes, size_t len)
     w->at += len;
 }
 
-static void put_text(struct walk *w, struct sl_span text)
+static void put_span(struct walk *w, struct sl_span text, size_t max)
 {
     put_varint(w, text.len);
-    if (text.len > GW_RECORD_TEXT_MAX || w->end - w->at < text.len) {
+    if (text.len > max || w->end - w->at < text.len) {
         w->is_good = false;
         return;
     }
@@ -82,19 +82,24 @@ static void put_text(struct walk *w, struct sl_span text)
     w->at += text.len;
 }
 
-static void walk_text(struct walk *w, struct sl_span *text)
+static void walk_span(struct walk *w, struct sl_span *text, size_t max)
 {
     if (w->is_writing) {
-        put_text(w, *text);
+        put_span(w, *text, max);
         return;
     }
     uint64_t len = take_varint(w);
-    if (len > GW_RECORD_TEXT_MAX || len > w->end - w->at) {
+    if (len > max || len > w->end - w->at) {
         w->is_good = false;
         return;
     }
     *text = sl_span_of(w->in.data + w->at, (size_t)len);
     w->at += (size_t)len;
+}
+
+static void walk_text(struct walk *w, struct sl_span *text)
+{
+    walk_span(w, text, GW_RECORD_TEXT_MAX);
 }
 
 /* An integer of [0, max]. */
@@ -170,6 +175,14 @@ static void walk_loss(struct walk *w, struct gw_record_loss *r)
     walk_int(w, &r->at);
 }
 
+static void walk_learned(struct walk *w, struct gw_record_learned *r)
+{
+    walk_text(w, &r->model);
+    walk_text(w, &r->version);
+    walk_int(w, &r->at);
+    walk_span(w, &r->samples, GW_RECORD_SAMPLES_MAX);
+}
+
 /* false: no kind of this file's. */
 static bool walk_record(struct walk *w, struct gw_record *r)
 {
@@ -194,6 +207,9 @@ static bool walk_record(struct walk *w, struct gw_record *r)
         return true;
     case GW_RECORD_LOSS:
         walk_loss(w, &r->loss);
+        return true;
+    case GW_RECORD_LEARNED:
+        walk_learned(w, &r->learned);
         return true;
     case GW_RECORD_RECEIPT:
         break;

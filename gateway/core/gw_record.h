@@ -1,8 +1,8 @@
 /* gw_record.h - what a gateway keeps for ever beside receipts: windows, grants, tokens, apps, blocks; and
  * their bytes in the store's log. Pure.
  *
- * Bytes    A version, then the fields in order: integers as zigzag varints in their shortest form, texts as
- *          length and UTF-8. One value has one form of bytes, so what decodes is what was encoded.
+ * Bytes    A version, then the fields in order: integers as zigzag varints in their shortest form, texts and bytes
+ *          as length and what they are. One value has one form of bytes, so what decodes is what was encoded.
  * Versions A later version of a record appends fields; bytes of a later version than this one are refused.
  * Memory   Texts are borrowed: from the caller by the encoder, from the bytes by the decoder.
  */
@@ -27,7 +27,8 @@
     X(TOKEN, 5, "token")                                                                           \
     X(APP, 6, "app")                                                                               \
     X(BLOCK, 7, "block")                                                                           \
-    X(LOSS, 8, "loss")
+    X(LOSS, 8, "loss")                                                                             \
+    X(LEARNED, 9, "learned")
 
 enum gw_record_kind {
 #define GW_RECORD_ENUM(name, number, text) GW_RECORD_##name = number,
@@ -35,7 +36,7 @@ enum gw_record_kind {
 #undef GW_RECORD_ENUM
 };
 
-enum { GW_RECORD_TEXT_MAX = 512, GW_RECORD_BYTES_MAX = 2560 };
+enum { GW_RECORD_TEXT_MAX = 512, GW_RECORD_SAMPLES_MAX = 1536, GW_RECORD_BYTES_MAX = 2560 };
 
 /* An account's window opened. */
 struct gw_record_window {
@@ -87,6 +88,13 @@ struct gw_record_loss {
     sl_wall_us at;
 };
 
+/* How long a model's calls took, in place of what the log said of that model before. */
+struct gw_record_learned {
+    struct sl_span model, version;
+    sl_wall_us at;
+    struct sl_span samples; /* gw_learn_code's bytes */
+};
+
 struct gw_record {
     enum gw_record_kind kind;
     union {
@@ -97,6 +105,7 @@ struct gw_record {
         struct gw_record_app app;
         struct gw_record_block block;
         struct gw_record_loss loss;
+        struct gw_record_learned learned;
     };
 };
 
@@ -104,7 +113,7 @@ struct gw_record {
 const char *gw_record_name(int kind);
 
 /* out holds GW_RECORD_BYTES_MAX; *out_len bytes of it are used. Errors: SL_ETOOBIG (a text is longer than
- * GW_RECORD_TEXT_MAX), SL_EINVAL (a kind that is not encoded here). */
+ * GW_RECORD_TEXT_MAX, bytes than GW_RECORD_SAMPLES_MAX), SL_EINVAL (a kind that is not encoded here). */
 SL_MUST_CHECK sl_status gw_record_encode(const struct gw_record *r, uint8_t *out, size_t *out_len);
 /* Errors: SL_EPROTO (not the bytes of such a record), SL_ENEVER (a kind or version of a later Sluice). */
 SL_MUST_CHECK sl_status gw_record_decode(int kind, struct sl_span bytes, struct gw_record *out);

@@ -11,6 +11,7 @@
 #include "gw_flow.h"
 #include "gw_idem.h"
 #include "gw_inquiry.h"
+#include "gw_learned.h"
 #include "gw_ledger.h"
 #include "gw_marks.h"
 #include "gw_queue.h"
@@ -97,7 +98,8 @@ struct gw_flow {
     struct gw_flow_metrics metrics;
     struct gw_ports ports;
     struct gw_fleet *fleet;
-    struct gw_marks *marks; /* which leases are accounted for */
+    struct gw_marks *marks;     /* which leases are accounted for */
+    struct gw_learned *learned; /* of models that were not announced since the start */
     struct gw_ledger *ledger;
     struct gw_idem *idem;        /* calls that can be asked for again */
     struct gw_outcome *outcomes; /* all that there are in memory */
@@ -250,6 +252,13 @@ SL_MUST_CHECK bool gw_receipts_leave_orphan(struct gw_flow *f, const struct gw_f
 void gw_receipts_acknowledge(struct gw_flow *f, const struct gw_fleet_node *node, uint64_t record);
 /* The end of a turn. */
 void gw_receipts_turn(struct gw_flow *f);
+
+/* ---- gw_learning.c */
+/* How long it took teaches its model. */
+void gw_learning_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
+                           sl_mono_ns now);
+/* A node has come with models of which something may be known from before the start. */
+void gw_learning_take_up(struct gw_flow *f, const struct gw_fleet_node *node);
 
 /* ---- gw_leases.c */
 /* After its call has been answered. has_owner: the lease is one that this gateway had given. */

@@ -217,16 +217,6 @@ static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_res
     sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
 }
 
-/* One that was ended at a duration that had been learned would have taken longer: were only those counted that
- * ended well, what is learned could never grow. */
-static void learn(struct gw_call *c, const struct gw_result *result)
-{
-    if (result->reason == SL_REASON_OK)
-        gw_learn_add(&c->model->learn, result->held_us);
-    else if (result->reason == SL_REASON_DURATION_EXCEEDED && c->asks.is_auto)
-        gw_learn_add(&c->model->learn, sl_sat_mul(result->held_us, 2));
-}
-
 void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
                        sl_mono_ns now)
 {
@@ -240,7 +230,7 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
         sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
                      (const char *)result->text.data);
     tell_times(f, c, result);
-    learn(c, result);
+    gw_learning_on_result(f, c, result, now);
     if (result->reason != SL_REASON_OK || !hold_result(f, c, result->payload.total_bytes, &err) ||
         !fill_reply(f, c, result, &err)) {
         release_result(result);

@@ -42,6 +42,8 @@ static sl_status create_parts(struct gw_flow *f)
     if (s == SL_OK)
         s = gw_marks_create(f->alloc, MARKS_PER_NODE * f->conf.fleet.max_nodes, &f->marks);
     if (s == SL_OK)
+        s = gw_learned_create(f->alloc, f->conf.fleet.max_models, &f->learned);
+    if (s == SL_OK)
         s = create_ledger(f);
     if (s == SL_OK)
         s = create_acks(f);
@@ -111,6 +113,7 @@ void gw_flow_destroy(struct gw_flow *f)
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
     gw_marks_destroy(f->marks);
+    gw_learned_destroy(f->learned);
     gw_ledger_destroy(f->ledger);
     gw_blocks_destroy(f->blocks);
     sl_alloc_free(f->alloc, f->acks);
@@ -310,6 +313,7 @@ bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_n
     if (!join(f, hello, now, out, err))
         return false;
     f->is_stuck = false;
+    gw_learning_take_up(f, *out);
     end_orphans(f);
     gw_call_enter_waiting(f, now);
     sl_log(SL_LOG_INFO, "node connected", SL_S("node", hello->name),

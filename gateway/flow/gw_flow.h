@@ -143,6 +143,11 @@ SL_MUST_CHECK sl_status gw_flow_note_lease(struct gw_flow *f, uint64_t journal, 
 SL_MUST_CHECK sl_status gw_flow_note_outcome(struct gw_flow *f, const struct gw_receipt *r,
                                              sl_mono_ns ended_at);
 
+/* At the start: what a model's calls took. Errors: as gw_learned_note. */
+SL_MUST_CHECK sl_status gw_flow_note_learned(struct gw_flow *f, const struct gw_record_learned *r);
+/* At the end: what was learned and not stored yet is. */
+void gw_flow_keep_learned(struct gw_flow *f, sl_mono_ns now);
+
 /* ---- calls that are asked twice: answers of gw_results_port */
 
 void gw_flow_on_digest(struct gw_flow *f, uint64_t ticket, sl_status outcome,

@@ -81,6 +81,20 @@ static int build_block(struct gw_store_db *db, const struct gw_record_block *r)
     return gw_store_db_run(db, which);
 }
 
+/* The model's entry before it is of no use any more. */
+static int build_learned(struct gw_store_db *db, int64_t n, const struct gw_record_learned *r)
+{
+    sqlite3_stmt *s = with_text(db, GW_STORE_SQL_DROP_LEARNED, r->model);
+    sqlite3_bind_int64(s, 2, n);
+    int rc = gw_store_db_run(db, GW_STORE_SQL_DROP_LEARNED);
+    if (rc != SQLITE_OK)
+        return rc;
+    s = with_text(db, GW_STORE_SQL_SET_LEARNED, r->model);
+    sqlite3_bind_int64(s, 2, n);
+    sqlite3_bind_int64(s, 3, r->at);
+    return gw_store_db_run(db, GW_STORE_SQL_SET_LEARNED);
+}
+
 static int build_record(struct gw_store_db *db, int64_t n, const struct gw_record *r)
 {
     switch (r->kind) {
@@ -94,6 +108,8 @@ static int build_record(struct gw_store_db *db, int64_t n, const struct gw_recor
         return build_app(db, &r->app);
     case GW_RECORD_BLOCK:
         return build_block(db, &r->block);
+    case GW_RECORD_LEARNED:
+        return build_learned(db, n, &r->learned);
     case GW_RECORD_LOSS: /* for people, in the log */
     case GW_RECORD_RECEIPT:
     case GW_RECORD_WINDOW:

@@ -52,6 +52,9 @@ static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
     [GW_STORE_SQL_REMOVE_APP] = "DELETE FROM apps WHERE name = ?1",
     [GW_STORE_SQL_BLOCK] = "INSERT OR REPLACE INTO blocks VALUES(?1, ?2, ?3, ?4)",
     [GW_STORE_SQL_UNBLOCK] = "DELETE FROM blocks WHERE account = ?1",
+    [GW_STORE_SQL_DROP_LEARNED] =
+        "DELETE FROM log WHERE n = (SELECT n FROM learned WHERE model = ?1 AND n < ?2)",
+    [GW_STORE_SQL_SET_LEARNED] = "INSERT OR REPLACE INTO learned VALUES(?1, ?2, ?3)",
     [GW_STORE_SQL_OLD_CHAPTER] =
         "SELECT chapter FROM chapters WHERE first_at < ?1 ORDER BY chapter LIMIT 1",
     [GW_STORE_SQL_READ_CHAPTER] =
@@ -73,6 +76,9 @@ static const char *const sql_texts[GW_STORE_SQL_COUNT] = {
         " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
         " used_us = used_us + excluded.used_us, charged_us = charged_us + excluded.charged_us",
     [GW_STORE_SQL_FORGET_USAGE] = "DELETE FROM usage WHERE week < ?1 AND account <> ''",
+    [GW_STORE_SQL_FORGET_LEARNED_LOG] =
+        "DELETE FROM log WHERE n IN (SELECT n FROM learned WHERE at < ?1 AND n < ?2)",
+    [GW_STORE_SQL_FORGET_LEARNED] = "DELETE FROM learned WHERE at < ?1 AND n < ?2",
 };
 
 /* ---- faults */

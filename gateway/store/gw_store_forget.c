@@ -126,6 +126,15 @@ static int find_chapter(struct gw_store_db *db, sl_wall_us before, int64_t *out_
     return sqlite3_reset(s);
 }
 
+/* Of models that were not called since. */
+static int forget_learned(const struct forgetting *f)
+{
+    int rc = run_with(f->db, GW_STORE_SQL_FORGET_LEARNED_LOG, f->before, f->db->last_n, 0);
+    return rc == SQLITE_OK
+               ? run_with(f->db, GW_STORE_SQL_FORGET_LEARNED, f->before, f->db->last_n, 0)
+               : rc;
+}
+
 /* The week in which `before` lies is kept as it is. */
 static int forget_visitors(struct forgetting *f)
 {
@@ -147,6 +156,8 @@ static int forget(struct forgetting *f)
     f->has_more = f->row_count > 0;
     if (rc == SQLITE_OK && f->row_count == 0)
         rc = forget_visitors(f);
+    if (rc == SQLITE_OK && f->row_count == 0)
+        rc = forget_learned(f);
     return rc == SQLITE_OK ? gw_store_db_run(f->db, GW_STORE_SQL_COMMIT) : rc;
 }
 

@@ -70,6 +70,15 @@ static void on_block(sqlite3_stmt *s, const struct gw_store_loader *l)
         l->on_block(l->ctx, &b);
 }
 
+static void on_learned(sqlite3_stmt *s, const struct gw_store_loader *l)
+{
+    struct gw_record r;
+    const void *bytes = sqlite3_column_blob(s, 0);
+    struct sl_span span = sl_span_of(bytes, (size_t)sqlite3_column_bytes(s, 0));
+    if (l->on_learned != NULL && gw_record_decode(GW_RECORD_LEARNED, span, &r) == SL_OK)
+        l->on_learned(l->ctx, &r.learned);
+}
+
 static bool read_receipt(sqlite3_stmt *s, struct gw_receipt *out)
 {
     const void *bytes = sqlite3_column_blob(s, 0);
@@ -142,6 +151,7 @@ sl_status gw_store_load(struct gw_store_db *db, sl_wall_us windows_since, sl_wal
          0, on_token},
         {"SELECT * FROM apps", 0, 0, on_app},
         {"SELECT * FROM blocks", 0, 0, on_block},
+        {"SELECT data FROM learned CROSS JOIN log USING(n) ORDER BY n DESC", 0, 0, on_learned},
     };
     sl_status s = SL_OK;
     while (s == SL_OK && gw_store_lag(db) > 0)

@@ -12,6 +12,8 @@ struct gw_store_loader {
     void (*on_token)(void *ctx, const struct gw_record_token *t);
     void (*on_app)(void *ctx, const struct gw_record_app *a);
     void (*on_block)(void *ctx, const struct gw_record_block *b);
+    /* Newest first. */
+    void (*on_learned)(void *ctx, const struct gw_record_learned *r);
     /* A lease that has its receipt: at least the newest leases_span numbers of each journal, oldest first. */
     void (*on_lease)(void *ctx, uint64_t journal, uint64_t record);
     /* Receipts of calls with an idempotency key that ended since then, oldest first. */
@@ -20,7 +22,7 @@ struct gw_store_loader {
 };
 
 /* Builds what is left of the log into the tables, then loads from them: accounts whose window opened after
- * `windows_since`, or that were given time and have none; tokens that hold at `now`; all apps and blocks.
+ * `windows_since`, or that were given time and have none; tokens that hold at `now`; all apps, blocks and learned durations.
  * Errors: SL_EIO. */
 SL_MUST_CHECK sl_status gw_store_load(struct gw_store_db *db, sl_wall_us windows_since,
                                       sl_wall_us now, uint64_t leases_span,

@@ -13,6 +13,7 @@
  * chapters  of the log: of each the first and the last time of its receipts
  * receipts  in which chapter, and where, the receipts of an account, an app and a call are: gw_store_key.h
  * leases    the newest lease of each executor's journal in each chapter
+ * learned   where in the log it stands how long a model's calls took: its newest entry, the only one that is kept
  * usage     sums by week (days from a Monday to the next, UTC; week 0 is that of 1969-12-29)
  */
 static const char *const steps[] = {
@@ -43,6 +44,8 @@ static const char *const steps[] = {
     " at INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE blocks(account TEXT PRIMARY KEY, blocked_by TEXT NOT NULL, reason TEXT NOT NULL,"
     " at INTEGER NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE learned(model TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL)"
+    " WITHOUT ROWID;",
 };
 
 int gw_store_schema_version(void)
@@ -121,7 +124,9 @@ sl_status gw_store_schema_prepare(sqlite3 *db, const char *path, struct sl_error
                 sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
             return SL_EIO;
         }
-        sl_log(SL_LOG_INFO, "store has new tables", SL_S("path", path), SL_I("version", v + 1));
     }
+    if (version < gw_store_schema_version())
+        sl_log(SL_LOG_INFO, "store has new tables", SL_S("path", path),
+               SL_I("version", gw_store_schema_version()));
     return SL_OK;
 }

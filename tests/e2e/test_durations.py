@@ -12,6 +12,7 @@ from support.cluster import Cluster
 from support.models import write_fake
 from support.paths import BIN, SLOW
 from support.receipts import receipts_of
+from support.wait import wait_until
 
 EXPRESSION = "2 + inputs.IN.shape[1] * parameters.steps / 10"
 
@@ -86,3 +87,21 @@ def test_models_are_listed_with_their_durations(cluster):
 def test_auto_is_the_models_default_until_it_has_learned(cluster):
     assert [call(cluster, "learning", run="5ms") for _ in range(5)] == [30] * 5
     assert call(cluster, "learning", run="5ms") == 1
+
+
+def test_a_gateway_that_was_killed_still_knows_what_it_had_learned(cluster):
+    for _ in range(5):
+        call(cluster, "learning", run="5ms")
+    cluster.daemons["gateway"].kill()
+    cluster.restart("gateway")
+    wait_until(cluster.is_whole, 20 * SLOW, "the gateway and its executor")
+    assert call(cluster, "learning", run="5ms") == 1
+
+
+def test_calls_that_get_longer_are_caught_up_with(cluster):
+    for _ in range(5):
+        call(cluster, "learning", run="5ms")
+    message = scripted_request("learning", run="1500ms")
+    outcome = refusal(cluster.stub().ModelInfer, message)
+    assert outcome.trailers["sluice-reason"] == "DURATION_EXCEEDED"
+    assert call(cluster, "learning", run="1500ms") > 2

@@ -168,6 +168,14 @@ static void on_block(void *ctx, const struct gw_record_block *b)
     keep(p->blocks[p->block_count++], sizeof p->blocks[0], b->account);
 }
 
+static void on_learned(void *ctx, const struct gw_record_learned *l)
+{
+    struct store_rig_past *p = ctx;
+    snprintf(p->learned[p->learned_count++], sizeof p->learned[0], "%.*s/%.*s %.*s",
+             (int)l->model.len, (const char *)l->model.data, (int)l->version.len,
+             (const char *)l->version.data, (int)l->samples.len, (const char *)l->samples.data);
+}
+
 static void on_lease(void *ctx, uint64_t journal, uint64_t record)
 {
     struct store_rig_past *p = ctx;
@@ -183,6 +191,7 @@ struct gw_store_loader store_rig_loader(struct store_rig_past *into)
                                     .on_token = on_token,
                                     .on_app = on_app,
                                     .on_block = on_block,
+                                    .on_learned = on_learned,
                                     .on_lease = on_lease};
 }
 

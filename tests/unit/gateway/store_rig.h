@@ -42,7 +42,7 @@ int64_t store_rig_number(struct store_rig *r, const char *sql);
 
 /* ---- what a store tells when it is loaded: texts are copied */
 struct store_rig_past {
-    size_t account_count, token_count, app_count, block_count, lease_count;
+    size_t account_count, token_count, app_count, block_count, lease_count, learned_count;
     struct {
         char name[64];
         sl_wall_us window_opened_at;
@@ -51,6 +51,7 @@ struct store_rig_past {
     char tokens[STORE_RIG_KEPT_MAX][32], apps[STORE_RIG_KEPT_MAX][32];
     char blocks[STORE_RIG_KEPT_MAX][64];
     uint64_t leases[STORE_RIG_KEPT_MAX];
+    char learned[STORE_RIG_KEPT_MAX][32]; /* MODEL/VERSION SAMPLES */
 };
 sl_status store_rig_load(struct store_rig *r, sl_wall_us windows_since, struct store_rig_past *out);
 struct gw_store_loader store_rig_loader(struct store_rig_past *into);

@@ -4,6 +4,7 @@
 
 #include "flow_rig.h"
 #include "gw_duration_lua.h"
+#include "sl_base.h"
 #include "sl_test.h"
 
 #define S SL_US_PER_S
@@ -142,6 +143,97 @@ static void auto_learns_from_calls_that_it_ended_too_soon(void **state SL_UNUSED
     flow_finish(&w);
 }
 
+/* ---- over restarts */
+
+static void begin_with_store(struct fake_world *w, const char *version)
+{
+    flow_begin(w);
+    w->has_store = true;
+    w->store_is_passed_by = true; /* nobody waits for it here */
+    w->duration = "auto";
+    w->version = version;
+    flow_start(w);
+}
+
+static size_t learned_entries(const struct fake_world *w)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->entry_count; i++)
+        count += w->entries[i].kind == GW_RECORD_LEARNED;
+    return count;
+}
+
+static struct gw_record_learned last_learned(const struct fake_world *w)
+{
+    struct gw_record r;
+    size_t i = w->entry_count;
+    while (w->entries[i - 1].kind != GW_RECORD_LEARNED)
+        i--;
+    const struct fake_entry *e = &w->entries[i - 1];
+    assert_ok(gw_record_decode(GW_RECORD_LEARNED, sl_span_of(e->bytes, e->len), &r));
+    return r.learned;
+}
+
+static void what_is_learned_is_stored_now_and_then(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin_with_store(&w, "1");
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    for (int i = 1; i <= 20; i++) {
+        run(&w, n, NULL);
+        assert_int_equal(learned_entries(&w), i >= 5); /* as soon as it is enough to know */
+    }
+    fake_advance(&w, SL_NS_PER_S);
+    run(&w, n, NULL);
+    assert_int_equal(learned_entries(&w), 2);
+    run(&w, n, NULL);
+    assert_int_equal(learned_entries(&w), 2);
+    gw_flow_keep_learned(w.flow, w.now);
+    assert_int_equal(learned_entries(&w), 3);
+    gw_flow_keep_learned(w.flow, w.now); /* there is nothing new */
+    assert_int_equal(learned_entries(&w), 3);
+    struct gw_record_learned r = last_learned(&w);
+    assert_span_text(r.model, "m");
+    assert_span_text(r.version, "1");
+    flow_finish(&w);
+}
+
+static void what_the_store_had_no_room_for_is_stored_later(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    begin_with_store(&w, "1");
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    for (int i = 1; i <= 4; i++)
+        run(&w, n, NULL);
+    w.append_answer = SL_EFULL;
+    run(&w, n, NULL);
+    w.append_answer = SL_OK;
+    fake_turn(&w); /* its receipt has waited, too */
+    assert_int_equal(learned_entries(&w), 0);
+    gw_flow_keep_learned(w.flow, w.now);
+    assert_int_equal(learned_entries(&w), 1);
+    flow_finish(&w);
+}
+
+static void a_new_gateway_knows_what_the_one_before_had_learned(void **state SL_UNUSED)
+{
+    static const char *const versions[] = {"1", "2"};
+    for (size_t i = 0; i < SL_ARRAY_LEN(versions); i++) {
+        struct fake_world before, after;
+        begin_with_store(&before, "1");
+        struct gw_fleet_node *n = fake_join(&before, "n1", 1, "m");
+        for (int k = 0; k < 5; k++)
+            run(&before, n, NULL);
+        struct gw_record_learned r = last_learned(&before);
+        begin_with_store(&after, versions[i]);
+        assert_ok(gw_flow_note_learned(after.flow, &r));
+        n = fake_join(&after, "n1", 1, "m");
+        assert_true(run(&after, n, NULL) == (i == 0 ? S : 60 * S)); /* that version's */
+        flow_finish(&before);
+        flow_finish(&after);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +244,9 @@ int main(void)
         cmocka_unit_test(auto_is_the_default_until_it_has_learned),
         cmocka_unit_test(auto_of_a_call_learns_beside_an_expression),
         cmocka_unit_test(auto_learns_from_calls_that_it_ended_too_soon),
+        cmocka_unit_test(what_is_learned_is_stored_now_and_then),
+        cmocka_unit_test(what_the_store_had_no_room_for_is_stored_later),
+        cmocka_unit_test(a_new_gateway_knows_what_the_one_before_had_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,11 @@ static const struct gw_record samples[] = {
     {.kind = GW_RECORD_BLOCK,
      .block = {.account = {(const uint8_t *)"user:b", 6}, .is_blocked = true}},
     {.kind = GW_RECORD_LOSS, .loss = {7, 9, 64}},
+    {.kind = GW_RECORD_LEARNED,
+     .learned = {{(const uint8_t *)"m", 1},
+                 {(const uint8_t *)"2", 1},
+                 5,
+                 {(const uint8_t *)"\1\2\3\0", 4}}},
 };
 
 static void what_goes_in_comes_out(void **state SL_UNUSED)
@@ -102,6 +107,7 @@ static void too_much_and_unknown_are_refused(void **state SL_UNUSED)
     bytes[0] = 1;
     assert_status(gw_record_decode(99, sl_span_of(bytes, 1), &r), SL_ENEVER);
     assert_string_equal(gw_record_name(GW_RECORD_LOSS), "loss");
+    assert_string_equal(gw_record_name(GW_RECORD_LEARNED), "learned");
     assert_string_equal(gw_record_name(99), "unknown");
 }
 

@@ -227,6 +227,88 @@ static void windows_go_with_the_receipts_around_them(void **state)
     assert_int_equal(r->db.last_n, LAST);
 }
 
+/* ---- learned durations */
+
+static void change(struct store_rig *r, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(r->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void add_learned(struct store_rig *r, const char *model, const char *samples, sl_wall_us at)
+{
+    store_rig_add(r, &(struct gw_record){.kind = GW_RECORD_LEARNED,
+                                         .learned = {.model = sl_span_str(model),
+                                                     .version = sl_span_str("1"),
+                                                     .at = at,
+                                                     .samples = sl_span_str(samples)}});
+}
+
+static int64_t learned_in_log(struct store_rig *r)
+{
+    return store_rig_number(r, "SELECT count(*) FROM log WHERE kind = 9");
+}
+
+static void of_learned_durations_the_newest_are_kept(void **state)
+{
+    struct store_rig *r = *state;
+    struct store_rig_past past;
+    assert_ok(store_rig_open(r, NULL, false));
+    for (int i = 0; i < 10; i++) {
+        add_learned(r, "m", i == 9 ? "last" : "first", STORE_RIG_NOW);
+        add_learned(r, i == 5 ? "n" : "o", "some", STORE_RIG_NOW);
+    }
+    assert_ok(store_rig_commit(r));
+    assert_ok(store_rig_load(r, 0, &past));
+    assert_int_equal(learned_in_log(r), 3);
+    assert_int_equal(past.learned_count, 3);
+    assert_string_equal(past.learned[0], "o/1 some"); /* newest first */
+    assert_string_equal(past.learned[1], "m/1 last");
+    assert_string_equal(past.learned[2], "n/1 some");
+    reopen(r);
+    assert_int_equal(r->db.last_n, 20);
+    assert_ok(store_rig_load(r, 0, &past));
+    assert_int_equal(past.learned_count, 3);
+}
+
+static void what_a_model_learned_long_ago_is_forgotten(void **state)
+{
+    struct store_rig *r = *state;
+    struct store_rig_past past;
+    bool more = true;
+    assert_ok(store_rig_open(r, NULL, false));
+    add_learned(r, "old", "a", STORE_RIG_NOW);
+    add_learned(r, "new", "b", STORE_RIG_NOW + 2 * day_us);
+    add_learned(r, "last", "c", STORE_RIG_NOW);
+    assert_ok(store_rig_commit(r));
+    assert_ok(store_rig_load(r, 0, &past));
+    while (more)
+        assert_ok(gw_store_forget(&r->db, STORE_RIG_NOW + day_us, 7, &more));
+    assert_ok(store_rig_load(r, 0, &past));
+    assert_int_equal(past.learned_count, 2); /* the log's last entry keeps its number */
+    assert_string_equal(past.learned[0], "last/1 c");
+    assert_string_equal(past.learned[1], "new/1 b");
+    assert_int_equal(learned_in_log(r), 2);
+}
+
+static void a_file_of_before_learns_as_well(void **state)
+{
+    struct store_rig *r = *state;
+    struct store_rig_past past;
+    assert_ok(store_rig_open(r, NULL, false));
+    assert_ok(store_rig_commit_receipts(r, 1, 3));
+    gw_store_db_close(&r->db);
+    change(r, "DROP TABLE learned; PRAGMA user_version=1");
+    assert_ok(store_rig_open(r, NULL, false));
+    add_learned(r, "m", "a", STORE_RIG_NOW);
+    assert_ok(store_rig_commit(r));
+    assert_ok(store_rig_load(r, 0, &past));
+    assert_int_equal(past.learned_count, 1);
+    assert_int_equal(store_rig_spent(&past, "user:ann"), 3000);
+}
+
 static void weeks_begin_on_monday(void **state SL_UNUSED)
 {
     sl_wall_us monday = STORE_RIG_NOW - 3 * day_us; /* 2025-12-29 */
@@ -365,14 +447,6 @@ static void grants_tell_their_reason(void **state)
 
 /* ---- beside other programs */
 
-static void change(struct store_rig *r, const char *sql)
-{
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(r->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 /* It should not be, but what it wrote is no fault of the file. */
 static void another_program_writes_in_between(void **state)
 {
@@ -507,6 +581,9 @@ int main(void)
         WITH_RIG(what_cannot_be_read_is_left_out_alone),
         WITH_RIG(history_is_kept_for_its_time),
         WITH_RIG(windows_go_with_the_receipts_around_them),
+        WITH_RIG(of_learned_durations_the_newest_are_kept),
+        WITH_RIG(what_a_model_learned_long_ago_is_forgotten),
+        WITH_RIG(a_file_of_before_learns_as_well),
         cmocka_unit_test(weeks_begin_on_monday),
         WITH_RIG(receipts_come_in_pages),
         WITH_RIG(usage_is_summed_by_week),
