@@ -42,6 +42,7 @@ struct gw_conf {
     int64_t net_threads;
     struct {
         int64_t connections, handshakes, streams, calls, queue, nodes, models;
+        int64_t watches, visitor_watches;
         uint64_t message_bytes, body_total_bytes, body_early_bytes, header_bytes, outbound_bytes;
         uint64_t body_connection_bytes, result_total_bytes;
         uint64_t min_rate_bytes; /* per second */

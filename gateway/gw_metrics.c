@@ -121,6 +121,7 @@ static bool register_kept(struct gw_metrics *m)
                                            "Calls over quota that were let in uncharged.");
     m->flow.repeated = sl_metric_counter(r, "sluice_calls_repeated_total", "",
                                          "Calls whose idempotency key an earlier one had.");
+    m->flow.watches = sl_metric_gauge(r, "sluice_watches", "", "Calls of WatchCall that are open.");
     m->flow.kept =
         sl_metric_gauge(r, "sluice_kept_results", "", "Results that wait to be asked for again.");
     for (size_t p = 0; p < SL_ARRAY_LEN(places); p++) {
@@ -128,7 +129,8 @@ static bool register_kept(struct gw_metrics *m)
             sl_metric_gauge(r, "sluice_kept_result_bytes", places[p], "Their tensors, by place.");
         ok = ok && m->flow.kept_bytes[p] != NULL;
     }
-    return ok && m->flow.background != NULL && m->flow.repeated != NULL && m->flow.kept != NULL;
+    return ok && m->flow.background != NULL && m->flow.repeated != NULL && m->flow.kept != NULL &&
+           m->flow.watches != NULL;
 }
 
 static bool register_visits(struct gw_metrics *m)

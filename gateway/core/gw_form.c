@@ -36,6 +36,9 @@ struct field {
 #define PAGES(method, number)                                                                      \
     NUMBER(method, number, "page_size", page_rows, 0, GW_FORM_PAGE_ROWS_MAX),                      \
         NUMBER(method, (number) + 1, "page", page, 0, INT64_MAX)
+#define CALL(method)                                                                               \
+    TEXT(method, 1, "call_id", call_id, 1, SL_UUID_TEXT_LEN),                                      \
+        TEXT(method, 2, "fetch_token", fetch_token, 0, GW_FORM_FETCH_TOKEN_MAX)
 #define ACCOUNT(method, number, min)                                                               \
     TEXT(method, number, "account", account, min, GW_ACCOUNT_NAME_MAX)
 #define INSTANTS(method, from_name, from_number)                                                   \
@@ -49,8 +52,10 @@ static const struct field fields[] = {
     PAGES(LIST_RECEIPTS, 5),
     ACCOUNT(LIST_RECEIPTS, 7, 0),
     NUMBER(LIST_RECEIPTS, 8, "everybody", is_of_everybody, 0, 1),
-    TEXT(GET_RESULT, 1, "call_id", call_id, 1, SL_UUID_TEXT_LEN),
-    TEXT(GET_RESULT, 2, "fetch_token", fetch_token, 0, GW_FORM_FETCH_TOKEN_MAX),
+    CALL(GET_RESULT),
+    CALL(GET_CALL),
+    CALL(WATCH_CALL),
+    CALL(CANCEL_CALL),
     TEXT(ISSUE_VISITOR_TOKEN, 1, "visitor", visitor, 0, GW_FORM_VISITOR_MAX),
     TEXT(ISSUE_VISITOR_TOKEN, 2, "address", address, 0, GW_FORM_VISITOR_MAX),
     TEXT(ISSUE_VISITOR_TOKEN, 3, "tier", tier, 0, GW_TIER_NAME_MAX),

@@ -421,15 +421,19 @@ static void add_error(struct gw_grpc_fields *f, const struct gw_reply *r)
         add_static(f, "grpc-retry-pushback-ms", "-1");
 }
 
+void gw_grpc_fields_add(struct gw_grpc_fields *f, const struct gw_trailer *more, size_t count)
+{
+    for (size_t i = 0; i < count && i < GW_TRAILERS_MAX; i++)
+        add_varying(f, more[i].name, more[i].value, strlen(more[i].value),
+                    is_recurring(more[i].name));
+}
+
 static void add_status(struct gw_grpc_fields *f, const struct gw_reply *r)
 {
     add_static(f, "grpc-status", status_texts[sl_reason_grpc(r->error.reason)]);
     if (sl_error_is_set(&r->error))
         add_error(f, r);
-    for (size_t i = 0; i < r->trailer_count && i < GW_TRAILERS_MAX; i++) {
-        const struct gw_trailer *t = &r->trailers[i];
-        add_varying(f, t->name, t->value, strlen(t->value), is_recurring(t->name));
-    }
+    gw_grpc_fields_add(f, r->trailers, r->trailer_count);
 }
 
 void gw_grpc_fields_head(struct gw_grpc_fields *f, enum gw_encoding encoding)

@@ -84,6 +84,8 @@ struct gw_grpc_fields {
 
 /* encoding: of the message that follows; IDENTITY also for one that is not compressed. */
 void gw_grpc_fields_head(struct gw_grpc_fields *f, enum gw_encoding encoding);
+/* More fields of the head, at most GW_TRAILERS_MAX. */
+void gw_grpc_fields_add(struct gw_grpc_fields *f, const struct gw_trailer *more, size_t count);
 void gw_grpc_fields_trailers(struct gw_grpc_fields *f, const struct gw_reply *r);
 void gw_grpc_fields_trailers_only(struct gw_grpc_fields *f, int http_status,
                                   const struct gw_reply *r);

@@ -28,6 +28,9 @@
     X(GET_QUOTA, GW_VISITOR "GetQuota", false, CALLERS)                                            \
     X(LIST_RECEIPTS, GW_VISITOR "ListReceipts", false, CALLERS)                                    \
     X(GET_RESULT, GW_VISITOR "GetResult", false, CALLERS)                                          \
+    X(GET_CALL, GW_VISITOR "GetCall", false, CALLERS)                                              \
+    X(WATCH_CALL, GW_VISITOR "WatchCall", false, CALLERS)                                          \
+    X(CANCEL_CALL, GW_VISITOR "CancelCall", false, CALLERS)                                        \
     X(ISSUE_VISITOR_TOKEN, GW_VISITOR "IssueVisitorToken", false, CALLERS)                         \
     X(GET_STATUS, GW_ADMIN "GetStatus", false, ADMINS)                                             \
     X(LIST_NODES, GW_ADMIN "ListNodes", false, ADMINS)                                             \

@@ -2,6 +2,7 @@
 #ifndef GW_ANSWER_FACTS_H
 #define GW_ANSWER_FACTS_H
 
+#include "gw_call_state.h"
 #include "gw_ledger.h"
 #include "gw_token.h"
 
@@ -11,6 +12,21 @@ struct gw_quota_facts {
     struct gw_quota least;                 /* of the purse that has it */
     struct gw_quota purses[GW_PURSES_MAX]; /* all of who's */
     const char *sign_in_url;               /* "": nothing to tell */
+    sl_wall_us now;
+};
+
+/* A call; what is not known, or not yet, is empty or 0. */
+struct gw_call_facts {
+    const char *call_id;
+    enum gw_call_state state;
+    struct sl_span model, node;
+    int64_t queue_us;      /* waiting, so far */
+    int64_t run_us;        /* on its slice, so far */
+    int64_t limit_us;      /* of that */
+    enum sl_reason reason; /* ENDED: how, what was said, what it cost, when */
+    const char *text;
+    sl_gpu_us charged_us;
+    sl_wall_us ended_at;
     sl_wall_us now;
 };
 

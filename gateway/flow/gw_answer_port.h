@@ -15,6 +15,7 @@
 
 struct gw_quota_facts;
 struct gw_visitor_token_facts;
+struct gw_call_facts;
 struct gw_token_facts;
 struct gw_account_facts;
 
@@ -24,6 +25,7 @@ struct gw_answer_port {
     /* keys are told: idempotency keys are the caller's own. */
     struct sl_span (*receipts)(struct sl_arena *arena, const struct gw_store_answer *a,
                                bool keys_are_told);
+    struct sl_span (*call)(struct sl_arena *arena, const struct gw_call_facts *facts);
     struct sl_span (*visitor_token)(struct sl_arena *arena,
                                     const struct gw_visitor_token_facts *facts);
 

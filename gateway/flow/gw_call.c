@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <utlist.h>
 
+#include "gw_watch.h"
+
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id)
 {
     return id == 0 ? NULL : sl_slot_get(f->calls, id);
@@ -22,6 +24,7 @@ void gw_call_set_state(struct gw_flow *f, struct gw_call *c, enum gw_call_state 
 {
     sl_status s = gw_call_move(&c->state, to, &f->counts);
     (void)s; /* the callers check the state first; gw_call_move refuses anything else */
+    gw_watch_note(f, c);
 }
 
 bool gw_call_arm(struct gw_flow *f, struct gw_call *c)

@@ -14,6 +14,7 @@
 #include "gw_learned.h"
 #include "gw_ledger.h"
 #include "gw_marks.h"
+#include "gw_names.h"
 #include "gw_queue.h"
 #include "gw_room.h"
 #include "gw_timers.h"
@@ -21,13 +22,16 @@
 #include "sl_text.h"
 
 struct gw_outcome;
+struct gw_watch;
 
 struct gw_call {
     sl_slot_id id;
     enum gw_call_state state;
     struct gw_exchange *exchange;
     char call_id[SL_UUID_TEXT_LEN + 1];
-    struct gw_principal who; /* once it is known */
+    struct gw_name name;      /* gw_flow.names */
+    struct gw_watch *watches; /* oldest first */
+    struct gw_principal who;  /* once it is known */
     bool is_known;
     struct gw_asks asks;
     struct gw_peek peek;
@@ -92,6 +96,13 @@ struct gw_pending_ack {
 /* Of a receipt that no call waits for; no call has this id. */
 #define GW_TICKET_ORPHAN UINT64_MAX
 
+/* gw_watch.h */
+struct gw_watches {
+    struct sl_slot_table *table;
+    struct gw_timers timers;
+    struct sl_arena scratch; /* of a message while it is made */
+};
+
 struct gw_flow {
     const struct sl_alloc *alloc;
     struct gw_flow_conf conf;
@@ -115,6 +126,8 @@ struct gw_flow {
     struct gw_pending_ack *acks; /* a ring */
     size_t ack_first, ack_count, ack_max;
     struct sl_slot_table *calls;
+    struct gw_names names; /* of the calls */
+    struct gw_watches watches;
     struct gw_call_counts counts;
     struct gw_queue queue;
     struct gw_queue background; /* of calls over quota whose tier lets them run when idle */

@@ -3,6 +3,7 @@
 #include "gw_call.h"
 
 #include "gw_kept.h"
+#include "gw_watch.h"
 
 void gw_call_drop_message(struct gw_flow *f, struct gw_call *c)
 {
@@ -50,7 +51,7 @@ const char *gw_exchange_ms_text(struct gw_exchange *x, int64_t us)
     return sl_arena_str(&x->arena, sl_span_str(text));
 }
 
-/* Its receipt names it. */
+/* Its receipt names it, and who watches it is told it. */
 static void forget_model(struct gw_flow *f, struct gw_call *c)
 {
     if (c->model == NULL || c->owes || c->awaits_room)
@@ -83,7 +84,6 @@ static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
     settle(f, c, reason);
     recall(f, c);
     gw_call_drop_message(f, c);
-    forget_model(f, c);
     gw_call_set_state(f, c, GW_CALL_ENDED);
     f->ended[reason]++;
     f->is_stuck = false;
@@ -97,6 +97,8 @@ void gw_call_reply(struct gw_flow *f, struct gw_call *c)
 {
     c->exchange->flow_replied = true;
     f->ports.net.post(f->ports.net.ctx, c->exchange, GW_TO_NET_REPLY);
+    gw_watch_end(f, c);
+    forget_model(f, c);
 }
 
 void gw_call_fail(struct gw_flow *f, struct gw_call *c, const struct sl_error *err)
@@ -130,6 +132,7 @@ void gw_call_let_go(struct gw_flow *f, struct gw_call *c)
     forget_model(f, c);
     if (!c->is_sent || c->owes || c->awaits_room || gw_kept_is_open(c))
         return;
+    gw_names_remove(&c->name);
     sl_status s = sl_slot_put(f->calls, c->id);
     (void)s; /* it was in its place */
 }

@@ -58,9 +58,18 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
            gw_ask_on_disconnect(&c->asks, req->on_disconnect, err);
 }
 
+/* Who knows its id may ask for it. */
+static void list_name(struct gw_flow *f, struct gw_call *c)
+{
+    uint8_t id[GW_NAME_BYTES];
+    if (sl_text_read_uuid(sl_span_str(c->call_id), id))
+        gw_names_add(&f->names, &c->name, id);
+}
+
 static bool may_enter(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     bool is_named = take_call_id(f, c, err); /* first: every refusal tells it */
+    list_name(f, c);
     if (is_named && f->refuses_new) {
         sl_error_set(err, SL_REASON_DRAINING, "the gateway is stopping and takes no new calls");
         return false;

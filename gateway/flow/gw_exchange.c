@@ -1,4 +1,5 @@
-/* gw_exchange.c - message bodies, in memory of their own or in a block that is kept. */
+/* gw_exchange.c - message bodies, in memory of their own or in a block that is kept; and the place
+ * of an update. */
 #include "gw_exchange.h"
 
 #include "sl_aside.h"
@@ -54,4 +55,14 @@ void gw_body_release(struct gw_body *b)
     if (b->block != NULL)
         sl_shm_pool_put(b->pool, b->block);
     sl_aside_free(b->alloc, b, b->block != NULL ? sizeof *b : sizeof *b + b->len);
+}
+
+void gw_exchange_put_update(struct gw_exchange *x, struct gw_body *update)
+{
+    gw_body_release(atomic_exchange_explicit(&x->update, update, memory_order_acq_rel));
+}
+
+struct gw_body *gw_exchange_take_update(struct gw_exchange *x)
+{
+    return atomic_exchange_explicit(&x->update, NULL, memory_order_acq_rel);
 }

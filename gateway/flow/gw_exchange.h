@@ -13,11 +13,17 @@
  *       | <--- GRANT --------------------------- |   room is reserved: open the stream's window
  *       | ---- MESSAGE (body) -----------------> |
  *       | ---- GONE (reset, connection lost) --> |   at any time before REPLY was sent out
+ *       | <--- HEAD (head_fields) -------------- |   at most once: the reply's headers leave before it
+ *       | <--- UPDATE (gw_exchange_put_update) - |   a message before the last one, of a stream's method
  *       | <--- REPLY (reply) ------------------- |   at any time, e.g. a refusal after OPEN
  *       | ---- SENT ---------------------------> |   the reply left or was dropped; last word
  *
  *          A GONE exchange still gets its REPLY (which is then only released, not sent) and its
  *          SENT.
+ * Streams  A method that streams answers by updates and by the reply, whose message is the last. An exchange
+ *          has room for one update that net has not taken: a newer one takes its place, so whoever
+ *          reads slowly gets the newest state and there is never more than that one waiting. What
+ *          is there when the reply comes is dropped for it.
  * Threads  Fields are written by the side that the comment names, before the event that hands them
  *          over; the mailboxes order memory between the two.
  * Memory   The arena is net's until OPEN and flow's from then until REPLY; whoever has it may
@@ -35,7 +41,10 @@
 #include "sl_arena.h"
 
 enum { GW_EV_OPEN = 1, GW_EV_LENGTH = 2, GW_EV_MESSAGE = 4, GW_EV_GONE = 8, GW_EV_SENT = 16 };
-enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2 };
+enum { GW_TO_NET_GRANT = 1, GW_TO_NET_REPLY = 2, GW_TO_NET_HEAD = 4, GW_TO_NET_UPDATE = 8 };
+
+/* Of one update, and fields beside gRPC's own in headers that leave early. */
+enum { GW_UPDATE_BYTES_MAX = 2048, GW_HEAD_FIELDS_MAX = 8 };
 
 struct gw_outcome;
 struct sl_shm_pool;
@@ -79,9 +88,13 @@ struct gw_exchange {
         is_disconnect; /* net, before GONE: the connection was lost; else the request was reset or refused */
     struct gw_body *body;  /* net, before MESSAGE: the reference is handed over */
     struct gw_reply reply; /* flow, before REPLY */
+    struct gw_trailer head_fields[GW_HEAD_FIELDS_MAX]; /* flow, before HEAD */
+    size_t head_field_count;
+    _Atomic(struct gw_body *) update; /* either side, by the functions below */
 
     uint64_t flow_call;    /* flow's own: its call's id, 0 without one; 0 in a new exchange */
     uint64_t flow_inquiry; /* flow's own: its inquiry's id; likewise */
+    uint64_t flow_watch;   /* flow's own: its watch's id; likewise */
     struct gw_outcome *flow_shows; /* flow's own: what its reply shows; NULL in a new exchange */
     bool flow_replied;             /* flow's own: REPLY was posted; false in a new exchange */
     void *net_stream;              /* net's own */
@@ -90,5 +103,11 @@ struct gw_exchange {
     struct gw_mail_link to_flow[2]; /* [0] the sender's outbox, [1] the inbox */
     struct gw_mail_link to_net[2];
 };
+
+/* Flow: the newest message that is not the last one, at most GW_UPDATE_BYTES_MAX bytes; before UPDATE. The
+ * reference is handed over. */
+void gw_exchange_put_update(struct gw_exchange *x, struct gw_body *update);
+/* Net: that message, whose reference is the caller's now; NULL: there is none that was not taken. */
+struct gw_body *gw_exchange_take_update(struct gw_exchange *x);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "gw_kept.h"
 #include "gw_sched.h"
+#include "gw_watch.h"
 #include "sl_log.h"
 
 /* Journals of nodes that have left are remembered, too. */
@@ -20,6 +21,16 @@ static sl_status create_ledger(struct gw_flow *f)
     conf.seed.low = sl_rng_u64(&rng);
     conf.seed.high = sl_rng_u64(&rng);
     return gw_ledger_create(f->alloc, &conf, &f->ledger);
+}
+
+static sl_status create_names(struct gw_flow *f)
+{
+    struct sl_rng rng; /* of its own: visitors choose ids, and should not know where they fall */
+    struct sl_hash_seed seed;
+    sl_rng_seed(&rng, f->conf.seed ^ UINT64_C(0xc2b2ae3d27d4eb4f));
+    seed.low = sl_rng_u64(&rng);
+    seed.high = sl_rng_u64(&rng);
+    return gw_names_init(&f->names, f->alloc, f->conf.max_calls, seed);
 }
 
 static sl_status create_acks(struct gw_flow *f)
@@ -50,6 +61,10 @@ static sl_status create_parts(struct gw_flow *f)
     if (s == SL_OK)
         s = gw_kept_create(f);
     if (s == SL_OK)
+        s = create_names(f);
+    if (s == SL_OK)
+        s = gw_watches_init(f);
+    if (s == SL_OK)
         s = gw_blocks_create(f->alloc, f->conf.max_accounts, &f->blocks);
     if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
@@ -61,7 +76,7 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
                          struct gw_flow **out)
 {
     if (conf->tiers == NULL || conf->max_calls == 0 || conf->max_queued == 0 ||
-        conf->max_message_bytes == 0)
+        conf->max_watches == 0 || conf->max_message_bytes == 0)
         return SL_EINVAL;
     struct gw_flow *f = sl_alloc_zero(alloc, 1, sizeof *f);
     if (f == NULL)
@@ -110,6 +125,8 @@ void gw_flow_destroy(struct gw_flow *f)
     gw_room_finish(&f->room);
     gw_timers_finish(&f->timers);
     gw_inquiries_finish(&f->inquiries);
+    gw_watches_finish(f);
+    gw_names_finish(&f->names);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
     gw_marks_destroy(f->marks);
@@ -160,6 +177,7 @@ static void on_gone(struct gw_flow *f, struct gw_exchange *x, struct gw_call *c)
 
 void gw_flow_on_exchange(struct gw_flow *f, struct gw_exchange *x, unsigned events, sl_mono_ns now)
 {
+    f->turn_at = now;
     if (events & GW_EV_OPEN)
         on_open(f, x, now);
     struct gw_call *c = gw_call_find(f, x->flow_call);
@@ -196,6 +214,7 @@ void gw_flow_on_answer(struct gw_flow *f, uint64_t ticket, const struct gw_store
 void gw_exchange_refuse(struct gw_flow *f, struct gw_exchange *x, const struct sl_error *err)
 {
     gw_inquiry_drop(f, x);
+    gw_watch_drop(f, x);
     x->reply.error = *err;
     gw_exchange_tell_name(f, x);
     x->flow_replied = true;
@@ -501,13 +520,15 @@ void gw_flow_turn(struct gw_flow *f, sl_mono_ns now)
         place(f, now);
     gw_background_turn(f, now);
     gw_receipts_turn(f);
+    gw_watches_turn(f, now);
     publish(f);
 }
 
 sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 {
     const sl_mono_ns at[] = {gw_timers_next(&f->timers), gw_timers_next(&f->inquiries.timers),
-                             gw_idem_next_expiry(f->idem), f->give_way_at};
+                             gw_timers_next(&f->watches.timers), gw_idem_next_expiry(f->idem),
+                             f->give_way_at};
     sl_mono_ns next = at[0];
     for (size_t i = 1; i < SL_ARRAY_LEN(at); i++)
         next = at[i] < next ? at[i] : next;
@@ -518,6 +539,7 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
 {
     f->conf.max_queued = f->queue.max_count = f->background.max_count = conf->max_queued;
     f->conf.background_grace_ns = conf->background_grace_ns;
+    f->conf.max_visitor_watches = conf->max_visitor_watches;
     f->conf.max_message_bytes = conf->max_message_bytes;
     f->conf.max_body_bytes = conf->max_body_bytes;
     f->conf.max_connection_body_bytes = conf->max_connection_body_bytes;

@@ -37,7 +37,8 @@ struct gw_flow_conf {
     bool logs_calls; /* a line for each that held something */
     const char *
         sign_in_url; /* told to those who have used up an address' time; copied; NULL or "": none */
-    size_t max_calls; /* in all states */
+    size_t max_calls;                        /* in all states */
+    size_t max_watches, max_visitor_watches; /* open WatchCalls, in all and of one account */
     size_t max_queued;
     uint64_t max_message_bytes;         /* of one request */
     uint64_t max_body_bytes;            /* of all requests together */
@@ -78,6 +79,7 @@ struct gw_flow_metrics {
     struct sl_metric *background;      /* calls that were let in as such */
     struct sl_metric *repeated;        /* calls that were answered as an earlier one */
     struct sl_metric *kept, *kept_bytes[GW_IDEM_PLACES];
+    struct sl_metric *watches;
     struct sl_metric *accounts, *holds;
     struct sl_metric *charged_us;
 };

@@ -1,6 +1,6 @@
 /* gw_methods.c - every method but ModelInfer: who may ask which, and those that are answered from what the flow knows
  * of itself and its nodes. What is about money is in gw_services.c. */
-#include "gw_call.h"
+#include "gw_watch.h"
 
 void gw_exchange_answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span message)
 {
@@ -13,6 +13,7 @@ void gw_exchange_answer(struct gw_flow *f, struct gw_exchange *x, struct sl_span
     }
     *piece = message;
     gw_inquiry_drop(f, x);
+    gw_watch_drop(f, x);
     x->reply.pieces = piece;
     x->reply.piece_count = message.len > 0;
     x->reply.message_bytes = message.len;

@@ -8,33 +8,6 @@
 enum { RES_STATE = 1, RES_RESULT = 2 };
 enum { STATE_PENDING = 1, STATE_DONE = 2 };
 
-/* ---- a token's text */
-
-static bool read_digit(char c, uint8_t *out)
-{
-    if (c >= '0' && c <= '9')
-        *out = (uint8_t)(c - '0');
-    else if (c >= 'a' && c <= 'f')
-        *out = (uint8_t)(c - 'a' + 10);
-    else
-        return false;
-    return true;
-}
-
-/* false: it is none of ours. */
-static bool read_token(const char *text, uint8_t out[GW_IDEM_TOKEN_BYTES])
-{
-    uint8_t high, low;
-    if (strlen(text) != 2 * GW_IDEM_TOKEN_BYTES)
-        return false;
-    for (size_t i = 0; i < GW_IDEM_TOKEN_BYTES; i++) {
-        if (!read_digit(text[2 * i], &high) || !read_digit(text[2 * i + 1], &low))
-            return false;
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 /* ---- trailers, as the call had them */
 
 static void tell_charge(struct gw_exchange *x, sl_gpu_us charged_us)
@@ -147,7 +120,7 @@ bool gw_visitor_kept_result(struct gw_flow *f, struct gw_inquiry *q, const uint8
 {
     struct gw_idem_found found;
     uint8_t token[GW_IDEM_TOKEN_BYTES];
-    bool has_token = read_token(q->form.fetch_token, token);
+    bool has_token = gw_services_read_token(q->form.fetch_token, token);
     if (!gw_idem_fetch(f->idem, call_id, sl_span_str(gw_principal_name(&q->who)),
                        has_token ? token : NULL, q->now, &found))
         return false;

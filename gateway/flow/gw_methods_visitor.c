@@ -71,15 +71,6 @@ static void choose_account(const struct gw_inquiry *q, struct gw_store_question 
         snprintf(out->account, sizeof out->account, "%s", gw_principal_name(&q->who));
 }
 
-static bool read_call_id(struct gw_flow *f, struct gw_inquiry *q, uint8_t out[16])
-{
-    if (sl_text_read_uuid(sl_span_str(q->form.call_id), out))
-        return true;
-    gw_services_refuse(f, q, SL_REASON_BAD_INPUT, "call_id",
-                       "call_id '%s' is not a UUID in lower case (8-4-4-4-12)", q->form.call_id);
-    return false;
-}
-
 void gw_visitor_receipts(struct gw_flow *f, struct gw_inquiry *q)
 {
     const struct gw_form *form = &q->form;
@@ -90,7 +81,7 @@ void gw_visitor_receipts(struct gw_flow *f, struct gw_inquiry *q)
                                      .rows_max = (size_t)form->page_rows};
     bool is_one = form->call_id[0] != '\0';
     if (!may_see(f, q) || !gw_services_account(f, q, what.account) ||
-        (is_one && !read_call_id(f, q, what.call_id)))
+        (is_one && !gw_services_call_id(f, q, what.call_id)))
         return;
     if (is_one) {
         what.kind = GW_STORE_RECEIPT;
@@ -129,7 +120,7 @@ static void on_receipt_of_result(struct gw_flow *f, struct gw_inquiry *q,
 void gw_visitor_result(struct gw_flow *f, struct gw_inquiry *q)
 {
     struct gw_store_question what = {.kind = GW_STORE_RECEIPT, .rows_max = 1};
-    if (!read_call_id(f, q, what.call_id) || gw_visitor_kept_result(f, q, what.call_id))
+    if (!gw_services_call_id(f, q, what.call_id) || gw_visitor_kept_result(f, q, what.call_id))
         return;
     if (f->ports.store.append == NULL)
         say_unknown(f, q);

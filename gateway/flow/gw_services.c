@@ -6,11 +6,15 @@
 
 #include "gw_account_name.h"
 #include "gw_identity.h"
+#include "sl_text.h"
 
 static void (*const served_by[GW_METHOD_COUNT])(struct gw_flow *, struct gw_inquiry *) = {
     [GW_METHOD_GET_QUOTA] = gw_visitor_quota,
     [GW_METHOD_LIST_RECEIPTS] = gw_visitor_receipts,
     [GW_METHOD_GET_RESULT] = gw_visitor_result,
+    [GW_METHOD_GET_CALL] = gw_visitor_call,
+    [GW_METHOD_WATCH_CALL] = gw_visitor_watch,
+    [GW_METHOD_CANCEL_CALL] = gw_visitor_cancel,
     [GW_METHOD_ISSUE_VISITOR_TOKEN] = gw_visitor_issue,
     [GW_METHOD_CREATE_TOKEN] = gw_admin_create_token,
     [GW_METHOD_LIST_TOKENS] = gw_admin_tokens,
@@ -86,4 +90,39 @@ int gw_services_tier(struct gw_flow *f, struct gw_inquiry *q, const char *name)
     gw_services_refuse(f, q, SL_REASON_BAD_INPUT, "tier", "there is no tier '%s'; there are %s",
                        name, names);
     return -1;
+}
+
+bool gw_services_call_id(struct gw_flow *f, struct gw_inquiry *q, uint8_t out[16])
+{
+    if (sl_text_read_uuid(sl_span_str(q->form.call_id), out))
+        return true;
+    gw_services_refuse(f, q, SL_REASON_BAD_INPUT, "call_id",
+                       "call_id '%s' is not a UUID in lower case (8-4-4-4-12)", q->form.call_id);
+    return false;
+}
+
+/* ---- a token's text */
+
+static bool read_digit(char c, uint8_t *out)
+{
+    if (c >= '0' && c <= '9')
+        *out = (uint8_t)(c - '0');
+    else if (c >= 'a' && c <= 'f')
+        *out = (uint8_t)(c - 'a' + 10);
+    else
+        return false;
+    return true;
+}
+
+bool gw_services_read_token(const char *text, uint8_t out[GW_IDEM_TOKEN_BYTES])
+{
+    uint8_t high, low;
+    if (strlen(text) != 2 * GW_IDEM_TOKEN_BYTES)
+        return false;
+    for (size_t i = 0; i < GW_IDEM_TOKEN_BYTES; i++) {
+        if (!read_digit(text[2 * i], &high) || !read_digit(text[2 * i + 1], &low))
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
 }

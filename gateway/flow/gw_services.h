@@ -16,6 +16,11 @@ void gw_visitor_receipts(struct gw_flow *f, struct gw_inquiry *q);
 void gw_visitor_result(struct gw_flow *f, struct gw_inquiry *q);
 void gw_visitor_issue(struct gw_flow *f, struct gw_inquiry *q);
 
+/* ---- gw_methods_call.c */
+void gw_visitor_call(struct gw_flow *f, struct gw_inquiry *q);
+void gw_visitor_watch(struct gw_flow *f, struct gw_inquiry *q);
+void gw_visitor_cancel(struct gw_flow *f, struct gw_inquiry *q);
+
 /* ---- gw_methods_result.c */
 /* Serves it where the call is remembered, and is the caller's to fetch; else false. */
 SL_MUST_CHECK bool gw_visitor_kept_result(struct gw_flow *f, struct gw_inquiry *q,
@@ -55,6 +60,10 @@ bool gw_services_may_give(struct gw_flow *f, struct gw_inquiry *q);
 /* The form's account in the ledger's form; "" when it has none. false: refused. */
 bool gw_services_account(struct gw_flow *f, struct gw_inquiry *q,
                          char out[GW_ACCOUNT_NAME_MAX + 1]);
+/* The form's call_id. false: refused, it is none. */
+bool gw_services_call_id(struct gw_flow *f, struct gw_inquiry *q, uint8_t out[16]);
+/* The bytes of a fetch token's text. false: it is none of ours. */
+bool gw_services_read_token(const char *text, uint8_t out[GW_IDEM_TOKEN_BYTES]);
 /* The index of a tier by its name. -1: refused, with the names that there are. */
 int gw_services_tier(struct gw_flow *f, struct gw_inquiry *q, const char *name);
 /* Refuses with a sentence about a field of the form; "": about none. */

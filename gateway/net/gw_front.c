@@ -129,6 +129,10 @@ static void on_mail_from_flow(void *ctx, struct gw_exchange *x, unsigned events)
     }
     if (s->h2 != NULL)
         gw_conn_mark(gw_h2_user(s->h2));
+    if ((events & GW_TO_NET_HEAD) != 0)
+        gw_h2_head(s);
+    if ((events & GW_TO_NET_UPDATE) != 0)
+        gw_h2_update(s);
     if ((events & GW_TO_NET_REPLY) != 0)
         gw_h2_reply(s, &f->host.h2_port);
     else if ((events & GW_TO_NET_GRANT) != 0)

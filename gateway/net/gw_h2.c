@@ -341,6 +341,12 @@ static bool awaits_body(const struct gw_stream *s)
     return !s->is_complete && !s->is_announced && !s->is_refused && !s->is_replied;
 }
 
+/* The last message of a reply that was begun before may wait for the peer's window, and is not asked for. */
+static bool is_to_be_taken(const struct gw_stream *s)
+{
+    return s->left_bytes > 0 || (s->is_replied && !s->is_last && s->is_begun);
+}
+
 static void refuse_pace(struct gw_h2 *h, struct gw_stream *s, enum gw_pace_verdict verdict)
 {
     const struct gw_pace_rule *rule = &h->conf.pace;
@@ -361,7 +367,7 @@ static void refuse_pace(struct gw_h2 *h, struct gw_stream *s, enum gw_pace_verdi
 
 static bool tick_stream(struct gw_h2 *h, struct gw_stream *s)
 {
-    bool is_in = awaits_body(s), is_out = !is_in && s->reply_left_bytes > 0;
+    bool is_in = awaits_body(s), is_out = !is_in && is_to_be_taken(s);
     enum gw_pace_verdict verdict = GW_PACE_FINE;
     if (is_in || is_out)
         verdict = gw_pace_judge(&s->pace, &h->conf.pace, h->now);

@@ -12,6 +12,10 @@
  *          it is unpacked. The limit on messages is that of the plain one as well.
  * Replies  Headers, prefix and pieces up to GW_H2_COPIED_MAX are gathered, larger pieces leave by reference
  *          from where flow put them. Trailers always.
+ * Streams  Headers leave before the reply at GW_TO_NET_HEAD or the first GW_TO_NET_UPDATE; then nghttp2 waits for
+ *          what follows. An update is taken when the one before it has been made into frames, so flow
+ *          control leaves the newest of them waiting in the exchange. Such a reply is never
+ *          compressed.
  * Refusals What this layer refuses (headers, framing, length, no memory) it answers itself; when flow has the
  *          exchange already, flow gets GW_EV_GONE.
  * Pings    Answered. gRPC's rules for clients that ping too often (too_many_pings) are in gw_h2_guard.h.
@@ -101,6 +105,8 @@ const char *gw_h2_fault(const struct gw_h2 *h);
 /* Mail from flow. s->h2 tells the connection whose output should be asked for afterwards, NULL when it is
  * gone; it must be read before gw_h2_reply, which may end the stream. */
 void gw_h2_grant(struct gw_stream *s);
+void gw_h2_head(struct gw_stream *s);
+void gw_h2_update(struct gw_stream *s);
 void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port);
 
 /* GOAWAY in two steps: the first says that the end is near, the second that no further request will be

@@ -60,20 +60,22 @@ void gw_h2_refuse_error(struct gw_h2 *h, struct gw_stream *s, const struct sl_er
 
 /* ---- replies ---- */
 
+_Static_assert((int)GW_UPDATE_BYTES_MAX <= (int)GW_H2_COPIED_MAX,
+               "an update is never sent by reference: it may go as soon as it is in frames");
+
 /* How many of at most max bytes can leave in one frame: the prefix and a few pieces. */
 static size_t frame_bytes(const struct gw_stream *s, size_t max)
 {
-    const struct gw_reply *r = &s->x.reply;
-    uint64_t sent = GW_GRPC_PREFIX_BYTES + r->message_bytes - s->reply_left_bytes;
+    uint64_t sent = GW_GRPC_PREFIX_BYTES + s->out_bytes - s->left_bytes;
     uint64_t n = sent < GW_GRPC_PREFIX_BYTES ? GW_GRPC_PREFIX_BYTES - sent : 0;
     size_t offset = s->piece_offset, pieces = 0;
-    for (size_t i = s->piece; i < r->piece_count && pieces < GW_H2_PIECES_PER_FRAME; i++) {
-        n += r->pieces[i].len - offset;
-        pieces += r->pieces[i].len > 0;
+    for (size_t i = s->piece; i < s->piece_count && pieces < GW_H2_PIECES_PER_FRAME; i++) {
+        n += s->pieces[i].len - offset;
+        pieces += s->pieces[i].len > 0;
         offset = 0;
     }
-    if (n > s->reply_left_bytes)
-        n = s->reply_left_bytes;
+    if (n > s->left_bytes)
+        n = s->left_bytes;
     return n < max ? (size_t)n : max;
 }
 
@@ -86,17 +88,57 @@ static void submit_trailers(struct gw_h2 *h, struct gw_stream *s)
         gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
 }
 
+static void begin_message(struct gw_stream *s, const struct sl_span *pieces, size_t piece_count,
+                          uint64_t bytes)
+{
+    s->pieces = pieces;
+    s->piece_count = piece_count;
+    s->out_bytes = bytes;
+    s->piece = 0;
+    s->piece_offset = 0;
+    s->left_bytes = GW_GRPC_PREFIX_BYTES + bytes;
+}
+
+/* The reply's, after which there is none; an error has none. */
+static void begin_last_message(struct gw_stream *s)
+{
+    const struct gw_reply *r = &s->x.reply;
+    s->is_last = true;
+    if (!sl_error_is_set(&r->error))
+        begin_message(s, r->pieces, r->piece_count, r->message_bytes);
+}
+
+/* What is sent after a message that has been sent: the last one, or the newest update, if there is one. */
+static void begin_next_message(struct gw_h2 *h, struct gw_stream *s)
+{
+    gw_body_release(s->update);
+    s->update = NULL;
+    if (s->is_replied) {
+        begin_last_message(s);
+    } else if ((s->update = gw_exchange_take_update(&s->x)) != NULL) {
+        s->update_piece = sl_span_of(s->update->data, s->update->len);
+        begin_message(s, &s->update_piece, 1, s->update->len);
+        gw_pace_begin(&s->pace, h->now);
+    }
+}
+
 static ssize_t on_read_reply(nghttp2_session *session, int32_t id, uint8_t *buf, size_t max,
                              uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
     struct gw_h2 *h = user_data;
     struct gw_stream *s = source->ptr;
     (void)session, (void)id, (void)buf;
+    if (s->left_bytes == 0 && !s->is_last)
+        begin_next_message(h, s);
+    s->is_deferred = s->left_bytes == 0 && !s->is_last;
+    if (s->is_deferred)
+        return NGHTTP2_ERR_DEFERRED;
     size_t n = frame_bytes(s, max);
-    if (n == 0) /* the pieces are less than message_bytes: flow's mistake, the stream is reset */
+    if (n == 0 && s->left_bytes > 0)
+        /* the pieces are less than out_bytes: flow's mistake, the stream is reset */
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == s->reply_left_bytes) {
+    if (n == s->left_bytes && s->is_last) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         submit_trailers(h, s);
     }
@@ -106,20 +148,20 @@ static ssize_t on_read_reply(nghttp2_session *session, int32_t id, uint8_t *buf,
 static sl_status put_prefix(struct gw_h2 *h, struct gw_stream *s, size_t *left)
 {
     uint8_t prefix[GW_GRPC_PREFIX_BYTES];
-    uint64_t sent = GW_GRPC_PREFIX_BYTES + s->x.reply.message_bytes - s->reply_left_bytes;
+    uint64_t sent = GW_GRPC_PREFIX_BYTES + s->out_bytes - s->left_bytes;
     if (sent >= GW_GRPC_PREFIX_BYTES)
         return SL_OK;
     size_t n = GW_GRPC_PREFIX_BYTES - (size_t)sent;
     if (n > *left)
         n = *left;
-    gw_grpc_frame_prefix(s->packed != NULL, (uint32_t)s->x.reply.message_bytes, prefix);
+    gw_grpc_frame_prefix(s->packed != NULL, (uint32_t)s->out_bytes, prefix);
     *left -= n;
     return gw_h2_out_copy(&h->out, prefix + sent, n);
 }
 
 static sl_status put_piece(struct gw_h2 *h, struct gw_stream *s, size_t *left)
 {
-    const struct sl_span *p = &s->x.reply.pieces[s->piece];
+    const struct sl_span *p = &s->pieces[s->piece];
     const uint8_t *from = p->data + s->piece_offset;
     size_t n = p->len - s->piece_offset;
     if (n > *left)
@@ -149,27 +191,65 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
         status = put_piece(h, s, &left);
     if (status != SL_OK)
         return gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory for output");
-    s->reply_left_bytes -= len;
+    s->left_bytes -= len;
     gw_pace_move(&s->pace, len, h->now);
     return gw_h2_has_room(h) ? 0 : NGHTTP2_ERR_PAUSE;
 }
 
-static void submit_message(struct gw_h2 *h, struct gw_stream *s)
+/* What follows the headers is asked for by on_read_reply. */
+static void submit_head(struct gw_h2 *h, struct gw_stream *s, enum gw_encoding encoding)
 {
     struct gw_grpc_fields fields;
     nghttp2_nv nv[GW_GRPC_FIELDS_MAX];
     nghttp2_data_provider source = {.source.ptr = s, .read_callback = on_read_reply};
-    gw_h2_pack(h, s);
-    s->reply_left_bytes = GW_GRPC_PREFIX_BYTES + s->x.reply.message_bytes;
-    gw_grpc_fields_head(&fields, s->packed != NULL ? s->x.req.encoding : GW_ENCODING_IDENTITY);
+    s->is_begun = true;
+    gw_grpc_fields_head(&fields, encoding);
+    gw_grpc_fields_add(&fields, s->x.head_fields, s->x.head_field_count);
     if (nghttp2_submit_response(h->session, s->id, nv, to_nv(&fields, nv), &source) != 0)
         gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
+static void submit_message(struct gw_h2 *h, struct gw_stream *s)
+{
+    gw_h2_pack(h, s);
+    begin_last_message(s);
+    submit_head(h, s, s->packed != NULL ? s->x.req.encoding : GW_ENCODING_IDENTITY);
+}
+
+/* There is something to send after the headers. */
+static void wake(struct gw_h2 *h, struct gw_stream *s)
+{
+    if (!s->is_deferred)
+        return;
+    s->is_deferred = false;
+    if (nghttp2_session_resume_data(h->session, s->id) == NGHTTP2_ERR_NOMEM)
+        gw_h2_kill(h, NGHTTP2_INTERNAL_ERROR, "no memory");
+}
+
+static bool takes_reply(const struct gw_stream *s)
+{
+    return !s->is_closed && !s->is_refused && s->h2 != NULL && !gw_h2_is_dead(s->h2);
+}
+
+void gw_h2_head(struct gw_stream *s)
+{
+    if (takes_reply(s) && !s->is_begun)
+        submit_head(s->h2, s, GW_ENCODING_IDENTITY);
+}
+
+void gw_h2_update(struct gw_stream *s)
+{
+    gw_h2_head(s);
+    if (takes_reply(s))
+        wake(s->h2, s);
 }
 
 static void submit_reply(struct gw_h2 *h, struct gw_stream *s)
 {
     gw_pace_begin(&s->pace, h->now);
-    if (sl_error_is_set(&s->x.reply.error))
+    if (s->is_begun)
+        wake(h, s);
+    else if (sl_error_is_set(&s->x.reply.error))
         submit_trailers_only(h, s, 200, &s->x.reply);
     else
         submit_message(h, s);
@@ -190,7 +270,7 @@ void gw_h2_reply(struct gw_stream *s, const struct gw_h2_port *port)
     gw_stream_drop_body(port->pool, s); /* the reply may be earlier than the request's end */
     if (s->is_closed)
         end_orphan(s, port);
-    else if (!s->is_refused && !gw_h2_is_dead(s->h2))
+    else if (takes_reply(s))
         submit_reply(s->h2, s);
 }
 

@@ -31,12 +31,20 @@ static void destroy(struct gw_stream_pool *p, struct gw_stream *s)
     sl_alloc_free(p->alloc, s);
 }
 
+static void drop_updates(struct gw_stream *s)
+{
+    gw_body_release(s->update);
+    s->update = NULL;
+    gw_body_release(gw_exchange_take_update(&s->x));
+}
+
 void gw_stream_pool_finish(struct gw_stream_pool *p)
 {
     while (p->all != NULL) {
         struct gw_stream *s = p->all;
         if (s->is_replied)
             gw_stream_release_reply(p, s);
+        drop_updates(s);
         gw_stream_drop_body(p, s);
         gw_stream_drop_early(p, s);
         destroy(p, s);
@@ -73,6 +81,7 @@ static void forget(struct gw_stream *s)
     x->is_disconnect = false;
     x->flow_call = 0;
     x->flow_inquiry = 0;
+    x->flow_watch = 0;
     x->flow_replied = false;
     x->head = (struct sl_span){0};
     x->reply.error.reason = SL_REASON_OK;
@@ -83,6 +92,7 @@ static void forget(struct gw_stream *s)
     x->reply.retry_after_ms = 0;
     x->reply.release = NULL;
     x->reply.release_ctx = NULL;
+    x->head_field_count = 0;
     s->prev = s->next = NULL;
     memset(&s->h2, 0, sizeof *s - offsetof(struct gw_stream, h2));
 }
@@ -106,6 +116,7 @@ void gw_stream_release_reply(struct gw_stream_pool *p, struct gw_stream *s)
     void (*release)(void *ctx) = r->release;
     sl_alloc_free(p->alloc, s->packed);
     s->packed = NULL;
+    drop_updates(s);
     r->release = NULL;
     if (release != NULL)
         release(r->release_ctx);

@@ -50,6 +50,9 @@ struct gw_stream {
 
     bool is_opened;    /* GW_EV_OPEN was posted: from then on flow has the exchange too */
     bool is_replied;   /* GW_TO_NET_REPLY has arrived */
+    bool is_begun;     /* the reply's headers were submitted */
+    bool is_last;      /* of its messages, the one that goes out; the trailers follow */
+    bool is_deferred;  /* nghttp2 was told that there is nothing to send now */
     bool is_refused;   /* answered here, without flow */
     bool is_gone;      /* GW_EV_GONE was posted */
     bool is_closed;    /* the HTTP/2 stream is gone */
@@ -70,10 +73,17 @@ struct gw_stream {
     uint8_t
         *packed; /* the reply's message, when it was compressed; NULL: the pieces go as they are */
     struct sl_span packed_piece;
-    size_t piece; /* of the reply: where sending stands */
+    struct gw_body *update; /* that goes out; NULL: none does */
+    struct sl_span update_piece;
+
+    /* The message that goes out, and where sending stands. */
+    const struct sl_span *pieces;
+    size_t piece_count;
+    uint64_t out_bytes;
+    size_t piece;
     size_t piece_offset;
-    uint64_t reply_left_bytes; /* with the prefix; 0: nothing (more) to send */
-    uint64_t leaves_at;        /* output position of its last byte */
+    uint64_t left_bytes; /* with the prefix; 0: nothing (more) to send */
+    uint64_t leaves_at;  /* output position of its last byte */
 };
 
 static inline struct gw_stream *gw_stream_of(struct gw_exchange *x)
@@ -108,7 +118,7 @@ void gw_stream_name(struct gw_stream_pool *p, struct gw_stream *s);
 /* Lets go of body and early bytes, forgets everything. s is on no list. */
 void gw_stream_give(struct gw_stream_pool *p, struct gw_stream *s);
 
-/* Gives back what the reply lies in; once. */
+/* Gives back what the reply and its updates lie in; once. */
 void gw_stream_release_reply(struct gw_stream_pool *p, struct gw_stream *s);
 /* Lets go of a request's bytes that nobody will read: the body at once, the early ones when flow cannot be
  * reading them either (it may between LENGTH and GRANT or REPLY, also after the stream has closed). */

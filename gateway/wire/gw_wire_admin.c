@@ -265,6 +265,7 @@ static struct sl_span blocks(struct sl_arena *arena, const struct gw_block_row *
 const struct gw_answer_port gw_wire_answers = {
     .quota = gw_wire_quota,
     .receipts = gw_wire_receipts,
+    .call = gw_wire_call,
     .visitor_token = gw_wire_visitor_token,
     .new_token = new_token,
     .token = token,

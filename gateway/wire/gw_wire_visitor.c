@@ -117,6 +117,37 @@ struct sl_span gw_wire_receipts(struct sl_arena *arena, const struct gw_store_an
     return sl_pack(arena, &m.base);
 }
 
+/* ---- GetCall, WatchCall, CancelCall */
+
+typedef Sluice__V1__CallStatus pb_call;
+#define SAME_STATE(name)                                                                           \
+    _Static_assert((int)GW_CALL_##name == (int)SLUICE__V1__CALL_STATUS__STATE__STATE_##name,       \
+                   "states are told by the numbers that they have here")
+SAME_STATE(RECEIVING);
+SAME_STATE(QUEUED);
+SAME_STATE(DISPATCHED);
+SAME_STATE(RUNNING);
+SAME_STATE(ENDED);
+
+struct sl_span gw_wire_call(struct sl_arena *arena, const struct gw_call_facts *facts)
+{
+    pb_call m = SLUICE__V1__CALL_STATUS__INIT;
+    bool has_ended = facts->state == GW_CALL_ENDED;
+    m.call_id = gw_wire_text(facts->call_id);
+    m.state = (Sluice__V1__CallStatus__State)facts->state;
+    m.model = gw_wire_copy(arena, facts->model);
+    m.node = gw_wire_copy(arena, facts->node);
+    m.queue_us = facts->queue_us;
+    m.run_us = facts->run_us;
+    m.limit_us = facts->limit_us;
+    m.reason = gw_wire_text(has_ended ? sl_reason_name(facts->reason) : "");
+    m.text = gw_wire_text(facts->text);
+    m.charged_us = facts->charged_us;
+    m.ended_at_us = facts->ended_at;
+    m.now_us = facts->now;
+    return m.model != NULL && m.node != NULL ? sl_pack(arena, &m.base) : GW_WIRE_NOTHING;
+}
+
 /* ---- IssueVisitorToken */
 
 struct sl_span gw_wire_visitor_token(struct sl_arena *arena,

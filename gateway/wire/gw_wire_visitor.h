@@ -8,6 +8,7 @@
 struct sl_span gw_wire_quota(struct sl_arena *arena, const struct gw_quota_facts *facts);
 struct sl_span gw_wire_receipts(struct sl_arena *arena, const struct gw_store_answer *a,
                                 bool keys_are_told);
+struct sl_span gw_wire_call(struct sl_arena *arena, const struct gw_call_facts *facts);
 struct sl_span gw_wire_visitor_token(struct sl_arena *arena,
                                      const struct gw_visitor_token_facts *facts);
 

@@ -75,6 +75,8 @@ static sl_status create_flow(struct sim *s)
         .max_accounts = 100,
         .max_calls = 2000,
         .max_queued = 500,
+        .max_watches = 1,
+        .max_visitor_watches = 1,
         .max_message_bytes = 1 << 20,
         .max_body_bytes = 4 << 20,
         .body_wait_ns = 5 * SL_NS_PER_S,

@@ -18,6 +18,8 @@ void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
         .max_accounts = 100,
         .max_calls = 32,
         .max_queued = 16,
+        .max_watches = 8,
+        .max_visitor_watches = 4,
         .max_message_bytes = 1 << 20,
         .max_body_bytes = 1 << 20,
         .body_wait_ns = 5 * SL_NS_PER_S,

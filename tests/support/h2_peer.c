@@ -88,6 +88,22 @@ void h2_flow_grant(struct h2_pair *p, struct gw_exchange *x)
     gw_h2_grant(gw_stream_of(x));
 }
 
+void h2_flow_head(struct gw_exchange *x, const char *name, const char *value)
+{
+    x->head_fields[x->head_field_count++] = (struct gw_trailer){name, value};
+    gw_h2_head(gw_stream_of(x));
+}
+
+void h2_flow_update(struct gw_exchange *x, const struct sl_alloc *alloc, struct sl_span message)
+{
+    struct gw_body *b = gw_body_create(alloc != NULL ? alloc : &sl_alloc_malloc, message.len);
+    if (b == NULL) /* as a flow without memory */
+        return;
+    memcpy(b->data, message.data, message.len);
+    gw_exchange_put_update(x, b);
+    gw_h2_update(gw_stream_of(x));
+}
+
 static void echo(struct h2_pair *p, struct gw_exchange *x)
 {
     struct sl_span *piece = sl_arena_get(&x->arena, sizeof *piece);
@@ -168,6 +184,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         snprintf(c->reason, sizeof c->reason, "%.*s", (int)value_len, value);
     else if (is_name(name, name_len, "sluice-call-id"))
         snprintf(c->call_id, sizeof c->call_id, "%.*s", (int)value_len, value);
+    else if (is_name(name, name_len, "x-early"))
+        snprintf(c->early, sizeof c->early, "%.*s", (int)value_len, value);
     else if (is_name(name, name_len, "grpc-encoding"))
         snprintf(c->encoding, sizeof c->encoding, "%.*s", (int)value_len, value);
     return 0;

@@ -33,6 +33,7 @@ struct h2_call {
     char reason[64];
     char call_id[64];
     char encoding[16]; /* grpc-encoding of the reply */
+    char early[32];    /* x-early of the reply's headers */
     size_t header_blocks;
     bool is_closed;
     uint32_t close_code;
@@ -114,6 +115,9 @@ void h2_flow_reply(struct h2_pair *p, struct gw_exchange *x, const struct sl_spa
                    size_t count);
 void h2_flow_refuse(struct h2_pair *p, struct gw_exchange *x, enum sl_reason reason);
 void h2_flow_grant(struct h2_pair *p, struct gw_exchange *x);
+/* The reply's headers, with one field more, before it; and a message before its last. alloc NULL: malloc. */
+void h2_flow_head(struct gw_exchange *x, const char *name, const char *value);
+void h2_flow_update(struct gw_exchange *x, const struct sl_alloc *alloc, struct sl_span message);
 unsigned h2_flow_count(const struct h2_pair *p, unsigned event);
 
 #define H2_NV(n, v)                                                                                \

@@ -31,6 +31,8 @@ void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, s
         .max_accounts = 100,
         .max_calls = 16,
         .max_queued = 8,
+        .max_watches = 4,
+        .max_visitor_watches = 4,
         .max_message_bytes = 1 << 20,
         .max_body_bytes = 2 << 20,
         .body_wait_ns = 5 * SL_NS_PER_S,

@@ -36,14 +36,16 @@ def pb(package="inference"):
 
 
 class Stub:
-    """The methods of a service as functions: Stub(channel, service).ServerLive(message).
+    """The methods of a service as functions: Stub(channel, service).ServerLive(message); those that
+    stream answer an iterator.
 
     token: sent with each call.
     """
 
     def __init__(self, channel, service, token=None):
         for method in _pool.FindServiceByName(service).methods:
-            call = channel.unary_unary(
+            streams = method.server_streaming
+            call = (channel.unary_stream if streams else channel.unary_unary)(
                 f"/{service}/{method.name}",
                 request_serializer=message_factory.GetMessageClass(
                     method.input_type
