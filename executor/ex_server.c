@@ -151,6 +151,12 @@ static void on_cancel(void *ctx, uint64_t lease)
     ex_jobs_cancel(s->jobs, lease, s->now);
 }
 
+static void on_call_back(void *ctx, uint64_t lease)
+{
+    struct ex_server *s = ctx;
+    ex_jobs_call_back(s->jobs, lease);
+}
+
 static sl_status on_bulk(void *ctx, uint64_t lease, uint64_t offset, uint64_t total,
                          struct sl_span bytes)
 {
@@ -273,7 +279,8 @@ static sl_status make_link(struct ex_server *s)
                   .journal = ex_journal_totals(s->journal).id},
         .results = s->results,
         .journal = s->journal};
-    const struct ex_link_events events = {s, on_call, on_cancel, on_bulk, on_gateway_lost};
+    const struct ex_link_events events = {s,       on_call,        on_cancel, on_call_back,
+                                          on_bulk, on_gateway_lost};
     return ex_link_create(&sl_alloc_malloc, &conf, &events, &s->link);
 }
 

@@ -178,6 +178,11 @@ static bool register_rest(struct gw_metrics *m)
     struct sl_metric_registry *r = m->registry;
     m->flow.nodes = sl_metric_gauge(r, "sluice_nodes", "", "Connected executors.");
     m->flow.nodes_lost = sl_metric_counter(r, "sluice_nodes_lost_total", "", "Executors lost.");
+    m->flow.nodes_drained =
+        sl_metric_gauge(r, "sluice_nodes_drained", "",
+                        "Connected executors where nothing is placed, by an operator's word.");
+    m->flow.drains =
+        sl_metric_counter(r, "sluice_drains_total", "", "How often an executor was drained.");
     m->flow.slices = sl_metric_gauge(r, "sluice_slices", "", "Slices of connected executors.");
     m->flow.slices_busy = sl_metric_gauge(r, "sluice_slices_busy", "", "Slices with a lease.");
     m->flow.body_bytes =

@@ -33,6 +33,7 @@ struct cli_verb {
 };
 
 int cli_apps(int argc, char **argv);
+int cli_drain(int argc, char **argv);
 int cli_grant(int argc, char **argv);
 int cli_infer(int argc, char **argv);
 int cli_models(int argc, char **argv);

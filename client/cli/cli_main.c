@@ -12,6 +12,7 @@ static const struct cli_verb verbs[] = {
     {"receipts", "what your calls cost", cli_receipts},
     {"models", "which models there are, and where", cli_models},
     {"nodes", "which executors there are, with their slices", cli_nodes},
+    {"drain", "a node is to get no more calls", cli_drain},
     {"status", "how the gateway does: calls, queue, slices", cli_status},
     {"tiers", "what which visitors may use", cli_tiers},
     {"token", "API tokens: create, list, revoke", cli_tokens},

@@ -27,9 +27,11 @@ static json_t *node_json(const pb_node *n)
     json_t *slices = json_array();
     for (size_t i = 0; i < n->n_slices; i++)
         json_array_append_new(slices, slice_json(n->slices[i]));
-    return json_pack("{s:s, s:b, s:s, s:I, s:I, s:o, s:o, s:o}", "name", n->name, "connected",
-                     n->connected, "version", n->version, "silent_for_ms",
-                     (json_int_t)n->silent_for_ms, "connected_for_ms",
+    return json_pack("{s:s, s:b, s:b, s:b, s:s, s:I, s:i, s:s, s:I, s:I, s:o, s:o, s:o}", "name",
+                     n->name, "connected", n->connected, "stopping", n->stopping, "drained",
+                     n->drained, "drained_by", n->drained_by, "drained_at_us",
+                     (json_int_t)n->drained_at_us, "calls", (int)n->calls, "version", n->version,
+                     "silent_for_ms", (json_int_t)n->silent_for_ms, "connected_for_ms",
                      (json_int_t)n->connected_for_ms, "slices", slices, "models",
                      cli_json_texts(n->models, n->n_models), "problems",
                      cli_json_texts(n->problems, n->n_problems));
@@ -51,6 +53,21 @@ static size_t busy_slices(const pb_node *n)
     return busy;
 }
 
+/* A drained node has calls until those that ran there have ended. */
+static void add_state(struct cli_table *t, const pb_node *n)
+{
+    if (n->drained && !n->connected)
+        cli_table_add(t, "drained, gone");
+    else if (n->drained && n->calls > 0)
+        cli_table_add(t, "draining, %u %s", n->calls, n->calls == 1 ? "call" : "calls");
+    else
+        cli_table_add(t, "%s",
+                      n->drained     ? "drained"
+                      : n->stopping  ? "stopping"
+                      : n->connected ? "connected"
+                                     : "lost");
+}
+
 static void add_row(struct cli_table *t, const pb_node *n)
 {
     char since[32];
@@ -60,9 +77,9 @@ static void add_row(struct cli_table *t, const pb_node *n)
     cli_format_ms(n->connected_for_ms, since);
     cli_format_ms(n->silent_for_ms, silent);
     cli_table_add(t, "%s", n->name);
-    cli_table_add(t, "%s", n->connected ? "connected" : "lost");
+    add_state(t, n);
     cli_table_add(t, "%s", n->connected ? since : "-");
-    cli_table_add(t, "%s", silent);
+    cli_table_add(t, "%s", n->connected ? silent : "-");
     cli_table_add(t, "%zu of %zu", busy_slices(n), n->n_slices);
     cli_table_add(t, "%s", n->version);
     cli_table_add(t, "%s", models != NULL ? models : "");

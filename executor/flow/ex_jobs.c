@@ -427,6 +427,25 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
     }
 }
 
+void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease)
+{
+    static const char wanted[] = "the gateway wants it elsewhere";
+    struct ex_task *t;
+    HASH_FIND(hh, j->by_lease, &lease, sizeof(lease), t);
+    if (!t || t->is_announced)
+        return;
+    if (t->state == EX_JOB_POSTED) {
+        tell_returned(j, lease, SL_REASON_DRAINING, wanted);
+        disown_posted(j, t);
+    } else if (t->state == EX_JOB_WAITING) {
+        DL_DELETE(line_of(j, t)->waiting, t);
+        give_back_task(j, t, SL_REASON_DRAINING, wanted);
+    } else if (t->state == EX_JOB_RECEIVING) {
+        DL_DELETE(j->receiving, t);
+        give_back_task(j, t, SL_REASON_DRAINING, wanted);
+    }
+}
+
 static void drop_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
 {
     struct ex_task *t, *next;

@@ -48,6 +48,8 @@ struct ex_link_events {
     void *ctx;
     void (*call)(void *ctx, const struct ex_call *call);
     void (*cancel)(void *ctx, uint64_t lease);
+    /* Wanted back, unless it has started. */
+    void (*call_back)(void *ctx, uint64_t lease);
     /* SL_ENOENT: no such job waits for bulk (perhaps not yet). */
     sl_status (*bulk)(void *ctx, uint64_t lease, uint64_t offset, uint64_t total,
                       struct sl_span bytes);

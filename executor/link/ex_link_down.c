@@ -185,6 +185,8 @@ static void on_batch(struct ex_link *l, const struct ex_gateway_batch *b, sl_mon
         on_call(l, &b->calls[i], now);
     for (size_t i = 0; l->state == EX_LINK_UP && i < b->cancel_count; i++)
         l->events.cancel(l->events.ctx, b->cancels[i]);
+    for (size_t i = 0; l->state == EX_LINK_UP && i < b->called_back_count; i++)
+        l->events.call_back(l->events.ctx, b->called_back[i]);
     if (b->refusal && b->greet_again)
         ex_link_session_lose(l, b->refusal, now);
     else if (b->refusal)

@@ -187,6 +187,8 @@ sl_status ex_link_read_batch(struct sl_span message, struct sl_arena *arena,
                                      .bulk_taken_bytes = b->bulk_taken_bytes,
                                      .acknowledged = b->acknowledged,
                                      .acknowledged_count = b->n_acknowledged,
+                                     .called_back = b->called_back,
+                                     .called_back_count = b->n_called_back,
                                      .refusal = b->refuse ? b->refuse->text : NULL,
                                      .greet_again = b->refuse && b->refuse->greet_again};
     if (b->welcome && !read_welcome(b->welcome, out))

@@ -57,6 +57,8 @@ struct ex_gateway_batch {
     size_t shared_done_count;
     const uint64_t *acknowledged; /* records */
     size_t acknowledged_count;
+    const uint64_t *called_back; /* leases */
+    size_t called_back_count;
 };
 
 struct ex_bulk_header {

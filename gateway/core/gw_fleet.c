@@ -133,7 +133,7 @@ static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, struct gw_f
     DL_FOREACH2(m->offers, offer, model_next)
     {
         struct gw_fleet_node *node = offer->node;
-        if (node->is_draining || node->full_in_round == f->round)
+        if (!gw_fleet_node_takes(node) || node->full_in_round == f->round)
             continue;
         for (size_t i = 0; i < node->slice_count; i++)
             consider(f, &node->slices[i], m, idle, fed);
@@ -174,7 +174,7 @@ int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m)
     const struct gw_fleet_offer *o;
     int64_t slices = 0;
     DL_FOREACH2(m->offers, o, model_next)
-    slices += (int64_t)o->node->slice_count;
+    slices += gw_fleet_node_takes(o->node) ? (int64_t)o->node->slice_count : 0;
     return slices == 0 ? -1 : sl_sat_mul(expected_us(m), (int64_t)m->pool.count) / slices;
 }
 
@@ -261,6 +261,7 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
             gw_fleet_end_lease(f, lease, -1, node->heard_at);
         }
     remember_last_node(node);
+    gw_fleet_set_drained(f, node, false);
     f->totals.nodes--;
     f->totals.slices -= node->slice_count;
     gw_fleet_node_withdraw(f, node);
@@ -275,6 +276,18 @@ size_t gw_fleet_lease_count(const struct gw_fleet_node *node)
     for (size_t i = 0; i < node->slice_count; i++)
         count += node->slices[i].lease_count;
     return count;
+}
+
+void gw_fleet_set_drained(struct gw_fleet *f, struct gw_fleet_node *node, bool is_drained)
+{
+    f->totals.drained += is_drained;
+    f->totals.drained -= node->is_drained;
+    node->is_drained = is_drained;
+}
+
+bool gw_fleet_node_takes(const struct gw_fleet_node *node)
+{
+    return !node->is_draining && !node->is_drained;
 }
 
 struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f)
@@ -319,6 +332,7 @@ static bool node_holds(const struct gw_fleet_node *node, struct gw_fleet_totals 
                        size_t *offers)
 {
     counted->nodes++;
+    counted->drained += node->is_drained;
     counted->slices += node->slice_count;
     for (size_t i = 0; i < node->slice_count; i++) {
         if (!slice_holds(&node->slices[i], &counted->background))

@@ -117,7 +117,8 @@ struct gw_fleet_node {
     char *version;
     sl_mono_ns joined_at;
     sl_mono_ns heard_at;
-    bool is_draining;
+    bool is_draining;       /* by its own word: it is stopping */
+    bool is_drained;        /* by an operator's: see gw_fleet_set_drained */
     uint64_t full_in_round; /* the round in which it took no more; see gw_fleet_set_full */
     uint32_t slice_backlog_max;
     struct gw_fleet_slice *slices;
@@ -179,6 +180,10 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
 
 /* Leases that are out at the node. */
 size_t gw_fleet_lease_count(const struct gw_fleet_node *node);
+/* From now on nothing is placed on a drained node; what is there stays. */
+void gw_fleet_set_drained(struct gw_fleet *f, struct gw_fleet_node *node, bool is_drained);
+/* May calls be placed there at all? */
+bool gw_fleet_node_takes(const struct gw_fleet_node *node);
 
 struct gw_fleet_node *gw_fleet_node(struct gw_fleet *f, sl_slot_id id);
 struct gw_fleet_node *gw_fleet_node_by_session(struct gw_fleet *f, uint64_t session);
@@ -220,6 +225,7 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
 
 struct gw_fleet_totals {
     size_t nodes, slices, slices_busy, models, models_ready, leases;
+    size_t drained;    /* of the nodes */
     size_t background; /* of the leases */
 };
 struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f); /* kept, not counted */

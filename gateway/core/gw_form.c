@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "gw_fleet.h"
 #include "gw_pb.h"
 #include "gw_principal.h"
 #include "gw_tier.h"
@@ -59,6 +60,8 @@ static const struct field fields[] = {
     TEXT(ISSUE_VISITOR_TOKEN, 1, "visitor", visitor, 0, GW_FORM_VISITOR_MAX),
     TEXT(ISSUE_VISITOR_TOKEN, 2, "address", address, 0, GW_FORM_VISITOR_MAX),
     TEXT(ISSUE_VISITOR_TOKEN, 3, "tier", tier, 0, GW_TIER_NAME_MAX),
+    TEXT(DRAIN_NODE, 1, "node", node, 1, GW_FLEET_NODE_NAME_MAX),
+    TEXT(UNDRAIN_NODE, 1, "node", node, 1, GW_FLEET_NODE_NAME_MAX),
     TEXT(CREATE_TOKEN, 1, "user", user, 0, GW_FORM_USER_MAX),
     TEXT(CREATE_TOKEN, 2, "tier", tier, 1, GW_TIER_NAME_MAX),
     TEXT(CREATE_TOKEN, 3, "app", app, 0, GW_APP_NAME_MAX),
@@ -103,6 +106,7 @@ static const struct gw_form nothing = {
     .begins = "",
     .call_id = "",
     .fetch_token = "",
+    .node = "",
     .owner = "",
     .prefix = "",
     .reason = "",

@@ -29,8 +29,8 @@ enum gw_form_format { GW_FORM_ROWS, GW_FORM_CSV, GW_FORM_JSON };
 
 /* A field that the method does not have, or the request did not bring, is "" or 0. */
 struct gw_form {
-    const char *account, *address, *app, *begins, *call_id, *fetch_token, *owner, *prefix, *reason,
-        *tier, *user, *visitor;
+    const char *account, *address, *app, *begins, *call_id, *fetch_token, *node, *owner, *prefix,
+        *reason, *tier, *user, *visitor;
     sl_wall_us from, until;
     sl_gpu_us amount_us;
     int64_t lifetime_s;

@@ -34,6 +34,8 @@
     X(ISSUE_VISITOR_TOKEN, GW_VISITOR "IssueVisitorToken", false, CALLERS)                         \
     X(GET_STATUS, GW_ADMIN "GetStatus", false, ADMINS)                                             \
     X(LIST_NODES, GW_ADMIN "ListNodes", false, ADMINS)                                             \
+    X(DRAIN_NODE, GW_ADMIN "DrainNode", false, ADMINS)                                             \
+    X(UNDRAIN_NODE, GW_ADMIN "UndrainNode", false, ADMINS)                                         \
     X(LIST_MODELS, GW_ADMIN "ListModels", false, CALLERS)                                          \
     X(CREATE_TOKEN, GW_ADMIN "CreateToken", false, ADMINS)                                         \
     X(LIST_TOKENS, GW_ADMIN "ListTokens", false, ADMINS)                                           \

@@ -80,10 +80,11 @@ struct gw_call {
     bool awaits_read;           /* of what was kept, from disk */
     struct gw_call *joined;     /* that wait for its outcome */
     unsigned joined_count;
-    sl_slot_id first; /* the call that it joined; 0: none */
-    sl_slot_id lease; /* 0: none */
-    char node[64];    /* where it was sent last */
-    unsigned returns; /* how often a node gave it back */
+    sl_slot_id first;    /* the call that it joined; 0: none */
+    sl_slot_id lease;    /* 0: none */
+    char node[64];       /* where it was sent last */
+    bool is_called_back; /* from there: its node is drained */
+    unsigned returns;    /* how often a node gave it back by itself */
 };
 
 /* The executor may forget the lease when so many receipts are stored. */
@@ -116,6 +117,7 @@ struct gw_flow {
     struct gw_outcome *outcomes; /* all that there are in memory */
     sl_mono_ns turn_at;          /* the last turn's time */
     struct gw_blocks *blocks;    /* whom the ledger blocks, and why */
+    struct gw_drains *drains;    /* nodes where nothing is placed */
     char sign_in_url[GW_FLOW_URL_MAX + 1];
     sl_wall_us wall_now;           /* of this turn */
     struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */

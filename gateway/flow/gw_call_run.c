@@ -74,6 +74,7 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
     gw_queue_remove(gw_background_queue_of(f, c), &c->queue_item);
     gw_call_set_state(f, c, GW_CALL_DISPATCHED);
     c->lease = lease->id;
+    c->is_called_back = false;
     if (c->is_background)
         gw_fleet_set_background(f->fleet, lease);
     remember_node(c, slice->node);
@@ -109,7 +110,7 @@ void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     if (c->state == GW_CALL_RUNNING) {
         gw_call_fail_with(f, c, SL_REASON_EXECUTOR_LOST,
                           "the executor was lost while it ran the call");
-    } else if (c->state == GW_CALL_DISPATCHED && ++c->returns > RETURNS_MAX) {
+    } else if (c->state == GW_CALL_DISPATCHED && !c->is_called_back && ++c->returns > RETURNS_MAX) {
         gw_call_fail_with(f, c, SL_REASON_NO_CAPACITY,
                           "executors gave the call back more than 3 times");
     } else if (c->state == GW_CALL_DISPATCHED) {

@@ -10,7 +10,7 @@
 #include "sl_log.h"
 
 /* Journals of nodes that have left are remembered, too. */
-enum { TIMERS_PER_CALL = 1, MARKS_PER_NODE = 2, ACKS_PER_CALL = 4 };
+enum { TIMERS_PER_CALL = 1, MARKS_PER_NODE = 2, DRAINS_PER_NODE = 2, ACKS_PER_CALL = 4 };
 
 static sl_status create_ledger(struct gw_flow *f)
 {
@@ -66,6 +66,8 @@ static sl_status create_parts(struct gw_flow *f)
         s = gw_watches_init(f);
     if (s == SL_OK)
         s = gw_blocks_create(f->alloc, f->conf.max_accounts, &f->blocks);
+    if (s == SL_OK)
+        s = gw_drains_create(f->alloc, DRAINS_PER_NODE * f->conf.fleet.max_nodes, &f->drains);
     if (s == SL_OK)
         s = sl_slot_create(f->alloc, sizeof(struct gw_call), f->conf.max_calls, &f->calls);
     return s;
@@ -133,6 +135,7 @@ void gw_flow_destroy(struct gw_flow *f)
     gw_learned_destroy(f->learned);
     gw_ledger_destroy(f->ledger);
     gw_blocks_destroy(f->blocks);
+    gw_drains_destroy(f->drains);
     sl_alloc_free(f->alloc, f->acks);
     sl_alloc_free(f->alloc, f);
 }
@@ -317,6 +320,7 @@ static bool join(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now
         return false;
     if (gw_fleet_join(f->fleet, hello, now, out, err) == SL_OK) {
         (*out)->mark = mark;
+        gw_fleet_set_drained(f->fleet, *out, gw_drains_find(f->drains, hello->name) != NULL);
         return true;
     }
     gw_marks_leave(f->marks, mark);
@@ -337,6 +341,9 @@ bool gw_flow_on_hello(struct gw_flow *f, const struct gw_hello *hello, sl_mono_n
     gw_call_enter_waiting(f, now);
     sl_log(SL_LOG_INFO, "node connected", SL_S("node", hello->name),
            SL_U("slices", hello->slice_count), SL_U("models", hello->model_count));
+    if ((*out)->is_drained)
+        sl_log(SL_LOG_WARN, "the node is drained: nothing is placed there",
+               SL_S("node", hello->name));
     for (size_t i = 0; i < (*out)->offer_count; i++)
         if ((*out)->offers[i].model == NULL)
             sl_log(SL_LOG_WARN, "model not usable", SL_S("node", hello->name),
@@ -460,7 +467,7 @@ static void on_lost_lease(void *ctx, const struct gw_fleet_lease *lease)
 void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why, sl_mono_ns now)
 {
     struct losing l = {f, now};
-    if (node->is_draining && gw_fleet_lease_count(node) == 0) {
+    if (!gw_fleet_node_takes(node) && gw_fleet_lease_count(node) == 0) {
         sl_log(SL_LOG_INFO, "node has left", SL_S("node", node->name));
     } else {
         sl_log(SL_LOG_WARN, "node lost", SL_S("node", node->name), SL_S("why", why));
@@ -499,6 +506,7 @@ static void publish(struct gw_flow *f)
         sl_metric_set(f->metrics.in_state[s], (int64_t)f->counts.in[s]);
     struct gw_fleet_totals t = gw_fleet_totals(f->fleet);
     sl_metric_set(f->metrics.nodes, (int64_t)t.nodes);
+    sl_metric_set(f->metrics.nodes_drained, (int64_t)t.drained);
     sl_metric_set(f->metrics.slices, (int64_t)t.slices);
     sl_metric_set(f->metrics.slices_busy, (int64_t)t.slices_busy);
     struct gw_ledger_totals l = gw_ledger_totals(f->ledger);

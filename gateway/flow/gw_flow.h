@@ -64,6 +64,8 @@ struct gw_flow_metrics {
     struct sl_metric *exec_seconds;
     struct sl_metric *nodes;
     struct sl_metric *nodes_lost;
+    struct sl_metric *nodes_drained;
+    struct sl_metric *drains; /* how often one was */
     struct sl_metric *slices;
     struct sl_metric *slices_busy;
     struct sl_metric *body_bytes;

@@ -197,7 +197,7 @@ void gw_methods_serve(struct gw_flow *f, struct gw_inquiry *q)
         gw_inquiry_answer(f, q, status_of(f, q));
         return;
     case GW_METHOD_LIST_NODES:
-        gw_inquiry_answer(f, q, wire->nodes(arena, f->fleet, q->now));
+        gw_inquiry_answer(f, q, wire->nodes(arena, f->fleet, f->drains, q->now));
         return;
     case GW_METHOD_LIST_MODELS:
         gw_inquiry_answer(f, q, wire->models(arena, f->fleet));

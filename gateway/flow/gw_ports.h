@@ -9,6 +9,7 @@
 #include "gw_answer_port.h"
 #include "gw_app.h"
 #include "gw_credentials.h"
+#include "gw_drains.h"
 #include "gw_duration.h"
 #include "gw_exchange.h"
 #include "gw_fleet.h"
@@ -81,6 +82,8 @@ struct gw_link_port {
      * (never). */
     sl_status (*dispatch)(void *ctx, const struct gw_fleet_node *node, const struct gw_dispatch *d);
     void (*cancel)(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
+    /* Unless it has started, it comes back by gw_flow_on_returned. */
+    void (*call_back)(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
     /* The lease of that record is accounted for, for good: its node may forget it. */
     void (*acknowledge)(void *ctx, const struct gw_fleet_node *node, uint64_t record);
 };
@@ -128,6 +131,14 @@ struct gw_status_facts {
     const uint64_t *outcomes; /* SL_REASON_COUNT */
 };
 
+struct gw_drained_facts {
+    const char *name;
+    const struct gw_fleet_node *node; /* NULL: not connected */
+    const struct gw_drain_row *row;   /* NULL: not drained */
+    uint32_t called_back;
+    sl_mono_ns now;
+};
+
 /* Encoders write into the arena and answer a span with data == NULL when there is no memory. */
 struct gw_wire_port {
     /* ModelReadyRequest, ModelMetadataRequest and ModelStatisticsRequest are the same on the wire, and
@@ -148,7 +159,10 @@ struct gw_wire_port {
                                        bool only_ready);
     struct sl_span (*health)(struct sl_arena *arena, bool is_serving);
     struct sl_span (*status)(struct sl_arena *arena, const struct gw_status_facts *facts);
-    struct sl_span (*nodes)(struct sl_arena *arena, struct gw_fleet *fleet, sl_mono_ns now);
+    struct sl_span (*nodes)(struct sl_arena *arena, struct gw_fleet *fleet,
+                            const struct gw_drains *drains, sl_mono_ns now);
+    /* The one of that name, connected or drained or both. */
+    struct sl_span (*drained_node)(struct sl_arena *arena, const struct gw_drained_facts *facts);
     struct sl_span (*models)(struct sl_arena *arena, struct gw_fleet *fleet);
 };
 

@@ -16,6 +16,8 @@ static void (*const served_by[GW_METHOD_COUNT])(struct gw_flow *, struct gw_inqu
     [GW_METHOD_WATCH_CALL] = gw_visitor_watch,
     [GW_METHOD_CANCEL_CALL] = gw_visitor_cancel,
     [GW_METHOD_ISSUE_VISITOR_TOKEN] = gw_visitor_issue,
+    [GW_METHOD_DRAIN_NODE] = gw_admin_drain,
+    [GW_METHOD_UNDRAIN_NODE] = gw_admin_undrain,
     [GW_METHOD_CREATE_TOKEN] = gw_admin_create_token,
     [GW_METHOD_LIST_TOKENS] = gw_admin_tokens,
     [GW_METHOD_REVOKE_TOKEN] = gw_admin_revoke_token,

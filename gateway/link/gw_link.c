@@ -192,6 +192,7 @@ struct gw_link_port gw_link_port(struct gw_link *l)
     return (struct gw_link_port){.ctx = l,
                                  .dispatch = gw_link_dispatch,
                                  .cancel = gw_link_cancel,
+                                 .call_back = gw_link_call_back,
                                  .acknowledge = gw_link_acknowledge};
 }
 

@@ -133,6 +133,7 @@ const struct gw_link_allowed *gw_link_find_allowed(const struct gw_link *l,
 sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node,
                            const struct gw_dispatch *d);
 void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
+void gw_link_call_back(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease);
 void gw_link_acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record);
 void gw_link_send_welcome(struct gw_link *l, struct gw_peer *p);
 void gw_link_send_refuse(struct gw_link *l, const struct gw_identity *to, uint64_t session,

@@ -206,6 +206,19 @@ sl_status gw_link_dispatch(void *ctx, const struct gw_fleet_node *node, const st
     return s;
 }
 
+typedef sl_status (*put_fn)(struct sl_buf *out, sl_slot_id lease);
+
+static void say_of_lease(struct gw_link *l, struct gw_peer *p, put_fn put, sl_slot_id lease)
+{
+    sl_status s = open_batch(p);
+    if (s == SL_OK)
+        s = put(&p->batch, lease);
+    if (s == SL_ETOOBIG && send_batch(l, p) == SL_OK && open_batch(p) == SL_OK)
+        s = put(&p->batch, lease);
+    if (s != SL_OK) /* nothing that was to be said is left unsaid */
+        p->broken = "it does not take in what it is told";
+}
+
 void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
 {
     struct gw_link *l = ctx;
@@ -213,13 +226,16 @@ void gw_link_cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id leas
     if (p == NULL || p->node == NULL)
         return;
     gw_link_drop_outgoing(p, lease);
-    sl_status s = open_batch(p);
-    if (s == SL_OK)
-        s = gw_link_put_cancel(&p->batch, lease);
-    if (s == SL_ETOOBIG && send_batch(l, p) == SL_OK && open_batch(p) == SL_OK)
-        s = gw_link_put_cancel(&p->batch, lease);
-    if (s != SL_OK) /* nothing that was to be said is left unsaid */
-        p->broken = "it does not take in what it is told";
+    say_of_lease(l, p, gw_link_put_cancel, lease);
+}
+
+/* Its payload goes on until the node has given the call back: an older one will not. */
+void gw_link_call_back(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
+{
+    struct gw_link *l = ctx;
+    struct gw_peer *p = gw_link_peer_of(l, node->session);
+    if (p != NULL && p->node != NULL)
+        say_of_lease(l, p, gw_link_put_call_back, lease);
 }
 
 /* A node forgets a lease when it is told this: by then the log has it, should this process end now. */

@@ -15,7 +15,8 @@ enum {
     BATCH_HEARTBEAT = 6,
     BATCH_TAKEN = 7,
     BATCH_SHARED_DONE = 8,
-    BATCH_ACKNOWLEDGED = 9
+    BATCH_ACKNOWLEDGED = 9,
+    BATCH_CALLED_BACK = 10
 };
 
 enum { BULK_TOKEN = 5 };
@@ -304,6 +305,11 @@ sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease)
     Sluice__Node__V1__Cancel m = SLUICE__NODE__V1__CANCEL__INIT;
     m.lease = lease;
     return append_message(out, BATCH_CANCEL, &m.base);
+}
+
+sl_status gw_link_put_call_back(struct sl_buf *out, sl_slot_id lease)
+{
+    return append_number(out, BATCH_CALLED_BACK, lease);
 }
 
 sl_status gw_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use)

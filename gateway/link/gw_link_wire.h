@@ -71,6 +71,7 @@ SL_MUST_CHECK sl_status gw_link_put_dispatch(struct sl_buf *out, const struct gw
                                              uint64_t inline_max_bytes, struct sl_arena *arena);
 SL_MUST_CHECK sl_status gw_link_put_shared_done(struct sl_buf *out, const struct sl_shm_ref *use);
 SL_MUST_CHECK sl_status gw_link_put_cancel(struct sl_buf *out, sl_slot_id lease);
+SL_MUST_CHECK sl_status gw_link_put_call_back(struct sl_buf *out, sl_slot_id lease);
 /* Records, at most GW_LINK_ACKS_MAX. */
 enum { GW_LINK_ACKS_MAX = 128 };
 SL_MUST_CHECK sl_status gw_link_put_acknowledged(struct sl_buf *out, const uint64_t *records,

@@ -11,6 +11,8 @@
 
 #define NOTHING sl_span_of(NULL, 0)
 
+typedef Sluice__V1__ListNodesResponse__Node pb_node;
+
 /* protobuf-c's structs hold char *, though packing only reads. */
 static char *text(const char *s)
 {
@@ -134,8 +136,7 @@ static struct sl_span status(struct sl_arena *arena, const struct gw_status_fact
     return sl_pack(arena, &m.base);
 }
 
-static bool fill_slices(struct sl_arena *arena, const struct gw_fleet_node *node,
-                        Sluice__V1__ListNodesResponse__Node *out)
+static bool fill_slices(struct sl_arena *arena, const struct gw_fleet_node *node, pb_node *out)
 {
     Sluice__V1__Slice *items = sl_arena_zero(arena, node->slice_count, sizeof *items);
     out->slices = sl_arena_zero(arena, node->slice_count, sizeof(Sluice__V1__Slice *));
@@ -167,8 +168,7 @@ static char *problem_text(struct sl_arena *arena, const struct gw_fleet_offer *o
     return out;
 }
 
-static bool fill_offers(struct sl_arena *arena, const struct gw_fleet_node *node,
-                        Sluice__V1__ListNodesResponse__Node *out)
+static bool fill_offers(struct sl_arena *arena, const struct gw_fleet_node *node, pb_node *out)
 {
     out->models = sl_arena_zero(arena, node->offer_count + 1, sizeof(char *));
     out->problems = sl_arena_zero(arena, node->offer_count + 1, sizeof(char *));
@@ -188,11 +188,9 @@ static bool fill_offers(struct sl_arena *arena, const struct gw_fleet_node *node
     return true;
 }
 
-static Sluice__V1__ListNodesResponse__Node *node_item(struct sl_arena *arena,
-                                                      const struct gw_fleet_node *node,
-                                                      sl_mono_ns now)
+static pb_node *node_item(struct sl_arena *arena, const struct gw_fleet_node *node, sl_mono_ns now)
 {
-    Sluice__V1__ListNodesResponse__Node *n = sl_arena_get(arena, sizeof *n);
+    pb_node *n = sl_arena_get(arena, sizeof *n);
     if (n == NULL)
         return NULL;
     sluice__v1__list_nodes_response__node__init(n);
@@ -201,21 +199,58 @@ static Sluice__V1__ListNodesResponse__Node *node_item(struct sl_arena *arena,
     n->connected = true;
     n->silent_for_ms = (now - node->heard_at) / SL_NS_PER_MS;
     n->connected_for_ms = (now - node->joined_at) / SL_NS_PER_MS;
+    n->stopping = node->is_draining;
+    n->calls = (uint32_t)gw_fleet_lease_count(node);
     return fill_slices(arena, node, n) && fill_offers(arena, node, n) ? n : NULL;
 }
 
-static struct sl_span nodes(struct sl_arena *arena, struct gw_fleet *fleet, sl_mono_ns now)
+/* Connected (node), or drained (row), or both. */
+static pb_node *known_node(struct sl_arena *arena, const char *name,
+                           const struct gw_fleet_node *node, const struct gw_drain_row *row,
+                           sl_mono_ns now)
+{
+    pb_node *n = node != NULL ? node_item(arena, node, now) : sl_arena_get(arena, sizeof *n);
+    if (n == NULL)
+        return NULL;
+    if (node == NULL)
+        sluice__v1__list_nodes_response__node__init(n);
+    n->name = text(name);
+    if (row != NULL) {
+        n->drained = true;
+        n->drained_by = text(row->by);
+        n->drained_at_us = row->at;
+    }
+    return n;
+}
+
+static struct sl_span nodes(struct sl_arena *arena, struct gw_fleet *fleet,
+                            const struct gw_drains *drains, sl_mono_ns now)
 {
     Sluice__V1__ListNodesResponse m = SLUICE__V1__LIST_NODES_RESPONSE__INIT;
-    m.nodes = sl_arena_zero(arena, gw_fleet_totals(fleet).nodes + 1, sizeof *m.nodes);
-    size_t cursor = 0;
-    struct gw_fleet_node *node;
-    while (m.nodes != NULL && (node = gw_fleet_next_node(fleet, &cursor)) != NULL) {
-        m.nodes[m.n_nodes] = node_item(arena, node, now);
-        if (m.nodes[m.n_nodes++] == NULL)
+    size_t most = gw_fleet_totals(fleet).nodes + gw_drains_count(drains), cursor = 0;
+    const struct gw_fleet_node *node;
+    const struct gw_drain_row *row = NULL;
+    m.nodes = sl_arena_zero(arena, most + 1, sizeof *m.nodes);
+    if (m.nodes == NULL)
+        return NOTHING;
+    while ((node = gw_fleet_next_node(fleet, &cursor)) != NULL)
+        m.nodes[m.n_nodes++] =
+            known_node(arena, node->name, node, gw_drains_find(drains, node->name), now);
+    while ((row = gw_drains_next(drains, row)) != NULL)
+        if (gw_fleet_node_by_name(fleet, row->node) == NULL)
+            m.nodes[m.n_nodes++] = known_node(arena, row->node, NULL, row, now);
+    for (size_t i = 0; i < m.n_nodes; i++)
+        if (m.nodes[i] == NULL)
             return NOTHING;
-    }
-    return m.nodes == NULL ? NOTHING : sl_pack(arena, &m.base);
+    return sl_pack(arena, &m.base);
+}
+
+static struct sl_span drained_node(struct sl_arena *arena, const struct gw_drained_facts *facts)
+{
+    Sluice__V1__DrainNodeResponse m = SLUICE__V1__DRAIN_NODE_RESPONSE__INIT;
+    m.node = known_node(arena, facts->name, facts->node, facts->row, facts->now);
+    m.called_back = facts->called_back;
+    return m.node != NULL ? sl_pack(arena, &m.base) : NOTHING;
 }
 
 /* "INPUT0 FP32 [-1,4]" for each tensor. */
@@ -309,5 +344,6 @@ const struct gw_wire_port gw_wire_port = {
     .health = gw_wire_health,
     .status = status,
     .nodes = nodes,
+    .drained_node = drained_node,
     .models = models,
 };

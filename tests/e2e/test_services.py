@@ -82,6 +82,8 @@ def call(stub, **metadata):
 ADMIN_METHODS = [
     "GetStatus",
     "ListNodes",
+    "DrainNode",
+    "UndrainNode",
     "CreateToken",
     "ListTokens",
     "RevokeToken",

@@ -134,6 +134,8 @@ static const struct question {
     [GW_METHOD_CANCEL_CALL] = {ONE("\x24", "01234567-89ab-cdef-0123-456789abcdef"),
                                SL_GRPC_NOT_FOUND},
     [GW_METHOD_ISSUE_VISITOR_TOKEN] = {NULL, SL_GRPC_PERMISSION_DENIED},
+    [GW_METHOD_DRAIN_NODE] = {ONE("\x02", "n9"), SL_GRPC_NOT_FOUND},
+    [GW_METHOD_UNDRAIN_NODE] = {ONE("\x02", "n1"), SL_GRPC_OK},
     [GW_METHOD_CREATE_TOKEN] = {ONE("\x03", "ana") TWO("\x03", "all"), SL_GRPC_OK},
     [GW_METHOD_REVOKE_TOKEN] = {ONE("\x09", "sl_nobody"), SL_GRPC_NOT_FOUND},
     [GW_METHOD_GET_ACCOUNT] = {ONE("\x0a", "ip:1.2.3.4"), SL_GRPC_OK},
@@ -150,6 +152,7 @@ static const struct question {
 static void play_questions(struct stage *s)
 {
     struct h2_call *calls[GW_METHOD_COUNT] = {0};
+    s->other_status = SL_GRPC_NOT_FOUND; /* a node that is not there yet */
     for (int m = GW_METHOD_UNKNOWN + 1; m < GW_METHOD_COUNT; m++) {
         const char *message = questions[m].message != NULL ? questions[m].message : "";
         if (m != GW_METHOD_MODEL_INFER)

@@ -96,7 +96,7 @@ static void pop_job(struct sim *s, struct sim_node *n, uint32_t slice)
 static void start_job(struct sim *s, struct sim_node *n, uint32_t slice)
 {
     struct sim_job *job = &n->slices[slice].jobs[0];
-    if (job->is_cancelled || sim_chance(s, s->plan.return_percent)) {
+    if (job->is_cancelled || job->is_called_back || sim_chance(s, s->plan.return_percent)) {
         struct gw_result cancelled = {.lease = job->lease, .reason = SL_REASON_CANCELLED};
         s->totals.returned++;
         if (job->is_cancelled)
@@ -185,6 +185,16 @@ static void cancel(void *ctx, const struct gw_fleet_node *fleet_node, sl_slot_id
                 n->slices[i].jobs[j].is_cancelled = true;
 }
 
+static void call_back(void *ctx, const struct gw_fleet_node *fleet_node, sl_slot_id lease)
+{
+    struct sim *s = ctx;
+    struct sim_node *n = node_of(s, fleet_node);
+    for (uint32_t i = 0; n != NULL && i < SIM_SLICES; i++)
+        for (size_t j = 0; j < n->slices[i].job_count; j++)
+            if (n->slices[i].jobs[j].lease == lease)
+                n->slices[i].jobs[j].is_called_back = true;
+}
+
 /* The nodes here keep no journal. */
 static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record)
 {
@@ -196,7 +206,12 @@ static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t re
 struct gw_link_port sim_nodes_port(struct sim *s)
 {
     return (struct gw_link_port){
-        .ctx = s, .dispatch = dispatch, .cancel = cancel, .acknowledge = acknowledge};
+        .ctx = s,
+        .dispatch = dispatch,
+        .cancel = cancel,
+        .call_back = call_back,
+        .acknowledge = acknowledge,
+    };
 }
 
 void sim_nodes_start(struct sim *s)

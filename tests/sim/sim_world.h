@@ -61,7 +61,7 @@ struct sim_exchange {
 
 struct sim_job {
     sl_slot_id lease;
-    bool is_started, is_cancelled;
+    bool is_started, is_cancelled, is_called_back;
     sl_mono_ns started_at;
 };
 

@@ -97,6 +97,15 @@ static void cancel(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease
     w->cancels[w->cancel_count++] = lease;
 }
 
+static void call_back(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
+{
+    struct fake_world *w = ctx;
+    (void)node;
+    if (w->called_back_count == FAKE_SENT_MAX)
+        abort();
+    w->called_back[w->called_back_count++] = lease;
+}
+
 static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record)
 {
     struct fake_world *w = ctx;
@@ -285,7 +294,7 @@ static struct gw_results_port results_port(struct fake_world *w)
 
 sl_status fake_world_start(struct fake_world *w)
 {
-    const struct gw_link_port nodes = {w, dispatch, cancel, acknowledge};
+    const struct gw_link_port nodes = {w, dispatch, cancel, call_back, acknowledge};
     if (open_door_init(&w->door, &sl_alloc_malloc) != SL_OK)
         abort();
     struct gw_auth_port door = open_door_port(&w->door);

@@ -77,6 +77,8 @@ struct fake_world {
     size_t refused_count;
     sl_slot_id cancels[FAKE_SENT_MAX];
     size_t cancel_count;
+    sl_slot_id called_back[FAKE_SENT_MAX];
+    size_t called_back_count;
     uint64_t journal, record; /* of the next node that joins, and of the next result; 0: none */
     uint64_t acks[FAKE_SENT_MAX];
     size_t ack_count;

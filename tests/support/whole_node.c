@@ -244,6 +244,12 @@ static void on_cancel(void *ctx, uint64_t lease)
     ex_jobs_cancel(n->jobs, lease, n->now);
 }
 
+static void on_call_back(void *ctx, uint64_t lease)
+{
+    struct whole_node *n = ctx;
+    ex_jobs_call_back(n->jobs, lease);
+}
+
 static sl_status on_bulk(void *ctx, uint64_t lease, uint64_t offset, uint64_t total,
                          struct sl_span bytes)
 {
@@ -309,7 +315,7 @@ static sl_status make_link(struct whole_node *n, const struct sl_alloc *alloc, c
                                                 .wants_shared_memory = n->shares_memory,
                                                 .journal = ex_journal_totals(n->journal).id},
                                       .journal = n->journal};
-    const struct ex_link_events events = {n, on_call, on_cancel, on_bulk, on_lost};
+    const struct ex_link_events events = {n, on_call, on_cancel, on_call_back, on_bulk, on_lost};
     return ex_link_create(alloc, &conf, &events, &n->link);
 }
 

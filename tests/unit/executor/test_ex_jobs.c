@@ -330,6 +330,30 @@ static void test_cancel_in_each_state(void **state)
     assert_int_equal(ex_jobs_open_count(w.jobs), 0);
 }
 
+static void test_call_back_in_each_state(void **state)
+{
+    (void)state;
+    world_call(&w, 1, 0, 0, false, 1000);
+    world_call(&w, 2, 0, 0, false, 1000);
+    world_call(&w, 3, 0, 1, false, 1000);
+    world_call(&w, 4, 0, 1, true, 1000);
+    begin(0, 0);
+    for (uint64_t lease = 1; lease <= 4; lease++)
+        ex_jobs_call_back(w.jobs, lease);
+    ex_jobs_call_back(w.jobs, 2);
+    ex_jobs_call_back(w.jobs, 999);
+    assert_int_equal(w.leases[1].ends, 0); /* it runs, and goes on */
+    assert_false(w.workers[0][0].is_dying);
+    for (uint64_t lease = 2; lease <= 4; lease++)
+        expect_returned(lease, SL_REASON_DRAINING);
+    assert_int_equal(w.workers[0][0].cancelled_count, 1); /* of the ring: it is passed over */
+    world_complete(&w, 0, 0, 0);
+    expect_end(1, SL_REASON_OK, true, 0);
+    world_complete(&w, 0, 0, 0);
+    assert_int_equal(ex_jobs_open_count(w.jobs), 0);
+    assert_int_equal(ex_jobs_stats(w.jobs).returned, 3);
+}
+
 static void test_an_orphan_that_began_has_its_grace(void **state)
 {
     (void)state;
@@ -580,6 +604,9 @@ static void random_gateway_step(struct sl_rng *rng, uint64_t *next_lease)
     } else if (what < 80) {
         if (w.leases[some].is_open)
             ex_jobs_cancel(w.jobs, some, w.now);
+    } else if (what < 85) {
+        if (w.leases[some].is_open)
+            ex_jobs_call_back(w.jobs, some);
     } else if (what < 99) {
         w.now += (sl_mono_ns)sl_rng_below(rng, 800);
         ex_jobs_tick(w.jobs, w.now);
@@ -685,6 +712,7 @@ int main(void)
         scene(test_the_clock_stops_when_the_result_came),
         scene(test_a_result_too_late_does_not_count),
         scene(test_cancel_in_each_state),
+        scene(test_call_back_in_each_state),
         scene(test_an_orphan_that_began_has_its_grace),
         scene(test_a_death_ends_what_had_begun_only),
         scene(test_a_call_outlives_two_workers_not_three),

@@ -37,7 +37,7 @@ static struct rig {
     void *zmq, *control_socket, *bulk_socket;
     uint8_t peer[256]; /* the node's identity on the control connection */
     int peer_len;
-    uint64_t session, beats, cancelled, tries;
+    uint64_t session, beats, cancelled, called_back, tries;
     struct ex_catalog *catalog;
     struct ex_slice slice;
     struct ex_link *link;
@@ -55,6 +55,11 @@ static void on_cancel(void *ctx SL_UNUSED, uint64_t lease)
     r.cancelled = lease;
 }
 
+static void on_call_back(void *ctx SL_UNUSED, uint64_t lease)
+{
+    r.called_back = lease;
+}
+
 static sl_status on_bulk(void *ctx SL_UNUSED, uint64_t lease SL_UNUSED, uint64_t offset SL_UNUSED,
                          uint64_t total SL_UNUSED, struct sl_span bytes SL_UNUSED)
 {
@@ -68,7 +73,7 @@ static void on_lost(void *ctx SL_UNUSED)
 
 static void make_link(void)
 {
-    const struct ex_link_events events = {NULL, on_call, on_cancel, on_bulk, on_lost};
+    const struct ex_link_events events = {NULL, on_call, on_cancel, on_call_back, on_bulk, on_lost};
     r.slice = (struct ex_slice){.id = 0, .device = "cpu0"};
     assert_ok(ex_catalog_create(&sl_alloc_malloc, &r.catalog));
     const struct ex_link_conf conf = {.control = r.control,
@@ -121,11 +126,14 @@ static void welcome(void)
     say(&batch);
 }
 
-static void cancel(uint64_t lease)
+/* One lease, and another one is called back. */
+static void cancel(uint64_t lease, uint64_t called_back)
 {
     down_batch batch = SLUICE__NODE__V1__GATEWAY_BATCH__INIT;
     Sluice__Node__V1__Cancel c = SLUICE__NODE__V1__CANCEL__INIT, *cancels = &c;
     c.lease = lease;
+    batch.n_called_back = 1;
+    batch.called_back = &called_back;
     batch.n_cancels = 1;
     batch.cancels = &cancels;
     say(&batch);
@@ -253,8 +261,9 @@ static void cancels_and_heartbeats_pass_it(void **state SL_UNUSED)
     run_until(is_up, "the welcome");
     run_until(is_stuck, "ZeroMQ's thread at the payload");
     r.beats = 0;
-    cancel(4711);
+    cancel(4711, 4712);
     run_until(is_cancelled, "a cancel");
+    assert_int_equal(r.called_back, 4712);
     run_until(has_heartbeats, "heartbeats");
     assert_false(r.stuck.is_over);
     sem_post(&r.stuck.go_on);

@@ -257,6 +257,8 @@ static void test_welcome_refuse_cancel(void **state)
     b.bulk_taken_bytes = 6;
     b.acknowledged = records;
     b.n_acknowledged = 2;
+    b.called_back = records;
+    b.n_called_back = 1;
     assert_ok(ex_link_read_batch(pack(&b), &arena, &out));
     assert_true(out.has_welcome);
     assert_int_equal(out.welcome.protocol, 1);
@@ -270,6 +272,7 @@ static void test_welcome_refuse_cancel(void **state)
     assert_true(out.welcome.run == 11);
     assert_int_equal(out.acknowledged_count, 2);
     assert_true(out.acknowledged[0] == 5 && out.acknowledged[1] == UINT64_MAX);
+    assert_true(out.called_back_count == 1 && out.called_back[0] == 5);
     assert_int_equal(out.bulk_taken_bytes, 6);
     assert_int_equal(out.session, 77);
 }

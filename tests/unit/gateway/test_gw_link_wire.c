@@ -329,7 +329,9 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     assert_ok(gw_link_put_cancel(&b, 7));
     assert_ok(gw_link_put_refuse(&b, "no", true));
     assert_ok(gw_link_put_cancel(&b, 8));
+    assert_ok(gw_link_put_call_back(&b, 12));
     assert_ok(gw_link_put_heartbeat(&b, 9));
+    assert_ok(gw_link_put_call_back(&b, UINT64_MAX));
     assert_ok(gw_link_put_taken(&b, 10));
     assert_ok(gw_link_put_acknowledged(&b, records, 2));
     assert_ok(gw_link_put_acknowledged(&b, &records[2], 1));
@@ -347,6 +349,8 @@ static void a_batch_is_the_sum_of_its_parts(void **state SL_UNUSED)
     assert_true(m->refuse->greet_again);
     assert_int_equal(m->n_cancels, 2);
     assert_true(m->cancels[0]->lease == 7 && m->cancels[1]->lease == 8);
+    assert_int_equal(m->n_called_back, 2);
+    assert_true(m->called_back[0] == 12 && m->called_back[1] == UINT64_MAX);
     assert_int_equal(m->heartbeat->sequence, 9);
     assert_int_equal(m->bulk_taken_bytes, 10);
     sluice__node__v1__gateway_batch__free_unpacked(m, NULL);

@@ -14,6 +14,7 @@ static const struct gw_wire_port *const wire = &gw_wire_port;
 struct rig {
     struct sl_arena arena;
     struct gw_fleet *fleet;
+    struct gw_drains *drains; /* n2, and one that is not connected */
 };
 
 static void join(struct rig *r, const char *name, const struct gw_model_spec *models, size_t count)
@@ -67,10 +68,14 @@ static void begin(struct rig *r)
         gw_fleet_end_lease(r->fleet, lease, us, 1);
     }
     assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m), m, 1, 1, &lease));
+    assert_ok(gw_drains_create(&sl_alloc_malloc, 2, &r->drains));
+    assert_ok(gw_drains_add(r->drains, &(struct gw_drain_row){"n2", "user:admin", 5}));
+    assert_ok(gw_drains_add(r->drains, &(struct gw_drain_row){"n3", "user:admin", 6}));
 }
 
 static void end(struct rig *r)
 {
+    gw_drains_destroy(r->drains);
     gw_fleet_destroy(r->fleet);
     sl_arena_finish(&r->arena);
 }
@@ -79,11 +84,11 @@ static void nodes_are_listed_with_what_they_have(void **state SL_UNUSED)
 {
     struct rig r;
     begin(&r);
-    struct sl_span got = wire->nodes(&r.arena, r.fleet, 4 * SL_NS_PER_S);
+    struct sl_span got = wire->nodes(&r.arena, r.fleet, r.drains, 4 * SL_NS_PER_S);
     Sluice__V1__ListNodesResponse *m =
         sluice__v1__list_nodes_response__unpack(NULL, got.len, got.data);
     assert_non_null(m);
-    assert_int_equal(m->n_nodes, 2);
+    assert_int_equal(m->n_nodes, 3);
     const Sluice__V1__ListNodesResponse__Node *n = m->nodes[0];
     assert_string_equal(n->name, "n1");
     assert_string_equal(n->version, "0.1");
@@ -102,7 +107,13 @@ static void nodes_are_listed_with_what_they_have(void **state SL_UNUSED)
     assert_string_equal(n->models[0], "m");
     assert_int_equal(n->n_problems, 1);
     assert_string_equal(n->problems[0], "bad: model.yaml:2: no file");
+    assert_true(n->calls == 1 && !n->stopping && !n->drained && n->drained_at_us == 0);
     assert_int_equal(m->nodes[1]->n_problems, 0);
+    assert_true(m->nodes[1]->drained && m->nodes[1]->connected && m->nodes[1]->calls == 0);
+    assert_string_equal(m->nodes[1]->drained_by, "user:admin");
+    assert_int_equal(m->nodes[1]->drained_at_us, 5);
+    assert_string_equal(m->nodes[2]->name, "n3");
+    assert_true(m->nodes[2]->drained && !m->nodes[2]->connected);
     sluice__v1__list_nodes_response__free_unpacked(m, NULL);
     end(&r);
 }
@@ -265,7 +276,13 @@ typedef struct sl_span (*encoder)(struct rig *r);
 
 static struct sl_span encode_nodes(struct rig *r)
 {
-    return wire->nodes(&r->arena, r->fleet, 1);
+    return wire->nodes(&r->arena, r->fleet, r->drains, 1);
+}
+
+static struct sl_span encode_drained(struct rig *r)
+{
+    const struct gw_drained_facts facts = {.name = "n3", .row = gw_drains_find(r->drains, "n3")};
+    return wire->drained_node(&r->arena, &facts);
 }
 
 static struct sl_span encode_models(struct rig *r)
@@ -286,7 +303,8 @@ static struct sl_span encode_live(struct rig *r)
 /* Whatever the arena holds: the whole message, or nothing. */
 static void without_memory_there_is_no_half_message(void **state SL_UNUSED)
 {
-    static const encoder encoders[] = {encode_nodes, encode_models, encode_metadata, encode_live};
+    static const encoder encoders[] = {encode_nodes, encode_drained, encode_models, encode_metadata,
+                                       encode_live};
     for (size_t i = 0; i < SL_ARRAY_LEN(encoders); i++) {
         struct rig r;
         begin(&r);
