@@ -56,10 +56,16 @@ const struct sl_conf_key ex_conf_table[] = {
                 "read; what has no room there is sent. 0B: none."),
     KEY("slices.cpu", SL_CONF_INT, slices.cpu, "2", .min = 1, .max = 64,
         .help = "Into how many equal slices the processors are divided; one call runs on each."),
+    KEY("slices.per_device", SL_CONF_INT, slices.per_device, "2", .min = 1, .max = 64,
+        .help = "Of how many slices a device consists; a call of size xlarge has all of one "
+                "device. 1: each "
+                "slice is a device of its own."),
     KEY("slices.cpu_threads", SL_CONF_INT, slices.cpu_threads, "0", .min = 0, .max = 1024,
-        .help = "Threads of an engine on a slice; 0 shares the processors out."),
+        .help = "Threads of an engine on a slice; 0 shares the processors out. A call that has all "
+                "slices of "
+                "a device has the threads of all."),
     KEY("slices.memory", SL_CONF_BYTES, slices.memory_bytes, "0B", .max = INT64_MAX,
-        .help = "Memory that a worker may allocate; 0B does not limit it."),
+        .help = "Memory that a worker may allocate, of each of its slices; 0B does not limit it."),
     KEY("worker.program", SL_CONF_STRING, worker.program, "",
         .help = "The worker's program; empty takes sluice-worker from this program's directory."),
     KEY("worker.ring", SL_CONF_BYTES, worker.ring_bytes, "2MiB", .min = 2 * MIB, .max = 1024 * MIB,

@@ -26,6 +26,7 @@ struct ex_conf {
     } link;
     struct {
         int64_t cpu;
+        int64_t per_device;
         int64_t cpu_threads;
         uint64_t memory_bytes;
     } slices;

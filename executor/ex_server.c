@@ -48,8 +48,8 @@ struct ex_server {
     const struct sl_clock *clock;
     struct ex_model_repo *repo;
     struct ex_catalog *catalog;
-    struct ex_slice slices[EX_SLICES_MAX];
-    size_t slice_count;
+    struct ex_slice slices[EX_ALL_SLICES_MAX];
+    size_t slice_count; /* wide ones included, which are the last ones */
     char host[256];
     struct ex_journal_file journal_file;
     struct ex_journal *journal;
@@ -209,6 +209,15 @@ static void on_worker_failed(void *ctx, uint32_t slice, uint32_t model, const ch
 
 /* ---- making the parts */
 
+static void make_slices(struct ex_server *s)
+{
+    const struct ex_slice_cpu_plan plan = {.count = (size_t)s->conf->slices.cpu,
+                                           .per_device = (size_t)s->conf->slices.per_device,
+                                           .threads = (uint32_t)s->conf->slices.cpu_threads,
+                                           .memory_bytes = s->conf->slices.memory_bytes};
+    s->slice_count = ex_slice_cpu_make(s->slices, &plan);
+}
+
 static sl_status make_results(struct ex_server *s)
 {
     const struct sl_shm_pool_conf conf = {.alloc = &sl_alloc_malloc,
@@ -286,13 +295,15 @@ static sl_status make_link(struct ex_server *s)
 
 static sl_status make_jobs(struct ex_server *s)
 {
-    const struct ex_jobs_conf conf = {.slice_count = s->slice_count,
-                                      .backlog_max = (uint32_t)s->conf->lease.backlog,
-                                      .jobs_max = (uint32_t)s->conf->limits.jobs,
-                                      .payload_max_bytes = s->conf->limits.payload_bytes,
-                                      .cancel_grace_ns = s->conf->lease.cancel_grace_ns,
-                                      .receive_patience_ns = s->conf->lease.receive_timeout_ns,
-                                      .journal = s->journal};
+    struct ex_jobs_conf conf = {.slice_count = s->slice_count,
+                                .backlog_max = (uint32_t)s->conf->lease.backlog,
+                                .jobs_max = (uint32_t)s->conf->limits.jobs,
+                                .payload_max_bytes = s->conf->limits.payload_bytes,
+                                .cancel_grace_ns = s->conf->lease.cancel_grace_ns,
+                                .receive_patience_ns = s->conf->lease.receive_timeout_ns,
+                                .journal = s->journal};
+    for (size_t i = 0; i < s->slice_count; i++)
+        conf.parts[i] = s->slices[i].parts;
     s->report = ex_link_report_port(s->link);
     s->workers = ex_pool_port(s->pool);
     return ex_jobs_create(&sl_alloc_malloc, &conf, s->catalog, &s->report, &s->workers, &s->jobs);
@@ -360,9 +371,7 @@ sl_status ex_server_create(const struct ex_conf *conf, const char *config_path,
     s->spin.for_ns = conf->worker.watch_ns;
     s->hold.is_on =
         conf->placement == EX_PLACEMENT_TOGETHER && strncmp(conf->link.control, "ipc://", 6) == 0;
-    s->slice_count = (size_t)conf->slices.cpu;
-    ex_slice_cpu_make(s->slices, s->slice_count, (uint32_t)conf->slices.cpu_threads,
-                      conf->slices.memory_bytes);
+    make_slices(s);
     if (gethostname(s->host, sizeof(s->host) - 1) != 0)
         s->host[0] = '\0';
     if (!make_parts(s, err)) {

@@ -2,6 +2,7 @@
 #include "ex_lease.h"
 
 struct slice {
+    uint64_t parts; /* of a slice that is not wide: itself */
     enum ex_lease_state state;
     uint64_t lease;
     bool has_run;
@@ -11,14 +12,34 @@ struct slice {
 
 struct ex_lease_table {
     const struct sl_alloc *alloc;
+    uint64_t held; /* the parts of all that is not FREE */
     size_t count;
     struct slice slices[];
 };
 
-sl_status ex_lease_create(const struct sl_alloc *alloc, size_t slice_count,
+static uint64_t bit_of(size_t slice)
+{
+    return slice < EX_SLICES_MAX ? UINT64_C(1) << slice : 0;
+}
+
+/* Those that are not wide come first, and wide ones are made of them. */
+static bool are_parts_sound(const uint64_t *parts, size_t slice_count)
+{
+    uint64_t plain = 0;
+    size_t i = 0;
+    for (; i < slice_count && parts[i] == 0; i++)
+        plain |= bit_of(i);
+    if (i == 0 || i > EX_SLICES_MAX || slice_count - i > EX_WIDE_SLICES_MAX)
+        return false;
+    while (i < slice_count && parts[i] != 0 && (parts[i] & ~plain) == 0)
+        i++;
+    return i == slice_count;
+}
+
+sl_status ex_lease_create(const struct sl_alloc *alloc, const uint64_t *parts, size_t slice_count,
                           struct ex_lease_table **out)
 {
-    if (slice_count == 0 || slice_count > EX_SLICES_MAX)
+    if (!are_parts_sound(parts, slice_count))
         return SL_EINVAL;
     struct ex_lease_table *t =
         sl_alloc_zero(alloc, 1, sizeof(*t) + slice_count * sizeof(t->slices[0]));
@@ -26,8 +47,10 @@ sl_status ex_lease_create(const struct sl_alloc *alloc, size_t slice_count,
         return SL_ENOMEM;
     t->alloc = alloc;
     t->count = slice_count;
-    for (size_t i = 0; i < slice_count; i++)
+    for (size_t i = 0; i < slice_count; i++) {
+        t->slices[i].parts = parts[i] != 0 ? parts[i] : bit_of(i);
         t->slices[i].expires_at = SL_MONO_NEVER;
+    }
     *out = t;
     return SL_OK;
 }
@@ -51,15 +74,21 @@ static sl_status find_held(struct ex_lease_table *t, uint32_t slice, uint64_t le
     return SL_OK;
 }
 
+bool ex_lease_may_grant(const struct ex_lease_table *t, uint32_t slice)
+{
+    return slice < t->count && (t->slices[slice].parts & t->held) == 0;
+}
+
 sl_status ex_lease_grant(struct ex_lease_table *t, uint32_t slice, uint64_t lease)
 {
     if (lease == 0)
         return SL_EINVAL;
     if (slice >= t->count)
         return SL_ENEVER;
-    struct slice *s = &t->slices[slice];
-    if (s->state != EX_LEASE_FREE)
+    if (!ex_lease_may_grant(t, slice))
         return SL_EAGAIN;
+    struct slice *s = &t->slices[slice];
+    t->held |= s->parts;
     s->state = EX_LEASE_LEASED;
     s->lease = lease;
     return SL_OK;
@@ -114,7 +143,8 @@ sl_status ex_lease_end(struct ex_lease_table *t, uint32_t slice, uint64_t lease,
     if (st != SL_OK)
         return st;
     *out_held = s->has_run && now > s->started_at ? (now - s->started_at) / SL_NS_PER_US : 0;
-    *s = (struct slice){.state = EX_LEASE_FREE, .expires_at = SL_MONO_NEVER};
+    t->held &= ~s->parts;
+    *s = (struct slice){.parts = s->parts, .state = EX_LEASE_FREE, .expires_at = SL_MONO_NEVER};
     return SL_OK;
 }
 

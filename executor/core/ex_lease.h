@@ -11,12 +11,16 @@
  *          state does not allow. On error nothing has changed.
  * Memory   One allocation, sized by the number of slices.
  *
+ * A wide slice (ex_slice.h) is granted only when all its parts are free, and then none of them is until it is
+ * free again: a slice that a lease covers looks FREE itself, and cannot be granted.
+ *
  * A slice:  FREE --grant--> LEASED --start--> RUNNING --end--> FREE
  *                             |                  |
  *                             `--- take_back ----`--> RESETTING --end--> FREE
  *           (a lease that was never started may end from LEASED too)
  *
- * Invariants   A slice that is not FREE names exactly one lease; only RUNNING has an expiry.
+ * Invariants   A slice that is not FREE names exactly one lease; only RUNNING has an expiry. No two slices that
+ *              are not FREE have a part in common, whatever is asked for.
  */
 #ifndef EX_LEASE_H
 #define EX_LEASE_H
@@ -25,11 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ex_slice.h"
 #include "sl_alloc.h"
 #include "sl_status.h"
 #include "sl_time.h"
-
-enum { EX_SLICES_MAX = 64 };
 
 enum ex_lease_state { EX_LEASE_FREE, EX_LEASE_LEASED, EX_LEASE_RUNNING, EX_LEASE_RESETTING };
 
@@ -43,12 +46,14 @@ struct ex_lease_view {
 
 struct ex_lease_table;
 
-/* slice_count slices, numbered from 0, all FREE. Errors: SL_EINVAL (0 or over EX_SLICES_MAX),
- * SL_ENOMEM. */
-SL_MUST_CHECK sl_status ex_lease_create(const struct sl_alloc *alloc, size_t slice_count,
-                                        struct ex_lease_table **out);
+/* slice_count slices, numbered from 0, all FREE; parts[i] as in ex_slice.h, copied. Errors: SL_EINVAL (no slice,
+ * more than there may be, parts that are no slices or wide ones), SL_ENOMEM. */
+SL_MUST_CHECK sl_status ex_lease_create(const struct sl_alloc *alloc, const uint64_t *parts,
+                                        size_t slice_count, struct ex_lease_table **out);
 void ex_lease_destroy(struct ex_lease_table *t); /* NULL is fine */
 
+/* Is the slice free, with all that it is made of, or that it is a part of? */
+bool ex_lease_may_grant(const struct ex_lease_table *t, uint32_t slice);
 /* FREE to LEASED; lease != 0. Errors: SL_EAGAIN, SL_ENEVER, SL_EINVAL (lease is 0). */
 SL_MUST_CHECK sl_status ex_lease_grant(struct ex_lease_table *t, uint32_t slice, uint64_t lease);
 /* LEASED to RUNNING, for at most limit > 0. Errors: SL_ENEVER, SL_ESTALE, SL_EINVAL. */

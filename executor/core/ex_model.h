@@ -42,6 +42,7 @@ struct ex_model_spec {
      * duration_us it is; else duration_us is for gateways that know no other. */
     const char *duration;
     int64_t max_duration_us; /* default 300 s */
+    const char *size;        /* of the slice, by the gateway's table; "": its first one */
     const struct ex_option *options;
     size_t option_count;
 };

@@ -255,6 +255,7 @@ static sl_status read_spec(struct ex_model_file *f)
     struct ex_model_spec *spec = &f->spec;
     spec->engine = ex_engine_names()[v->engine];
     spec->max_duration_us = v->max_duration_ns / SL_NS_PER_US;
+    spec->size = v->size;
     spec->input_count = v->inputs.count;
     spec->output_count = v->outputs.count;
     check_name(f);

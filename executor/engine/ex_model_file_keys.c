@@ -40,7 +40,7 @@ static const struct sl_conf_key tensor_keys[] = {
 #define AT(field) offsetof(struct ex_model_conf, field)
 #define VALUE(i) (AT(values) + (i) * sizeof(union ex_model_value))
 /* The engines' sections stand last, so that ex_model_options is the table's tail. */
-enum { FIRST_OPTION = 5 };
+enum { FIRST_OPTION = 6 };
 static struct sl_conf_key keys[] = {
     {.name = "engine", .type = SL_CONF_CHOICE, .offset = AT(engine),
      .help = "What runs the model."},
@@ -51,6 +51,9 @@ static struct sl_conf_key keys[] = {
     {.name = "max_duration", .type = SL_CONF_DURATION, .offset = AT(max_duration_ns),
      .default_text = "300s", .min = SL_NS_PER_MS, .max = DAY_NS,
      .help = "The most that a call may ask for."},
+    {.name = "size", .type = SL_CONF_STRING, .offset = AT(size), .default_text = "",
+     .help = "The size of the slice for a call that does not say, such as xlarge: a name of the gateway's "
+             "`sizes`; empty: the first one there, large."},
     {.name = "inputs", .type = SL_CONF_LIST, .offset = AT(inputs), .items = tensor_keys,
      .item_bytes = sizeof(struct ex_model_tensor_conf), .max = EX_TENSORS_MAX,
      .help = "The tensors that a call gives."},

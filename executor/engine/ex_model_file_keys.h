@@ -21,6 +21,7 @@ struct ex_model_conf {
     int engine;           /* index into ex_engine_names() */
     const char *duration; /* ex_model_duration.h */
     int64_t max_duration_ns;
+    const char *size;
     struct sl_conf_seq inputs; /* struct ex_model_tensor_conf */
     struct sl_conf_seq outputs;
     union ex_model_value values[EX_MODEL_VALUES_MAX]; /* in the order of ex_model_options */

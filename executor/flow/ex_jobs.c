@@ -36,7 +36,9 @@ struct ex_jobs {
     struct ex_job_counts counts;
     struct ex_jobs_stats stats;
     bool refuses_new;
-    struct line lines[EX_SLICES_MAX];
+    uint64_t arrivals;
+    size_t wide_begin; /* the first wide slice; slice_count: there is none */
+    struct line lines[EX_ALL_SLICES_MAX];
 };
 
 sl_status ex_jobs_create(const struct sl_alloc *alloc, const struct ex_jobs_conf *conf,
@@ -48,7 +50,7 @@ sl_status ex_jobs_create(const struct sl_alloc *alloc, const struct ex_jobs_conf
     struct ex_jobs *j = sl_alloc_zero(alloc, 1, sizeof(*j));
     if (!j)
         return SL_ENOMEM;
-    const sl_status st = ex_lease_create(alloc, conf->slice_count, &j->leases);
+    const sl_status st = ex_lease_create(alloc, conf->parts, conf->slice_count, &j->leases);
     if (st != SL_OK) {
         sl_alloc_free(alloc, j);
         return st;
@@ -58,6 +60,8 @@ sl_status ex_jobs_create(const struct sl_alloc *alloc, const struct ex_jobs_conf
     j->catalog = catalog;
     j->report = report;
     j->workers = workers;
+    while (j->wide_begin < conf->slice_count && conf->parts[j->wide_begin] == 0)
+        j->wide_begin++;
     *out = j;
     return SL_OK;
 }
@@ -160,9 +164,21 @@ static bool is_stopping(const struct line *line)
     return line->posted && line->posted->state == EX_JOB_STOPPING;
 }
 
+/* What a slice is made of: itself, or the parts of a wide one. */
+static uint64_t parts_of(const struct ex_jobs *j, uint32_t slice)
+{
+    return slice < j->wide_begin ? UINT64_C(1) << slice : j->conf.parts[slice];
+}
+
+/* Where the journal has the lease that is open: a wide slice's at its first part, which has no other meanwhile. */
+static uint32_t journal_place(const struct ex_jobs *j, uint32_t slice)
+{
+    return (uint32_t)__builtin_ctzll(parts_of(j, slice));
+}
+
 static void record_begin(struct ex_jobs *j, const struct ex_task *t, sl_mono_ns now)
 {
-    const struct ex_journal_start start = {.slice = t->slice,
+    const struct ex_journal_start start = {.slice = journal_place(j, t->slice),
                                            .gateway_run = t->gateway_run,
                                            .lease = t->lease,
                                            .call_id = t->posting.job.call_id,
@@ -174,14 +190,15 @@ static void record_begin(struct ex_jobs *j, const struct ex_task *t, sl_mono_ns 
 
 static uint64_t record_end(struct ex_jobs *j, uint32_t slice, sl_gpu_us held, enum sl_reason cause)
 {
-    return j->conf.journal ? ex_journal_ended(j->conf.journal, slice, held, cause) : 0;
+    const uint32_t place = journal_place(j, slice);
+    return j->conf.journal ? ex_journal_ended(j->conf.journal, place, held, cause) : 0;
 }
 
 /* The lease did not hold its slice after all. */
 static void forget_begin(struct ex_jobs *j, uint32_t slice)
 {
     if (j->conf.journal)
-        ex_journal_undone(j->conf.journal, slice);
+        ex_journal_undone(j->conf.journal, journal_place(j, slice));
 }
 
 /* The first of the posted jobs holds the slice from here on. */
@@ -237,20 +254,52 @@ static sl_status offer(struct ex_jobs *j, struct line *line, struct ex_task *t, 
     return SL_OK;
 }
 
+/* Does a job that came before this one wait for a slice that has a part in common with its own? */
+static bool is_behind_others(const struct ex_jobs *j, const struct ex_task *t)
+{
+    const uint64_t parts = parts_of(j, t->slice);
+    const size_t first = t->slice < j->wide_begin ? j->wide_begin : 0;
+    for (size_t i = first; i < j->conf.slice_count; i++) {
+        const struct ex_task *head = j->lines[i].waiting;
+        if (head && head->arrival < t->arrival && (parts_of(j, (uint32_t)i) & parts) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool may_follow(const struct ex_jobs *j, const struct line *line, const struct ex_task *t)
+{
+    if (line->posted)
+        return !is_stopping(line) && line->posted_count < EX_POSTED_MAX &&
+               line->posted->model == t->model;
+    return ex_lease_may_grant(j->leases, t->slice);
+}
+
 /* Gives the slice's worker what it can take. While it works, only jobs of its own model that are next
  * in the line may follow; an idle slice takes the first job whose worker is ready. A job that the
  * gateway believes to be running, because its worker died before it began, lets nobody pass. */
-static void pump(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+static void pump_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
 {
     struct ex_task *t, *next;
     DL_FOREACH_SAFE (line->waiting, t, next) {
         const bool is_announced = t->is_announced;
-        if (is_stopping(line) || line->posted_count >= EX_POSTED_MAX)
-            return;
-        if (line->posted && line->posted->model != t->model)
+        if (!may_follow(j, line, t) || is_behind_others(j, t))
             return;
         if (offer(j, line, t, now) == SL_EAGAIN && (line->posted || is_announced))
             return;
+    }
+}
+
+/* Something has changed at the slice: also for those that have a part in common with it. */
+static void pump(struct ex_jobs *j, uint32_t slice, sl_mono_ns now)
+{
+    const uint64_t parts = parts_of(j, slice);
+    pump_line(j, &j->lines[slice], now);
+    if (j->wide_begin == j->conf.slice_count)
+        return;
+    for (uint32_t i = 0; i < j->conf.slice_count; i++) {
+        if (i != slice && (parts_of(j, i) & parts) != 0)
+            pump_line(j, &j->lines[i], now);
     }
 }
 
@@ -306,7 +355,7 @@ static void wait_for_slice(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
     struct line *line = line_of(j, t);
     move(j, t, EX_JOB_WAITING);
     DL_APPEND(line->waiting, t);
-    pump(j, line, now);
+    pump(j, t->slice, now);
 }
 
 static void wait_for_bulk(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
@@ -333,6 +382,7 @@ static bool enter(struct ex_jobs *j, struct ex_task *t)
         return false;
     }
     j->lines[t->slice].job_count++;
+    t->arrival = ++j->arrivals;
     return true;
 }
 
@@ -409,10 +459,10 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
     static const struct sl_error why = {.reason = SL_REASON_CANCELLED,
                                         .text = "cancelled before its start"};
     struct ex_task *t;
-    (void)now;
     HASH_FIND(hh, j->by_lease, &lease, sizeof(lease), t);
     if (!t)
         return; /* its result is on the way */
+    const uint32_t slice = t->slice;
     if (t->state == EX_JOB_RUNNING) {
         stop(j, t, SL_REASON_CANCELLED);
     } else if (t->state == EX_JOB_POSTED) {
@@ -421,6 +471,7 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
     } else if (t->state == EX_JOB_WAITING) {
         DL_DELETE(line_of(j, t)->waiting, t);
         fail_task(j, t, &why, &no_hold);
+        pump(j, slice, now); /* others may have waited behind it */
     } else if (t->state == EX_JOB_RECEIVING) {
         DL_DELETE(j->receiving, t);
         fail_task(j, t, &why, &no_hold);
@@ -480,7 +531,7 @@ void ex_jobs_drop_all(struct ex_jobs *j, sl_mono_ns now)
 void ex_jobs_worker_ready(struct ex_jobs *j, uint32_t slice, uint32_t model, sl_mono_ns now)
 {
     (void)model;
-    pump(j, &j->lines[slice], now);
+    pump(j, slice, now);
 }
 
 /* When the first posted job ended: now, or earlier when others that followed it end now too. */
@@ -554,7 +605,7 @@ void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t 
     end_task(j, t);
     if (line->posted)
         begin(j, line, end);
-    pump(j, line, now);
+    pump(j, slice, now);
 }
 
 static void stop_sentence(const struct ex_task *t, struct sl_error *out)
@@ -639,7 +690,7 @@ void ex_jobs_worker_lost(struct ex_jobs *j, uint32_t slice, uint32_t model, uint
     settle_first(j, line, started_seq, text, now, &back);
     settle_others(line, was_stopped, &back);
     back_to_waiting(j, line, back, text);
-    pump(j, line, now);
+    pump(j, slice, now);
 }
 
 void ex_jobs_worker_failed(struct ex_jobs *j, uint32_t slice, uint32_t model, const char *text,
@@ -653,7 +704,7 @@ void ex_jobs_worker_failed(struct ex_jobs *j, uint32_t slice, uint32_t model, co
         DL_DELETE(line->waiting, t);
         give_back_task(j, t, SL_REASON_NO_CAPACITY, text);
     }
-    pump(j, line, now);
+    pump(j, slice, now);
 }
 
 /* ---- time and ends */

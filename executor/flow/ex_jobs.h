@@ -7,6 +7,10 @@
  * model wait until that worker is drained. Every job ends exactly once: with a result, by being
  * returned, or silently when its gateway is gone.
  *
+ * A wide slice (ex_slice.h) has a line and workers of its own. Lines that have a part in common take turns: the job
+ * that came first goes first, so neither passes the other for ever, and the table of leases sees to it that no part
+ * has two whatever the gateway sends.
+ *
  * Purity   No I/O, no clock, no log: the world is ex_ports.h, time is `now`. The same calls give the
  *          same answers.
  * Threads  One.
@@ -33,6 +37,7 @@
 #include "ex_job_state.h"
 #include "ex_journal.h"
 #include "ex_ports.h"
+#include "ex_slice.h"
 #include "sl_alloc.h"
 #include "sl_status.h"
 #include "sl_time.h"
@@ -41,8 +46,9 @@ enum { EX_DEATHS_MAX = 3, EX_POSTED_MAX = 64 };
 
 struct ex_jobs_conf {
     size_t slice_count;
-    uint32_t backlog_max; /* of a slice, beyond the running job */
-    uint32_t jobs_max;    /* of the node */
+    uint64_t parts[EX_ALL_SLICES_MAX]; /* of each slice: ex_slice.h */
+    uint32_t backlog_max;              /* of a slice, beyond the running job */
+    uint32_t jobs_max;                 /* of the node */
     uint64_t payload_max_bytes;
     int64_t cancel_grace_ns;     /* for a job that may run on although nobody waits for it */
     int64_t receive_patience_ns; /* how long the next piece of a payload may take */

@@ -22,6 +22,7 @@ struct ex_task {
     uint64_t lease;
     uint32_t slice;
     uint32_t model;
+    uint64_t arrival; /* at the node */
     enum ex_job_state state;
     sl_gpu_us limit_us;
     unsigned death_count;       /* workers that died of themselves before this job began */

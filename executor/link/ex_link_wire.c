@@ -384,22 +384,40 @@ size_t ex_link_write_bulk(const struct ex_bulk_header *header, uint8_t out[EX_BU
 
 /* ---- hello */
 
+static bool fill_slice(const struct ex_slice *from, struct sl_arena *arena, pb_slice *out)
+{
+    static const char *const kinds[] = {"cpu", "whole", "mig", "mps", "shared"};
+    sluice__node__v1__slice__init(out);
+    out->id = from->id;
+    out->device = unconst(from->device);
+    out->kind = unconst(kinds[from->kind]);
+    out->memory_bytes = from->memory_bytes;
+    out->share_thousandths = from->share_thousandths;
+    if (from->parts == 0)
+        return true;
+    out->parts = sl_arena_get(arena, EX_SLICES_MAX * sizeof(*out->parts));
+    for (uint32_t i = 0; out->parts && i < EX_SLICES_MAX; i++) {
+        if (from->parts >> i & 1)
+            out->parts[out->n_parts++] = i; /* a slice's place is its number */
+    }
+    return out->parts != NULL;
+}
+
 static bool fill_slices(const struct ex_hello *from, struct sl_arena *arena,
                         Sluice__Node__V1__Hello *out)
 {
-    static const char *const kinds[] = {"cpu", "whole", "mig", "mps", "shared"};
     pb_slice *slices = sl_arena_get(arena, from->slice_count * sizeof(*slices));
     out->slices = sl_arena_get(arena, from->slice_count * sizeof(pb_slice *));
-    if (!slices || !out->slices)
+    out->wide_slices = sl_arena_get(arena, from->slice_count * sizeof(pb_slice *));
+    if (!slices || !out->slices || !out->wide_slices)
         return false;
     for (size_t i = 0; i < from->slice_count; i++) {
-        sluice__node__v1__slice__init(&slices[i]);
-        slices[i].id = from->slices[i].id;
-        slices[i].device = unconst(from->slices[i].device);
-        slices[i].kind = unconst(kinds[from->slices[i].kind]);
-        slices[i].memory_bytes = from->slices[i].memory_bytes;
-        slices[i].share_thousandths = from->slices[i].share_thousandths;
-        out->slices[out->n_slices++] = &slices[i];
+        if (!fill_slice(&from->slices[i], arena, &slices[i]))
+            return false;
+        if (from->slices[i].parts == 0)
+            out->slices[out->n_slices++] = &slices[i];
+        else
+            out->wide_slices[out->n_wide_slices++] = &slices[i];
     }
     return true;
 }
@@ -435,6 +453,7 @@ static bool fill_model(const struct ex_catalog *catalog, uint32_t model, struct 
     out->duration_us = (uint64_t)spec->duration_us;
     out->max_duration_us = (uint64_t)spec->max_duration_us;
     out->duration = unconst(spec->duration);
+    out->size = unconst(spec->size ? spec->size : "");
     out->inputs = make_specs(spec->inputs, spec->input_count, arena);
     out->n_inputs = spec->input_count;
     out->outputs = make_specs(spec->outputs, spec->output_count, arena);

@@ -24,7 +24,7 @@
 
 enum { EX_LINK_MESSAGE_MAX = 1 << 20, EX_BULK_HEADER_MAX = 96, EX_LINK_TOKEN_MAX = 32 };
 /* The versions of the protocol that this executor speaks. */
-enum { EX_LINK_PROTOCOL_MIN = 1, EX_LINK_PROTOCOL_MAX = 2 };
+enum { EX_LINK_PROTOCOL_MIN = 1, EX_LINK_PROTOCOL_MAX = 3 };
 
 /* ---- down */
 

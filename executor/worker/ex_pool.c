@@ -34,7 +34,8 @@ static void add_worker(struct ex_pool *p, uint32_t slice, uint32_t model)
     w->channel = (struct ex_channel){.control = -1, .down_bell = -1, .up_bell = -1};
     p->table[slice * ex_catalog_count(p->catalog) + model] = w->index;
     p->worker_count++;
-    p->in[EX_POOL_IDLE]++;
+    w->state = p->conf.slices[slice].parts != 0 ? EX_POOL_RESTING : EX_POOL_IDLE;
+    p->in[w->state]++;
 }
 
 /* Slice by slice, so that each model serves before any has its second worker. */
@@ -334,10 +335,15 @@ size_t ex_pool_alive_count(const struct ex_pool *p)
 
 /* ---- looking */
 
+static bool is_plain(const struct ex_pool *p, uint32_t slice)
+{
+    return slice < p->conf.slice_count && p->conf.slices[slice].parts == 0;
+}
+
 enum ex_pool_outlook ex_pool_outlook(const struct ex_pool *p, uint32_t model)
 {
     enum ex_pool_outlook outlook = EX_POOL_FAILED;
-    for (uint32_t slice = 0; slice < p->conf.slice_count; slice++) {
+    for (uint32_t slice = 0; is_plain(p, slice); slice++) {
         const struct ex_pool_worker *w = ex_pool_find(p, slice, model);
         if (w && w->was_ready)
             return EX_POOL_SERVING;
@@ -349,7 +355,7 @@ enum ex_pool_outlook ex_pool_outlook(const struct ex_pool *p, uint32_t model)
 
 const char *ex_pool_problem(const struct ex_pool *p, uint32_t model)
 {
-    for (uint32_t slice = 0; slice < p->conf.slice_count; slice++) {
+    for (uint32_t slice = 0; is_plain(p, slice); slice++) {
         const struct ex_pool_worker *w = ex_pool_find(p, slice, model);
         if (w && w->state == EX_POOL_GIVEN_UP)
             return w->text;

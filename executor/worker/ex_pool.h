@@ -1,10 +1,14 @@
 /* ex_pool.h - the supervisor's workers: one process for each (slice, model), started, given work,
  * listened to, killed, and started again.
  *
+ *   RESTING --the first job--> IDLE, in the life of a wide slice's worker
+ *
  *   IDLE --time, turn--> STARTING --LOADED--> READY
  *    ^                      |  |                |
  *    |   <--- gone ---------'  `--- FAILED,     |   kill --> ENDING --gone--> IDLE
  *    `------- gone -----------------' too many times, or by its own word --> FAILED
+ *
+ * A wide slice's worker is made when the first call of its size comes: until then nobody needs its memory.
  *
  * A worker that died of itself comes back at once; when that happens again before it has given a result, more and
  * more time lies between its starts. Those for which a job waits come first. One that never loaded is given up
@@ -59,7 +63,7 @@ struct ex_pool_events {
     void (*failed)(void *ctx, uint32_t slice, uint32_t model, const char *text);
 };
 
-/* Of a model's workers on all slices. */
+/* Of a model's workers on all slices that are not wide. */
 enum ex_pool_outlook { EX_POOL_LOADING, EX_POOL_SERVING, EX_POOL_FAILED };
 
 struct ex_pool_stats {

@@ -16,6 +16,7 @@
 enum { EX_POOL_KEPT_MAX = 64, EX_POOL_KEPT_BYTES = 512 << 20 };
 
 enum ex_pool_state {
+    EX_POOL_RESTING, /* of a wide slice, and no job has come yet */
     EX_POOL_IDLE,
     EX_POOL_STARTING,
     EX_POOL_READY,

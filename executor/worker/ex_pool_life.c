@@ -211,7 +211,11 @@ static void plan_return(struct ex_pool *p, struct ex_pool_worker *w)
 {
     const bool never_loaded = !w->was_ready;
     w->load_failures += never_loaded && w->load_failures < EX_LOAD_TRIES_MAX;
-    ex_pool_move(p, w, w->load_failures >= EX_LOAD_TRIES_MAX ? EX_POOL_GIVEN_UP : EX_POOL_IDLE);
+    const bool is_wide = p->conf.slices[w->slice].parts != 0;
+    ex_pool_move(p, w,
+                 w->load_failures >= EX_LOAD_TRIES_MAX ? EX_POOL_GIVEN_UP
+                 : is_wide                             ? EX_POOL_RESTING
+                                                       : EX_POOL_IDLE);
     w->crashes += !w->is_ours;
     w->start_at = ex_comeback_at(w->crashes, w->started_at);
     if (p->is_stopping)

@@ -107,6 +107,8 @@ sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_post
         return SL_ENEVER;
     }
     w->is_wanted = w->state != EX_POOL_READY;
+    if (w->state == EX_POOL_RESTING)
+        ex_pool_move(p, w, EX_POOL_IDLE); /* the turn's end starts it */
     if (w->is_wanted)
         return SL_EAGAIN;
     if (posting->segment && show_segment(p, w, posting->segment) != SL_OK)

@@ -26,17 +26,16 @@ bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error 
     return true;
 }
 
-bool gw_ask_size(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
+bool gw_ask_size(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
+                 struct sl_error *err)
 {
-    (void)asks; /* every slice of this version is a `large` one */
-    if (sl_span_eq_str(text, "large"))
+    char names[GW_SIZES_MAX * (GW_TIER_NAME_MAX + 2) + 1];
+    asks->size = gw_tiers_find_size(limits->tiers, text);
+    if (asks->size != NULL)
         return true;
-    if (sl_span_eq_str(text, "xlarge"))
-        sl_error_set(err, SL_REASON_SIZE_UNAVAILABLE,
-                     "size 'xlarge' cannot be given: no device of this fleet is leased as a whole");
-    else
-        sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-size '%.*s' is neither large nor xlarge",
-                     (int)text.len, (const char *)text.data);
+    gw_tiers_size_names(limits->tiers, names, sizeof names);
+    sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-size '%.*s' is none of %s", (int)text.len,
+                 (const char *)text.data, names);
     sl_error_set_field(err, "sluice-size");
     return false;
 }
@@ -111,7 +110,7 @@ static bool ask(struct gw_asks *asks, struct sl_span name, struct sl_span text,
     if (sl_span_eq_str(name, "sluice_duration"))
         return gw_ask_duration(asks, text, err);
     if (sl_span_eq_str(name, "sluice_size"))
-        return gw_ask_size(asks, text, err);
+        return gw_ask_size(asks, text, limits, err);
     if (sl_span_eq_str(name, "sluice_max_wait"))
         return gw_ask_max_wait(asks, text, limits, err);
     return gw_ask_on_disconnect(asks, text, err);

@@ -10,6 +10,7 @@
 
 #include "gw_infer_peek.h"
 #include "gw_model.h"
+#include "gw_tier.h"
 #include "sl_time.h"
 
 /* What becomes of an admitted call whose connection is lost. */
@@ -20,22 +21,25 @@ enum gw_ask_end {
 };
 
 struct gw_asks {
-    int64_t duration_us; /* 0: the model's own */
-    bool is_auto;        /* as the model's calls before it took; within the model's own */
-    int64_t max_wait_ns; /* 0: the default */
+    int64_t duration_us;        /* 0: the model's own */
+    bool is_auto;               /* as the model's calls before it took; within the model's own */
+    int64_t max_wait_ns;        /* 0: the default */
+    const struct gw_size *size; /* NULL: the model's own */
     enum gw_ask_end on_disconnect;
 };
 
 struct gw_ask_limits {
-    int64_t max_duration_us; /* of any call */
+    const struct gw_tiers *tiers; /* for the sizes */
+    int64_t max_duration_us;      /* of any call */
     int64_t max_wait_default_ns;
     int64_t max_wait_limit_ns;
 };
 
-/* One ask by its metadata name ("sluice-duration", ...) and text. Errors: BAD_INPUT,
- * DURATION_TOO_LONG, SIZE_UNAVAILABLE, with the value and the limit. */
+/* One ask by its metadata name ("sluice-duration", ...) and text. Errors: BAD_INPUT, with the value and the
+ * limit, or the names that there are. */
 bool gw_ask_duration(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
-bool gw_ask_size(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
+bool gw_ask_size(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
+                 struct sl_error *err);
 bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
                      struct sl_error *err);
 

@@ -117,16 +117,18 @@ static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
                      const struct gw_fleet_model *m, struct gw_fleet_slice **idle,
                      struct gw_fleet_slice **fed)
 {
-    if (s->lease_count == 0) {
+    if (!gw_fleet_slice_is_held(s)) {
         if (is_better_idle(s, *idle, m))
             *idle = s;
+    } else if (s->lease_count == 0) {
+        return; /* for who has a part in common with it */
     } else if (may_feed(f, s, m) && (*fed == NULL || s->expected_us < (*fed)->expected_us)) {
         *fed = s;
     }
 }
 
-static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, struct gw_fleet_slice **idle,
-                 struct gw_fleet_slice **fed)
+static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size,
+                 struct gw_fleet_slice **idle, struct gw_fleet_slice **fed)
 {
     *idle = *fed = NULL;
     const struct gw_fleet_offer *offer;
@@ -135,22 +137,27 @@ static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, struct gw_f
         struct gw_fleet_node *node = offer->node;
         if (!gw_fleet_node_takes(node) || node->full_in_round == f->round)
             continue;
-        for (size_t i = 0; i < node->slice_count; i++)
-            consider(f, &node->slices[i], m, idle, fed);
+        uint64_t kept = gw_fleet_kept_parts(f, node);
+        for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
+            if ((node->slices[i].parts & kept) == 0 &&
+                gw_fleet_slice_serves(&node->slices[i], size))
+                consider(f, &node->slices[i], m, idle, fed);
     }
 }
 
-struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m)
+struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m,
+                                     const struct gw_size *size)
 {
     struct gw_fleet_slice *idle, *fed;
-    pick(f, m, &idle, &fed);
+    pick(f, m, size, &idle, &fed);
     return idle != NULL ? idle : fed;
 }
 
-struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m)
+struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m,
+                                          const struct gw_size *size)
 {
     struct gw_fleet_slice *idle, *fed;
-    pick(f, m, &idle, &fed);
+    pick(f, m, size, &idle, &fed);
     return idle;
 }
 
@@ -181,6 +188,8 @@ int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m)
 sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struct gw_fleet_model *m,
                          uint64_t call, sl_mono_ns now, struct gw_fleet_lease **out)
 {
+    if (slice->lease_count == 0 && gw_fleet_slice_is_held(slice))
+        return SL_EAGAIN;
     sl_slot_id id;
     void *object;
     sl_status s = sl_slot_take(f->leases, &id, &object);
@@ -192,7 +201,10 @@ sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struc
     gw_fleet_hold(m);
     DL_APPEND(slice->leases, lease);
     f->totals.leases++;
-    f->totals.slices_busy += slice->lease_count++ == 0;
+    if (slice->lease_count++ == 0) {
+        slice->node->held_parts |= slice->parts;
+        f->totals.slices_busy += gw_fleet_part_count(slice);
+    }
     slice->expected_us = sl_sat_add(slice->expected_us, lease->expected_us);
     slice->last_model = m;
     slice->last_used_at = now;
@@ -230,7 +242,10 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
     DL_DELETE(slice->leases, lease);
     f->totals.leases--;
     f->totals.background -= lease->is_background;
-    f->totals.slices_busy -= --slice->lease_count == 0;
+    if (--slice->lease_count == 0) {
+        slice->node->held_parts &= ~slice->parts;
+        f->totals.slices_busy -= gw_fleet_part_count(slice);
+    }
     slice->expected_us -= lease->expected_us;
     slice->last_used_at = now;
     if (learned_us >= 0)
@@ -247,6 +262,8 @@ static void remember_last_node(struct gw_fleet_node *node)
         struct gw_fleet_model *m = node->offers[i].model;
         if (m != NULL && m->node_count == 1)
             snprintf(m->last_node, sizeof m->last_node, "%s", node->name);
+        if (m != NULL)
+            gw_fleet_remember_extent(m, node);
     }
 }
 
@@ -254,7 +271,7 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
                     void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx)
 {
     node->is_draining = true; /* whatever on_lost does, nothing is placed here any more */
-    for (size_t i = 0; i < node->slice_count; i++)
+    for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
         while (node->slices[i].leases != NULL) {
             struct gw_fleet_lease *lease = node->slices[i].leases;
             on_lost(ctx, lease);
@@ -273,7 +290,7 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
 size_t gw_fleet_lease_count(const struct gw_fleet_node *node)
 {
     size_t count = 0;
-    for (size_t i = 0; i < node->slice_count; i++)
+    for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
         count += node->slices[i].lease_count;
     return count;
 }
@@ -327,19 +344,24 @@ static bool model_holds(const struct gw_fleet_model *m)
     return count == m->node_count;
 }
 
-/* The node's part of F1 to F3, added to what is counted for F4. */
+/* The node's part of F1 to F3 and F5, added to what is counted for F4. */
 static bool node_holds(const struct gw_fleet_node *node, struct gw_fleet_totals *counted,
                        size_t *offers)
 {
+    uint64_t held = 0;
     counted->nodes++;
     counted->drained += node->is_drained;
     counted->slices += node->slice_count;
-    for (size_t i = 0; i < node->slice_count; i++) {
-        if (!slice_holds(&node->slices[i], &counted->background))
+    for (size_t i = 0; i < gw_fleet_all_slices(node); i++) {
+        const struct gw_fleet_slice *s = &node->slices[i];
+        if (!slice_holds(s, &counted->background) || (s->lease_count > 0 && (held & s->parts) != 0))
             return false;
-        counted->leases += node->slices[i].lease_count;
-        counted->slices_busy += node->slices[i].lease_count > 0;
+        counted->leases += s->lease_count;
+        held |= s->lease_count > 0 ? s->parts : 0;
+        counted->slices_busy += s->lease_count > 0 ? gw_fleet_part_count(s) : 0;
     }
+    if (held != node->held_parts)
+        return false;
     for (size_t i = 0; i < node->offer_count; i++)
         *offers += node->offers[i].model != NULL;
     return true;

@@ -10,6 +10,10 @@
  * A slice is kept fed: calls of the model that a slice runs are sent ahead of their turn while the
  * work expected there is at most feed_ahead_us; at least one call, at most what the node takes.
  *
+ * A wide slice is made of others of its node, its parts (both halves of a device): who has it has all of them, and none
+ * of them is given to anybody meanwhile. A call of a size takes one slice that is large enough; a wide one only where
+ * none of its parts is.
+ *
  * Units    expected_us: learned mean execution time of the model, its declared duration below
  *          GW_FLEET_SAMPLES_MIN samples.
  * Memory   Nodes, models and leases in slot tables with the limits of gw_fleet_conf; strings are
@@ -24,6 +28,7 @@
  *   F3  a model's offers are those of the connected nodes that announce it as ready, node_count of
  *       them
  *   F4  the totals are what counting anew gives, and every current model is found by its name
+ *   F5  no two slices of a node that have leases have a part in common; its held parts are those of all that have
  */
 #ifndef GW_FLEET_H
 #define GW_FLEET_H
@@ -35,6 +40,7 @@
 #include "gw_learn.h"
 #include "gw_model.h"
 #include "gw_queue.h"
+#include "gw_tier.h"
 #include "sl_alloc.h"
 #include "sl_reason.h"
 #include "sl_slot.h"
@@ -50,6 +56,7 @@ struct gw_fleet_conf {
     uint32_t feed_ahead_max; /* calls at a slice, the running one included */
     /* For models whose duration is an expression; borrowed. NULL: they are unusable. */
     const struct gw_duration_port *durations;
+    const struct gw_tiers *tiers; /* for the sizes that models name; NULL: any name will do */
 };
 
 enum { GW_FLEET_NODE_NAME_MAX = 63 };
@@ -58,6 +65,12 @@ enum { GW_FLEET_NODE_NAME_MAX = 63 };
 struct gw_fleet_runs {
     uint64_t count;
     int64_t total_us;
+};
+
+/* How much of a device something is; what sizes are held against. */
+struct gw_fleet_extent {
+    uint32_t share_thousandths;
+    uint64_t memory_bytes; /* 0: that does not matter */
 };
 
 /* A model in the catalogue. */
@@ -72,6 +85,9 @@ struct gw_fleet_model {
     bool is_current;               /* found by name; an older spec lives on for its holders */
     sl_slot_id made_by;            /* the node that announced it first */
     char last_node[GW_FLEET_NODE_NAME_MAX + 1]; /* that left it without a node; "": none did */
+    /* Had it and left, may come back, and its largest slice; of several the one with the largest. "": none. */
+    char gone_node[GW_FLEET_NODE_NAME_MAX + 1];
+    struct gw_fleet_extent gone_extent;
     uint64_t samples;
     int64_t mean_exec_us;
     struct gw_learn learn;      /* of those that ended well; the flow's, here and below */
@@ -93,7 +109,10 @@ struct gw_fleet_slice {
     char *kind;
     uint64_t memory_bytes;
     uint32_t share_thousandths;
-    struct gw_fleet_lease *leases; /* oldest first */
+    uint64_t parts; /* bit i: gw_fleet_node.slices[i]; of a slice that is not wide: itself */
+    struct gw_fleet_extent extent;
+    struct gw_fleet_extent part_extent; /* the largest part of a wide slice; else 0 */
+    struct gw_fleet_lease *leases;      /* oldest first */
     size_t lease_count;
     int64_t expected_us;
     const struct gw_fleet_model *last_model;
@@ -121,11 +140,21 @@ struct gw_fleet_node {
     bool is_drained;        /* by an operator's: see gw_fleet_set_drained */
     uint64_t full_in_round; /* the round in which it took no more; see gw_fleet_set_full */
     uint32_t slice_backlog_max;
-    struct gw_fleet_slice *slices;
-    size_t slice_count;
+    struct gw_fleet_slice *slices; /* the wide ones behind the others */
+    size_t slice_count;            /* that are not wide */
+    size_t wide_count;
+    uint64_t held_parts; /* of all slices with leases */
+    uint64_t kept_parts; /* see gw_fleet_keep */
+    uint64_t kept_in_round;
     struct gw_fleet_offer *offers;
     size_t offer_count;
 };
+
+/* Wide ones included. */
+static inline size_t gw_fleet_all_slices(const struct gw_fleet_node *node)
+{
+    return node->slice_count + node->wide_count;
+}
 
 struct gw_fleet_lease {
     sl_slot_id id;
@@ -153,9 +182,11 @@ struct gw_hello {
         const char *device;
         const char *kind;
         uint64_t memory_bytes;
-        uint32_t share_thousandths;
+        uint32_t share_thousandths; /* 0: it does not say, and is the whole device */
+        uint64_t parts;             /* of a wide one: bit i is slices[i]; else 0 */
     } * slices;
-    size_t slice_count;
+    size_t slice_count; /* that are not wide */
+    size_t wide_count;  /* behind them */
     struct gw_model_spec *models;
     size_t model_count;
 };
@@ -200,11 +231,28 @@ bool gw_fleet_is_ready(struct gw_fleet *f);
 void gw_fleet_hold(struct gw_fleet_model *m);
 void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m);
 
-/* A slice for one more call of m: an idle one, warm before cold, longest idle first; else one that
+/* A slice for one more call of m of this size: an idle one, warm before cold, longest idle first; else one that
  * runs m and may be fed ahead. NULL: not now. */
-struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m);
+struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m,
+                                     const struct gw_size *size);
 /* The same, but never one that is in use: for work that nobody should wait behind. */
-struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m);
+struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m,
+                                          const struct gw_size *size);
+/* A call that wants a wide slice, and whose turn it is, cannot start: the parts of one that is free soonest go to nobody
+ * else until the next round of placing, in which the same one is kept again. Nothing happens when no wide slice serves it. */
+void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size);
+/* Is this a slice for calls of that size? */
+bool gw_fleet_slice_serves(const struct gw_fleet_slice *slice, const struct gw_size *size);
+/* Has a lease, or a part in common with one that has. */
+bool gw_fleet_slice_is_held(const struct gw_fleet_slice *slice);
+/* Can m's calls of this size ever start: is there a node with such a slice, or one that may come back? */
+bool gw_fleet_may_serve(const struct gw_fleet_model *m, const struct gw_size *size);
+/* SIZE_UNAVAILABLE, with the sizes that m's calls can have. */
+void gw_fleet_refuse_size(const struct gw_fleet_model *m, const struct gw_size *size,
+                          const struct gw_tiers *tiers, struct sl_error *err);
+/* The size of a call of m that does not ask for one. */
+const struct gw_size *gw_fleet_size_of(const struct gw_fleet_model *m,
+                                       const struct gw_tiers *tiers);
 /* A node that took a call not now is passed over until the next round of placing begins; the other
  * nodes are not. */
 void gw_fleet_new_round(struct gw_fleet *f);
@@ -212,7 +260,7 @@ void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
 /* How long the calls that wait for m would take, one after the other on each of its slices, by what is known of
  * such calls; -1: no node has it. */
 int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m);
-/* Errors: SL_EFULL, SL_ENOMEM. */
+/* Errors: SL_EFULL, SL_ENOMEM, SL_EAGAIN (it has a part in common with a slice that has leases). */
 SL_MUST_CHECK sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice,
                                        struct gw_fleet_model *m, uint64_t call, sl_mono_ns now,
                                        struct gw_fleet_lease **out);
@@ -224,13 +272,14 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
                         sl_mono_ns now);
 
 struct gw_fleet_totals {
-    size_t nodes, slices, slices_busy, models, models_ready, leases;
-    size_t drained;    /* of the nodes */
-    size_t background; /* of the leases */
+    size_t nodes, slices, models, models_ready, leases;
+    size_t slices_busy; /* of a wide one its parts */
+    size_t drained;     /* of the nodes */
+    size_t background;  /* of the leases */
 };
 struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f); /* kept, not counted */
 
-/* SL_OK, or SL_EBROKEN when one of F1-F4 fails. For tests and the simulator. */
+/* SL_OK, or SL_EBROKEN when one of F1-F5 fails. For tests and the simulator. */
 SL_MUST_CHECK sl_status gw_fleet_check(struct gw_fleet *f);
 
 #endif

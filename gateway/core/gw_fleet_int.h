@@ -1,5 +1,5 @@
 /* gw_fleet_int.h - the insides that gw_fleet.c (leases) and gw_fleet_join.c (announcements)
- * share. */
+ * and gw_fleet_size.c (sizes) share. */
 #ifndef GW_FLEET_INT_H
 #define GW_FLEET_INT_H
 
@@ -30,6 +30,15 @@ struct gw_fleet {
     struct gw_fleet_totals totals;
     uint64_t round; /* of placing */
 };
+
+/* ---- gw_fleet_size.c */
+/* Parts that gw_fleet_keep keeps in this round. */
+uint64_t gw_fleet_kept_parts(const struct gw_fleet *f, const struct gw_fleet_node *node);
+size_t gw_fleet_part_count(const struct gw_fleet_slice *slice);
+/* Fills a new slice's parts and extents; those that it is made of are there. */
+void gw_fleet_measure(struct gw_fleet_slice *slice, uint64_t parts);
+/* A node that has m leaves: calls of a size that it alone can serve may wait for it. */
+void gw_fleet_remember_extent(struct gw_fleet_model *m, const struct gw_fleet_node *node);
 
 /* Frees what the node and the model own; their slots stay. */
 void gw_fleet_node_finish(struct gw_fleet *f, struct gw_fleet_node *node);

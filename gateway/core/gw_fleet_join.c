@@ -41,6 +41,7 @@ void gw_fleet_model_finish(struct gw_fleet *f, struct model_slot *m)
     if (m->model.duration != NULL)
         f->conf.durations->destroy(m->model.duration);
     m->model.duration = NULL;
+    sl_alloc_free(f->alloc, (void *)(uintptr_t)s->size);
     free_tensors(f, s->inputs, s->input_count);
     free_tensors(f, s->outputs, s->output_count);
     *s = (struct gw_model_spec){0};
@@ -75,12 +76,13 @@ static bool copy_spec(struct gw_fleet *f, struct model_slot *m, const struct gw_
     to->input_count = from->input_count;
     to->output_count = from->output_count;
     to->problem = "";
+    to->size = copy_text(f, from->size != NULL ? from->size : "");
     to->name = copy_text(f, from->name);
     to->version = copy_text(f, from->version);
     to->engine = copy_text(f, from->engine);
     to->duration = copy_text(f, duration_text(from));
     return to->name != NULL && to->version != NULL && to->engine != NULL && to->duration != NULL &&
-           copy_tensors(f, from->inputs, from->input_count, &to->inputs) &&
+           to->size != NULL && copy_tensors(f, from->inputs, from->input_count, &to->inputs) &&
            copy_tensors(f, from->outputs, from->output_count, &to->outputs);
 }
 
@@ -98,6 +100,7 @@ static bool same_tensors(const struct gw_tensor_spec *a, const struct gw_tensor_
 static bool same_spec(const struct gw_model_spec *a, const struct gw_model_spec *b)
 {
     return strcmp(a->version, b->version) == 0 && strcmp(a->engine, b->engine) == 0 &&
+           strcmp(a->size, b->size != NULL ? b->size : "") == 0 &&
            a->duration_us == b->duration_us && a->max_duration_us == b->max_duration_us &&
            strcmp(duration_text(a), duration_text(b)) == 0 && a->input_count == b->input_count &&
            a->output_count == b->output_count &&
@@ -207,7 +210,13 @@ static bool are_usable(const struct gw_tensor_spec *specs, size_t count)
     return true;
 }
 
-static const char *spec_problem(const struct gw_model_spec *spec)
+static bool is_size(const struct gw_fleet *f, const char *name)
+{
+    return name == NULL || name[0] == '\0' || f->conf.tiers == NULL ||
+           gw_tiers_find_size(f->conf.tiers, sl_span_str(name)) != NULL;
+}
+
+static const char *spec_problem(const struct gw_fleet *f, const struct gw_model_spec *spec)
 {
     if (!is_name(spec->name, NAME_MAX_BYTES) || !is_name(spec->version, NAME_MAX_BYTES))
         return "its name or version is not 1 to 127 of A-Z a-z 0-9 . _ -";
@@ -220,6 +229,8 @@ static const char *spec_problem(const struct gw_model_spec *spec)
                "its shape has over 16 dimensions or one below -1";
     if (spec->duration_us <= 0 || spec->max_duration_us < spec->duration_us)
         return "its duration is not positive, or above its max_duration";
+    if (!is_size(f, spec->size))
+        return "its size is none of those that the gateway's configuration has";
     return NULL;
 }
 
@@ -271,7 +282,7 @@ static sl_status merge(struct gw_fleet *f, const struct gw_model_spec *spec, sl_
                        struct gw_fleet_model **out, const char **problem, struct sl_error *err)
 {
     *out = NULL;
-    *problem = spec_problem(spec);
+    *problem = spec_problem(f, spec);
     if (*problem != NULL)
         return SL_OK;
     struct gw_fleet_model *known = gw_fleet_find(f, sl_span_str(spec->name));
@@ -332,11 +343,13 @@ static bool add_offer(struct gw_fleet *f, struct gw_fleet_node *node,
 
 static bool add_slices(struct gw_fleet *f, struct gw_fleet_node *node, const struct gw_hello *hello)
 {
-    node->slices = sl_alloc_zero(f->alloc, hello->slice_count, sizeof *node->slices);
+    const size_t count = hello->slice_count + hello->wide_count;
+    node->slices = sl_alloc_zero(f->alloc, count, sizeof *node->slices);
     if (node->slices == NULL)
         return false;
-    for (size_t i = 0; i < hello->slice_count; i++) {
-        struct gw_fleet_slice *s = &node->slices[node->slice_count++];
+    for (size_t i = 0; i < count; i++) {
+        struct gw_fleet_slice *s = &node->slices[i];
+        *(i < hello->slice_count ? &node->slice_count : &node->wide_count) += 1;
         s->node = node;
         s->id = hello->slices[i].id;
         s->memory_bytes = hello->slices[i].memory_bytes;
@@ -345,6 +358,7 @@ static bool add_slices(struct gw_fleet *f, struct gw_fleet_node *node, const str
         s->kind = copy_text(f, hello->slices[i].kind);
         if (s->device == NULL || s->kind == NULL)
             return false;
+        gw_fleet_measure(s, hello->slices[i].parts);
     }
     return true;
 }
@@ -381,7 +395,7 @@ static void forget_made_by(struct gw_fleet *f, sl_slot_id node)
 }
 
 /* A node that comes back without a model that it alone had has it no more: nobody waits for
- * that. */
+ * that. Nor for slices that it had. */
 static void forget_left_by(struct gw_fleet *f, const char *node_name)
 {
     size_t cursor = 0;
@@ -389,11 +403,13 @@ static void forget_left_by(struct gw_fleet *f, const char *node_name)
     while ((m = gw_fleet_next_model(f, &cursor)) != NULL)
         if (m->node_count == 0 && strcmp(m->last_node, node_name) == 0)
             retire(f, m);
+        else if (strcmp(m->gone_node, node_name) == 0)
+            m->gone_node[0] = '\0';
 }
 
 void gw_fleet_node_finish(struct gw_fleet *f, struct gw_fleet_node *node)
 {
-    for (size_t i = 0; i < node->slice_count; i++) {
+    for (size_t i = 0; i < gw_fleet_all_slices(node); i++) {
         sl_alloc_free(f->alloc, node->slices[i].device);
         sl_alloc_free(f->alloc, node->slices[i].kind);
     }
@@ -409,11 +425,41 @@ void gw_fleet_node_finish(struct gw_fleet *f, struct gw_fleet_node *node)
 
 static bool has_slice_twice(const struct gw_hello *hello)
 {
-    for (size_t i = 0; i < hello->slice_count; i++)
+    for (size_t i = 0; i < hello->slice_count + hello->wide_count; i++)
         for (size_t j = 0; j < i; j++)
             if (hello->slices[i].id == hello->slices[j].id)
                 return true;
     return false;
+}
+
+/* Two or more slices of one device. */
+static bool is_wide_sound(const struct gw_hello *hello, const struct gw_hello_slice *wide)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < hello->slice_count; i++) {
+        if ((wide->parts >> i & 1) == 0)
+            continue;
+        count++;
+        if (strcmp(hello->slices[i].device, wide->device) != 0)
+            return false;
+    }
+    return count >= 2 && count == (size_t)__builtin_popcountll(wide->parts);
+}
+
+static sl_status check_wide(const struct gw_hello *hello, struct sl_error *err)
+{
+    const struct gw_hello_slice *wide = hello->slices + hello->slice_count;
+    size_t i = 0;
+    while (i < hello->wide_count && is_wide_sound(hello, &wide[i]))
+        i++;
+    if (i == hello->wide_count)
+        return SL_OK;
+    sl_error_set(
+        err, SL_REASON_BAD_INPUT,
+        "node '%s' announces a wide slice %u that is not made of two or more of its slices "
+        "of one device",
+        hello->name, wide[i].id);
+    return SL_EINVAL;
 }
 
 static sl_status check_hello(struct gw_fleet *f, const struct gw_hello *hello, struct sl_error *err)
@@ -424,8 +470,8 @@ static sl_status check_hello(struct gw_fleet *f, const struct gw_hello *hello, s
         return SL_EINVAL;
     }
     if (hello->session == 0 || hello->slice_count == 0 ||
-        hello->slice_count > GW_FLEET_SLICES_MAX || has_slice_twice(hello) ||
-        hello->model_count > GW_FLEET_MODELS_OF_NODE_MAX) {
+        hello->slice_count > GW_FLEET_SLICES_MAX || hello->wide_count > GW_FLEET_SLICES_MAX ||
+        has_slice_twice(hello) || hello->model_count > GW_FLEET_MODELS_OF_NODE_MAX) {
         sl_error_set(
             err, SL_REASON_BAD_INPUT,
             "node '%s' announces %zu slices and %zu models; 1 to %d slices with different ids "
@@ -439,7 +485,7 @@ static sl_status check_hello(struct gw_fleet *f, const struct gw_hello *hello, s
                      hello->name);
         return SL_EEXIST;
     }
-    return SL_OK;
+    return check_wide(hello, err);
 }
 
 sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello, sl_mono_ns now,

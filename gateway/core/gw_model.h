@@ -30,6 +30,7 @@ struct gw_model_spec {
     int64_t duration_us;     /* of a call that does not say, unless duration says how */
     const char *duration;    /* gw_duration.h: "", "auto" or an expression; NULL is "" */
     int64_t max_duration_us; /* the most a call may ask for */
+    const char *size;        /* of a call that does not say; "" or NULL: the first there is */
     const char *problem;     /* "": ready; else why it cannot run */
 };
 

@@ -17,11 +17,13 @@
 #include "sl_status.h"
 
 struct gw_pool;
+struct gw_size;
 
 struct gw_queue_item {
     struct gw_queue_item *prev, *next;
     struct gw_pool *pool; /* NULL: not queued */
     uint64_t arrival;
+    const struct gw_size *size; /* its owner's; of the slice that it waits for */
 };
 
 struct gw_pool {

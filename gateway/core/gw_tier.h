@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sl_span.h"
 #include "sl_status.h"
 #include "sl_time.h"
 
@@ -40,6 +41,11 @@ struct gw_tiers {
     struct gw_size sizes[GW_SIZES_MAX];
     size_t size_count;
 };
+
+/* The size of that name; NULL: there is none. */
+const struct gw_size *gw_tiers_find_size(const struct gw_tiers *t, struct sl_span name);
+/* "large, xlarge", cut off where there is no more room. */
+void gw_tiers_size_names(const struct gw_tiers *t, char *out, size_t room);
 
 /* Takes over the numbers of fresh. Errors: SL_EFULL (too many names in all); nothing has changed then. */
 SL_MUST_CHECK sl_status gw_tiers_renew(struct gw_tiers *t, const struct gw_tiers *fresh);

@@ -72,7 +72,8 @@ static struct yield look_for(struct gw_flow *f, const struct gw_fleet_model *m)
     struct yield y = {0};
     const struct gw_fleet_offer *offer;
     DL_FOREACH2(m->offers, offer, model_next)
-    for (size_t i = 0; gw_fleet_node_takes(offer->node) && i < offer->node->slice_count; i++)
+    for (size_t i = 0; gw_fleet_node_takes(offer->node) && i < gw_fleet_all_slices(offer->node);
+         i++)
         look_at(f, offer->node->slices[i].leases, &y);
     return y;
 }

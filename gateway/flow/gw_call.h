@@ -43,6 +43,7 @@ struct gw_call {
     uint64_t room_connection; /* whose share of it; 0: a small message, nobody's */
     uint64_t result_bytes;    /* of the room for results */
     int64_t limit_us;
+    size_t size;     /* index in the table; 0 until it is known */
     gw_hold_id hold; /* 0: not admitted, or settled */
     sl_gpu_us held_us;
     uint32_t factor_thousandths;
@@ -225,8 +226,8 @@ bool gw_flow_take_result(struct gw_flow *f, uint64_t bytes);
 void gw_flow_give_result(struct gw_flow *f, uint64_t bytes);
 
 /* ---- gw_money.c */
-/* What all its calls have. */
-const struct gw_size *gw_money_size(const struct gw_flow *f);
+/* Of the slice that it wants. */
+const struct gw_size *gw_money_size(const struct gw_flow *f, const struct gw_call *c);
 /* Puts aside what an admitted call may use. false: refused, with the sentence. */
 bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err);
 /* It began on a slice so long ago. */

@@ -35,10 +35,15 @@ static bool find_model(struct gw_flow *f, struct gw_call *c, const uint8_t *mess
 
 /* A gateway that was started again does not know models before their executors have found it: not yet is
  * not never. */
+static bool is_early(const struct gw_flow *f, sl_mono_ns now)
+{
+    return now < sl_sat_add(f->conf.started_at, f->conf.models_wait_ns);
+}
+
 static bool may_still_come(struct gw_flow *f, const struct gw_call *c, const uint8_t *message,
                            sl_mono_ns now)
 {
-    return now < sl_sat_add(f->conf.started_at, f->conf.models_wait_ns) &&
+    return is_early(f, now) &&
            gw_fleet_find(f->fleet, gw_range_span(message, c->peek.model_name)) == NULL;
 }
 
@@ -161,11 +166,26 @@ static bool declare(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
                                         gw_asks_most_us(spec, &f->conf.asks), &c->limit_us, err);
 }
 
+/* What it asks for, or its model's. Errors: SIZE_UNAVAILABLE. */
+static bool choose_size(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    const struct gw_tiers *tiers = f->conf.tiers;
+    const struct gw_size *size =
+        c->asks.size != NULL ? c->asks.size : gw_fleet_size_of(c->model, tiers);
+    c->size = (size_t)(size - tiers->sizes);
+    c->queue_item.size = size;
+    if (gw_fleet_may_serve(c->model, size))
+        return true;
+    gw_fleet_refuse_size(c->model, size, tiers, err);
+    return false;
+}
+
 static bool understand(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 {
     const uint8_t *message = c->message->data;
     return find_model(f, c, message, err) &&
            gw_asks_from_params(&c->asks, &c->peek, message, &f->conf.asks, err) &&
+           choose_size(f, c, err) &&
            gw_plan_make(&c->plan, &c->peek, message, &c->model->spec, f->conf.max_message_bytes,
                         &c->exchange->arena, err) &&
            declare(f, c, err) && convert(f, c, err);
@@ -225,10 +245,12 @@ void gw_call_enter(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     gw_call_stop_waiting_for_model(f, c);
     if (may_still_come(f, c, c->message->data, now))
         wait_for_model(f, c);
-    else if (!understand(f, c, &err))
-        gw_call_fail(f, c, &err);
-    else
+    else if (understand(f, c, &err))
         admit(f, c, now);
+    else if (err.reason == SL_REASON_SIZE_UNAVAILABLE && is_early(f, now))
+        wait_for_model(f, c); /* on a node that has such a slice */
+    else
+        gw_call_fail(f, c, &err);
 }
 
 void gw_call_enter_waiting(struct gw_flow *f, sl_mono_ns now)

@@ -50,7 +50,7 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
         return false;
     if (req->duration.data != NULL && !gw_ask_duration(&c->asks, req->duration, err))
         return false;
-    if (req->size.data != NULL && !gw_ask_size(&c->asks, req->size, err))
+    if (req->size.data != NULL && !gw_ask_size(&c->asks, req->size, &f->conf.asks, err))
         return false;
     if (req->max_wait.data != NULL && !gw_ask_max_wait(&c->asks, req->max_wait, &f->conf.asks, err))
         return false;

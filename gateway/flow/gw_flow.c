@@ -85,6 +85,7 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
         return SL_ENOMEM;
     f->alloc = alloc;
     f->conf = *conf;
+    f->conf.asks.tiers = f->conf.fleet.tiers = conf->tiers;
     f->metrics = *metrics;
     f->ports = *ports;
     f->conf.fleet.durations = ports->durations;
@@ -555,6 +556,7 @@ void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
     f->conf.body_wait_ns = conf->body_wait_ns;
     f->conf.identity_wait_ns = conf->identity_wait_ns;
     f->conf.asks = conf->asks;
+    f->conf.asks.tiers = f->conf.tiers;
     f->conf.logs_calls = conf->logs_calls;
     f->conf.results = conf->results;
     gw_kept_set_limits(f);

@@ -12,9 +12,9 @@
 
 /* ---- admit > hold */
 
-const struct gw_size *gw_money_size(const struct gw_flow *f)
+const struct gw_size *gw_money_size(const struct gw_flow *f, const struct gw_call *c)
 {
-    return &f->conf.tiers->sizes[0]; /* every slice of this version is a `large` one, the first */
+    return &f->conf.tiers->sizes[c->size];
 }
 
 static void refuse(struct gw_flow *f, struct gw_call *c, const struct gw_hold_refusal *r,
@@ -32,7 +32,7 @@ static int64_t learned_us(struct gw_flow *f, const struct gw_call *c)
 {
     struct gw_quota q;
     gw_ledger_quota(f->ledger, &c->who, f->conf.tiers, f->wall_now, &q);
-    int64_t left_us = gw_charge_time_within(q.left_us, gw_money_size(f)->factor_thousandths);
+    int64_t left_us = gw_charge_time_within(q.left_us, gw_money_size(f, c)->factor_thousandths);
     int64_t wanted_us = gw_learn_duration(&c->model->learn, c->limit_us, left_us);
     int64_t most_us = gw_model_is_auto(&c->model->spec)
                           ? gw_asks_most_us(&c->model->spec, &f->conf.asks)
@@ -58,7 +58,7 @@ bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
     int64_t declared_us = c->limit_us;
     if (c->asks.is_auto)
         c->limit_us = learned_us(f, c);
-    c->factor_thousandths = gw_money_size(f)->factor_thousandths;
+    c->factor_thousandths = gw_money_size(f, c)->factor_thousandths;
     sl_status s = hold_time(f, c, &hold, &refusal);
     if (s != SL_OK && gw_background_takes(f, c, &refusal)) {
         c->is_background = true;

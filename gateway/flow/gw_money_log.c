@@ -22,7 +22,7 @@ void gw_money_log(struct gw_flow *f, const struct gw_call *c)
            SL_S("tier", tiers->tiers[c->who.tier].name),
            SL_S("organisation", organisation[0] != '\0' ? organisation : NULL),
            SL_S("app", c->who.app[0] != '\0' ? c->who.app : NULL),
-           SL_S("model", c->model->spec.name), SL_S("size", gw_money_size(f)->name),
+           SL_S("model", c->model->spec.name), SL_S("size", gw_money_size(f, c)->name),
            SL_I("declared_us", c->limit_us), SL_I("held_us", c->settled.held_us),
            SL_I("used_us", exec_us), SL_I("charged_us", c->settled.charged_us),
            SL_I("left_us", left_us(f, c)), SL_I("queue_us", gw_call_queue_us(c)),

@@ -63,7 +63,7 @@ static void fill(const struct gw_flow *f, const struct gw_call *c, struct gw_rec
         .organisation = sl_span_str(c->who.organisation),
         .app = sl_span_str(c->who.app),
         .model = sl_span_str(c->model->spec.name),
-        .size = sl_span_str(gw_money_size(f)->name),
+        .size = sl_span_str(gw_money_size(f, c)->name),
         .node = sl_span_str(c->node),
         .idempotency_key = gw_idem_key(f->idem, c->entry),
         .declared_us = c->limit_us,

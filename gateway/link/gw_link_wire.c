@@ -67,6 +67,7 @@ static bool read_models(const Sluice__Node__V1__Hello *h, struct sl_arena *arena
                                        .duration_us = clamp_us(m->duration_us),
                                        .duration = m->duration,
                                        .max_duration_us = clamp_us(m->max_duration_us),
+                                       .size = m->size,
                                        .problem = m->problem};
         bool fits = true;
         if (!read_specs(m->inputs, m->n_inputs, arena, &spec->inputs, &fits) ||
@@ -76,6 +77,51 @@ static bool read_models(const Sluice__Node__V1__Hello *h, struct sl_arena *arena
             spec->problem = "a tensor's datatype is not known, or its shape has over 16 dimensions";
     }
     return out->models != NULL;
+}
+
+/* Which of the plain slices the ids name; 0: not two or more of them. */
+static uint64_t read_parts(const Sluice__Node__V1__Hello *h, const Sluice__Node__V1__Slice *wide)
+{
+    uint64_t parts = 0;
+    size_t found = 0;
+    for (size_t i = 0; i < h->n_slices && i < GW_FLEET_SLICES_MAX; i++)
+        for (size_t k = 0; k < wide->n_parts; k++)
+            if (wide->parts[k] == h->slices[i]->id) {
+                parts |= UINT64_C(1) << i;
+                found++;
+            }
+    return found == wide->n_parts && found >= 2 ? parts : 0;
+}
+
+static struct gw_hello_slice read_slice(const Sluice__Node__V1__Slice *s)
+{
+    return (struct gw_hello_slice){.id = s->id,
+                                   .device = s->device,
+                                   .kind = s->kind,
+                                   .memory_bytes = s->memory_bytes,
+                                   .share_thousandths = s->share_thousandths};
+}
+
+/* The wide ones behind the others. */
+static bool read_slices(const Sluice__Node__V1__Hello *h, struct sl_arena *arena,
+                        struct gw_hello *out)
+{
+    enum { SIZED_SINCE = 3, LEAST_BEFORE = GW_FACTOR_ONE / 2 };
+    struct gw_hello_slice *to =
+        sl_arena_zero(arena, h->n_slices + h->n_wide_slices + 1, sizeof *to);
+    out->slices = to;
+    out->slice_count = h->n_slices;
+    out->wide_count = h->n_wide_slices;
+    for (size_t i = 0; to != NULL && i < h->n_slices; i++) {
+        to[i] = read_slice(h->slices[i]);
+        if (h->protocol_max < SIZED_SINCE && to[i].share_thousandths < LEAST_BEFORE)
+            to[i].share_thousandths = LEAST_BEFORE;
+    }
+    for (size_t i = 0; to != NULL && i < h->n_wide_slices; i++) {
+        to[h->n_slices + i] = read_slice(h->wide_slices[i]);
+        to[h->n_slices + i].parts = read_parts(h, h->wide_slices[i]);
+    }
+    return to != NULL;
 }
 
 static bool read_hello(const Sluice__Node__V1__Hello *h, struct sl_arena *arena,
@@ -92,17 +138,8 @@ static bool read_hello(const Sluice__Node__V1__Hello *h, struct sl_arena *arena,
                                    .journal = h->journal,
                                    .name = h->node,
                                    .version = h->version,
-                                   .slice_backlog_max = h->slice_backlog_max,
-                                   .slice_count = h->n_slices};
-    out->hello.slices = sl_arena_zero(arena, h->n_slices + 1, sizeof *out->hello.slices);
-    for (size_t i = 0; out->hello.slices != NULL && i < h->n_slices; i++) {
-        out->hello.slices[i].id = h->slices[i]->id;
-        out->hello.slices[i].device = h->slices[i]->device;
-        out->hello.slices[i].kind = h->slices[i]->kind;
-        out->hello.slices[i].memory_bytes = h->slices[i]->memory_bytes;
-        out->hello.slices[i].share_thousandths = h->slices[i]->share_thousandths;
-    }
-    return out->hello.slices != NULL && read_models(h, arena, &out->hello);
+                                   .slice_backlog_max = h->slice_backlog_max};
+    return read_slices(h, arena, &out->hello) && read_models(h, arena, &out->hello);
 }
 
 static bool read_outputs(const Sluice__Node__V1__Result *r, struct sl_arena *arena,

@@ -17,7 +17,7 @@
 
 enum { GW_LINK_BATCH_MAX = 1 << 20, GW_LINK_CHUNK_MAX = 1 << 20, GW_LINK_TOKEN_BYTES = 16 };
 /* The versions of the protocol that this gateway speaks. */
-enum { GW_LINK_PROTOCOL_MIN = 1, GW_LINK_PROTOCOL_MAX = 2 };
+enum { GW_LINK_PROTOCOL_MIN = 1, GW_LINK_PROTOCOL_MAX = 3 };
 
 /* A result with where its payload comes from. */
 struct gw_node_result {

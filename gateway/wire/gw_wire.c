@@ -150,7 +150,7 @@ static bool fill_slices(struct sl_arena *arena, const struct gw_fleet_node *node
         items[i].kind = s->kind;
         items[i].memory_bytes = s->memory_bytes;
         items[i].share_thousandths = s->share_thousandths;
-        items[i].busy = s->lease_count > 0;
+        items[i].busy = gw_fleet_slice_is_held(s);
         out->slices[out->n_slices++] = &items[i];
     }
     return true;

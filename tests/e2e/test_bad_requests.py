@@ -217,10 +217,10 @@ MESSAGES = {
         ["sluice-size", "2"],
     ),
     "a size that nobody has": (
-        lambda: with_parameter(sluice_size={"string_param": "xlarge"}),
-        PRECONDITION,
-        "SIZE_UNAVAILABLE",
-        ["xlarge"],
+        lambda: with_parameter(sluice_size={"string_param": "huge"}),
+        INVALID,
+        "BAD_INPUT",
+        ["huge", "large, xlarge"],
     ),
     "a wait beyond the limit": (
         lambda: with_parameter(sluice_max_wait={"string_param": "601s"}),

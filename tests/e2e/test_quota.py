@@ -196,7 +196,7 @@ def test_a_new_process_knows_what_was_spent(cluster):
     outcome = refusal(
         cluster.stub().ModelInfer,
         scripted_request(),
-        metadata=asks(visitor, "29s") + [("sluice-size", "xlarge")],
+        metadata=asks(visitor, "29s") + [("sluice-size", "huge")],
     )
     assert outcome.trailers["sluice-left-ms"] == before["sluice-left-ms"]
     assert outcome.trailers["sluice-resets-at"] == before["sluice-resets-at"]

@@ -60,7 +60,8 @@ static void check_idle(struct sim *s)
     if (s->plan.return_percent > 0)
         return; /* a link that says "not now" leaves calls queued beside idle slices for a moment */
     while ((m = gw_fleet_next_model(gw_flow_fleet(s->flow), &cursor)) != NULL)
-        if (m->pool.count > 0 && gw_fleet_pick(gw_flow_fleet(s->flow), m) != NULL)
+        if (m->pool.count > 0 &&
+            gw_fleet_pick(gw_flow_fleet(s->flow), m, m->pool.head->size) != NULL)
             sim_complain("calls for %s wait although a slice is free", m->spec.name);
 }
 

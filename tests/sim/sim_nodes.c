@@ -29,7 +29,7 @@ static void join(struct sim *s, struct sim_node *n)
                                                      .max_duration_us = 300 * SL_US_PER_S,
                                                      .problem = ""};
     for (uint32_t i = 0; i < SIM_SLICES; i++)
-        slices[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500};
+        slices[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500, 0};
     struct gw_hello hello = {.session = ++s->sessions,
                              .name = n->name,
                              .version = "sim",

@@ -449,7 +449,7 @@ struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t s
                                  .problem = ""};
     struct gw_hello_slice list[8] = {{.id = 0}};
     for (uint32_t i = 0; i < 8; i++)
-        list[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500};
+        list[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500, 0};
     struct gw_hello hello = {.session = ++w->sessions,
                              .journal = w->journal,
                              .name = name,

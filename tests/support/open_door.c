@@ -16,8 +16,8 @@ static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *
 const struct gw_tiers open_tiers = {
     .tiers = {{"all", 365 * 86400 * SL_US_PER_S, 1, 1000000, 2, false}},
     .tier_count = 1,
-    .sizes = {{"large", 500, 1, GW_FACTOR_ONE}},
-    .size_count = 1,
+    .sizes = {{"large", 500, 1, GW_FACTOR_ONE}, {"xlarge", 1000, 2, 2 * GW_FACTOR_ONE}},
+    .size_count = 2,
 };
 
 const struct gw_auth_port open_door = {.identify = identify};

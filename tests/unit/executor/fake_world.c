@@ -82,6 +82,14 @@ static void on_returned(void *ctx, uint64_t lease, enum sl_reason reason, const 
 
 /* ---- down */
 
+static bool is_at_work(const struct world *w, uint32_t slice)
+{
+    size_t jobs = 0;
+    for (size_t i = 0; i < WORLD_MODELS; i++)
+        jobs += w->workers[slice][i].ring_count;
+    return jobs > 0;
+}
+
 static sl_status post(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *p,
                       struct sl_error *why)
 {
@@ -89,6 +97,8 @@ static sl_status post(void *ctx, uint32_t slice, uint32_t model, struct ex_posti
     struct fake_worker *k = &w->workers[slice][model];
     for (uint32_t other = 0; other < WORLD_MODELS; other++)
         assert_true(other == model || w->workers[slice][other].ring_count == 0);
+    for (uint32_t other = 0; other < WORLD_SLICES; other++)
+        assert_true((other == WORLD_WIDE) == (slice == WORLD_WIDE) || !is_at_work(w, other));
     if (k->is_failed) {
         sl_error_set(why, SL_REASON_NO_CAPACITY, "failed for ever");
         return SL_ENEVER;
@@ -174,6 +184,7 @@ sl_status world_try_init(struct world *w, const struct sl_alloc *alloc)
     memset(w, 0, sizeof(*w));
     make_journal(w);
     const struct ex_jobs_conf conf = {.slice_count = WORLD_SLICES,
+                                      .parts = {[WORLD_WIDE] = 3},
                                       .backlog_max = 12,
                                       .jobs_max = 20,
                                       .payload_max_bytes = 1000,

@@ -3,7 +3,7 @@
  *
  *   - a call ends once, and nothing is said of it afterwards or of a call that was never sent
  *   - Started comes at most once, and before a result that says started
- *   - a slice runs one call at a time
+ *   - a slice runs one call at a time, and none while the wide slice that it is a part of runs one
  */
 #ifndef FAKE_WORLD_H
 #define FAKE_WORLD_H
@@ -11,7 +11,9 @@
 #include "ex_jobs.h"
 #include "sl_rng.h"
 
-enum { WORLD_SLICES = 2, WORLD_MODELS = 2, WORLD_LEASES = 4096, WORLD_RING = 8 };
+/* Two slices, and WORLD_WIDE, which is both. */
+enum { WORLD_WIDE = 2 };
+enum { WORLD_SLICES = 3, WORLD_MODELS = 2, WORLD_LEASES = 4096, WORLD_RING = 8 };
 
 struct fake_worker {
     bool is_ready;

@@ -568,6 +568,69 @@ static void test_what_cannot_be_written_down_is_given_back(void **state)
     expect_end(1, SL_REASON_OK, true, 0);
 }
 
+/* ---- wide slices */
+
+static void test_a_wide_job_waits_for_both_halves_and_is_not_passed(void **state)
+{
+    (void)state;
+    world_init(&w, &sl_alloc_malloc);
+    world_call(&w, 1, 0, 0, false, 1000);
+    world_call(&w, 2, WORLD_WIDE, 0, false, 1000);
+    world_call(&w, 3, 1, 0, false, 1000); /* its slice is free, but the wide job came first */
+    world_call(&w, 4, 0, 0, false, 1000);
+    assert_true(w.leases[1].was_started);
+    assert_false(w.leases[2].was_started || w.leases[3].was_started || w.leases[4].was_started);
+    w.now += 10 * SL_NS_PER_US;
+    world_complete(&w, 0, 0, -1);
+    assert_true(w.leases[2].was_started);
+    assert_false(w.leases[3].was_started || w.leases[4].was_started);
+    w.now += 30 * SL_NS_PER_US;
+    world_complete(&w, WORLD_WIDE, 0, -1);
+    assert_int_equal(w.leases[2].held_us, 30);
+    assert_true(w.leases[3].was_started && w.leases[4].was_started);
+    world_complete(&w, 1, 0, -1);
+    world_complete(&w, 0, 0, -1);
+    world_check(&w);
+    world_check_journal(&w);
+    world_finish(&w);
+}
+
+static void test_a_wide_job_that_is_cancelled_lets_the_others_pass(void **state)
+{
+    (void)state;
+    world_init(&w, &sl_alloc_malloc);
+    world_call(&w, 1, 0, 0, false, 1000);
+    world_call(&w, 2, WORLD_WIDE, 0, false, 1000);
+    world_call(&w, 3, 1, 0, false, 1000);
+    assert_false(w.leases[3].was_started);
+    ex_jobs_cancel(w.jobs, 2, w.now);
+    assert_true(w.leases[3].was_started);
+    world_complete(&w, 0, 0, -1);
+    world_complete(&w, 1, 0, -1);
+    world_check(&w);
+    world_finish(&w);
+}
+
+static void test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone(void **state)
+{
+    (void)state;
+    world_init(&w, &sl_alloc_malloc);
+    world_call(&w, 1, WORLD_WIDE, 0, false, 10);
+    world_call(&w, 2, 0, 0, false, 1000);
+    world_call(&w, 3, 1, 1, false, 1000);
+    w.now += 10 * SL_NS_PER_US;
+    ex_jobs_tick(w.jobs, w.now);
+    assert_false(w.leases[2].was_started || w.leases[3].was_started);
+    world_die(&w, WORLD_WIDE, 0, "was killed");
+    assert_int_equal(w.leases[1].reason, SL_REASON_DURATION_EXCEEDED);
+    assert_true(w.leases[2].was_started && w.leases[3].was_started);
+    world_complete(&w, 0, 0, -1);
+    world_complete(&w, 1, 1, -1);
+    world_check(&w);
+    world_check_journal(&w);
+    world_finish(&w);
+}
+
 /* ---- random plays */
 
 static void random_worker_step(struct sl_rng *rng)
@@ -591,12 +654,18 @@ static void random_worker_step(struct sl_rng *rng)
     }
 }
 
+/* Wide ones now and then: each has both halves. */
+static uint32_t random_slice(struct sl_rng *rng)
+{
+    return sl_rng_below(rng, 12) == 0 ? WORLD_WIDE : (uint32_t)sl_rng_below(rng, WORLD_WIDE);
+}
+
 static void random_gateway_step(struct sl_rng *rng, uint64_t *next_lease)
 {
     const uint64_t what = sl_rng_below(rng, 100);
     const uint64_t some = *next_lease > 30 ? *next_lease - 1 - sl_rng_below(rng, 30) : 1;
     if (what < 45) {
-        world_call(&w, (*next_lease)++, (uint32_t)sl_rng_below(rng, WORLD_SLICES),
+        world_call(&w, (*next_lease)++, random_slice(rng),
                    (uint32_t)sl_rng_below(rng, WORLD_MODELS), sl_rng_below(rng, 4) == 0,
                    1 + sl_rng_below(rng, 20));
     } else if (what < 65) {
@@ -726,6 +795,9 @@ int main(void)
         scene(test_a_lease_whose_gateway_is_gone_is_left_to_be_told),
         scene(test_a_try_that_never_began_is_not_written_down),
         scene(test_what_cannot_be_written_down_is_given_back),
+        cmocka_unit_test(test_a_wide_job_waits_for_both_halves_and_is_not_passed),
+        cmocka_unit_test(test_a_wide_job_that_is_cancelled_lets_the_others_pass),
+        cmocka_unit_test(test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone),
         cmocka_unit_test(test_random_plays),
         cmocka_unit_test(test_each_allocation_may_fail),
     };

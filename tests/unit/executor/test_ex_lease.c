@@ -4,10 +4,12 @@
 #include "sl_rng.h"
 #include "sl_test.h"
 
+static const uint64_t no_parts[EX_ALL_SLICES_MAX + 1];
+
 static struct ex_lease_table *make(size_t count)
 {
     struct ex_lease_table *t;
-    assert_ok(ex_lease_create(&sl_alloc_malloc, count, &t));
+    assert_ok(ex_lease_create(&sl_alloc_malloc, no_parts, count, &t));
     return t;
 }
 
@@ -15,8 +17,8 @@ static void test_create_refuses_no_slices_and_too_many(void **state)
 {
     struct ex_lease_table *t;
     (void)state;
-    assert_status(ex_lease_create(&sl_alloc_malloc, 0, &t), SL_EINVAL);
-    assert_status(ex_lease_create(&sl_alloc_malloc, EX_SLICES_MAX + 1, &t), SL_EINVAL);
+    assert_status(ex_lease_create(&sl_alloc_malloc, no_parts, 0, &t), SL_EINVAL);
+    assert_status(ex_lease_create(&sl_alloc_malloc, no_parts, EX_SLICES_MAX + 1, &t), SL_EINVAL);
     ex_lease_destroy(NULL);
 }
 
@@ -169,6 +171,82 @@ static void test_random_moves_against_the_model(void **state)
     ex_lease_destroy(t);
 }
 
+/* ---- wide slices */
+
+static void test_a_wide_slice_and_its_parts_exclude_each_other(void **state)
+{
+    static const uint64_t parts[] = {0, 0, 0, 3};
+    struct ex_lease_table *t;
+    sl_gpu_us held;
+    (void)state;
+    assert_ok(ex_lease_create(&sl_alloc_malloc, parts, 4, &t));
+    assert_ok(ex_lease_grant(t, 1, 5));
+    assert_false(ex_lease_may_grant(t, 3));
+    assert_status(ex_lease_grant(t, 3, 6), SL_EAGAIN);
+    assert_ok(ex_lease_end(t, 1, 5, 0, &held));
+    assert_ok(ex_lease_grant(t, 3, 6));
+    assert_int_equal(ex_lease_look(t, 0).state, EX_LEASE_FREE); /* but it cannot be had */
+    assert_status(ex_lease_grant(t, 0, 7), SL_EAGAIN);
+    assert_status(ex_lease_grant(t, 1, 7), SL_EAGAIN);
+    assert_status(ex_lease_end(t, 0, 6, 0, &held), SL_ESTALE);
+    assert_ok(ex_lease_grant(t, 2, 8));
+    assert_ok(ex_lease_start(t, 3, 6, 10, 0));
+    assert_ok(ex_lease_take_back(t, 3, 6));
+    assert_status(ex_lease_grant(t, 0, 7), SL_EAGAIN); /* its process is still being ended */
+    assert_ok(ex_lease_end(t, 3, 6, 20000, &held));
+    assert_int_equal(held, 20);
+    assert_ok(ex_lease_grant(t, 0, 7));
+    ex_lease_destroy(t);
+}
+
+static void test_parts_that_are_none_are_refused(void **state)
+{
+    static const uint64_t of_itself[] = {0, 0, 7}, first[] = {3, 0, 0}, between[] = {0, 1, 0};
+    struct ex_lease_table *t;
+    (void)state;
+    assert_status(ex_lease_create(&sl_alloc_malloc, of_itself, 3, &t), SL_EINVAL);
+    assert_status(ex_lease_create(&sl_alloc_malloc, first, 3, &t), SL_EINVAL);
+    assert_status(ex_lease_create(&sl_alloc_malloc, between, 3, &t), SL_EINVAL);
+}
+
+/* Whatever is asked for, nobody's parts are anybody else's. */
+static void test_random_grants_never_overlap(void **state)
+{
+    enum { PLAIN = 6, ALL = 10 };
+    static const uint64_t parts[ALL] = {0, 0, 0, 0, 0, 0, 3, 0xc, 0x30, 0x3f};
+    struct ex_lease_table *t;
+    struct sl_rng rng;
+    size_t granted = 0, refused = 0;
+    (void)state;
+    sl_rng_seed(&rng, 7);
+    assert_ok(ex_lease_create(&sl_alloc_malloc, parts, ALL, &t));
+    for (uint64_t lease = 1; lease < 20000; lease++) {
+        const uint32_t i = (uint32_t)sl_rng_below(&rng, ALL);
+        const struct ex_lease_view view = ex_lease_look(t, i);
+        sl_gpu_us held;
+        uint64_t taken = 0;
+        if (view.state != EX_LEASE_FREE)
+            assert_ok(ex_lease_end(t, i, view.lease, 0, &held));
+        else if (ex_lease_grant(t, i, lease) == SL_OK)
+            granted++;
+        else
+            refused++;
+        for (uint32_t k = 0; k < ALL; k++) {
+            const uint64_t own = parts[k] != 0 ? parts[k] : UINT64_C(1) << k;
+            if (ex_lease_look(t, k).state == EX_LEASE_FREE)
+                continue;
+            assert_true((taken & own) == 0);
+            taken |= own;
+        }
+        for (uint32_t k = 0; k < ALL; k++) {
+            const uint64_t own = parts[k] != 0 ? parts[k] : UINT64_C(1) << k;
+            assert_int_equal(ex_lease_may_grant(t, k), (taken & own) == 0);
+        }
+    }
+    assert_true(granted > 1000 && refused > 1000);
+    ex_lease_destroy(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +258,9 @@ int main(void)
         cmocka_unit_test(test_a_lease_that_never_ran_held_nothing),
         cmocka_unit_test(test_time_that_runs_backwards_or_far),
         cmocka_unit_test(test_random_moves_against_the_model),
+        cmocka_unit_test(test_a_wide_slice_and_its_parts_exclude_each_other),
+        cmocka_unit_test(test_parts_that_are_none_are_refused),
+        cmocka_unit_test(test_random_grants_never_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

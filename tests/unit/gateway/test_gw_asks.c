@@ -8,7 +8,10 @@
 #include "sl_base.h"
 #include "sl_test.h"
 
-static const struct gw_ask_limits limits = {.max_duration_us = 300 * SL_US_PER_S,
+static const struct gw_tiers tiers = {.sizes = {{"large", 500, 0, 1000}, {"xlarge", 1000, 0, 2000}},
+                                      .size_count = 2};
+static const struct gw_ask_limits limits = {.tiers = &tiers,
+                                            .max_duration_us = 300 * SL_US_PER_S,
                                             .max_wait_default_ns = 60 * SL_NS_PER_S,
                                             .max_wait_limit_ns = 600 * SL_NS_PER_S};
 
@@ -57,16 +60,18 @@ static void auto_is_no_number(void **state SL_UNUSED)
     assert_int_equal(asks.duration_us, 5 * SL_US_PER_S);
 }
 
-static void sizes_are_large_only_for_now(void **state SL_UNUSED)
+static void sizes_are_names_of_the_table(void **state SL_UNUSED)
 {
     struct gw_asks asks = {0};
     struct sl_error err;
-    assert_true(gw_ask_size(&asks, sl_span_str("large"), &err));
-    assert_false(gw_ask_size(&asks, sl_span_str("xlarge"), &err));
-    assert_int_equal(err.reason, SL_REASON_SIZE_UNAVAILABLE);
-    assert_false(gw_ask_size(&asks, sl_span_str("LARGE"), &err));
+    assert_null(asks.size); /* the model's own */
+    assert_true(gw_ask_size(&asks, sl_span_str("large"), &limits, &err));
+    assert_ptr_equal(asks.size, &tiers.sizes[0]);
+    assert_true(gw_ask_size(&asks, sl_span_str("xlarge"), &limits, &err));
+    assert_ptr_equal(asks.size, &tiers.sizes[1]);
+    assert_false(gw_ask_size(&asks, sl_span_str("LARGE"), &limits, &err));
     assert_int_equal(err.reason, SL_REASON_BAD_INPUT);
-    assert_string_equal(err.text, "sluice-size 'LARGE' is neither large nor xlarge");
+    assert_string_equal(err.text, "sluice-size 'LARGE' is none of large, xlarge");
 }
 
 static void waits_have_a_limit(void **state SL_UNUSED)
@@ -253,7 +258,7 @@ int main(void)
         cmocka_unit_test(durations_are_read_in_seconds_and_units),
         cmocka_unit_test(what_is_no_duration_is_quoted),
         cmocka_unit_test(auto_is_no_number),
-        cmocka_unit_test(sizes_are_large_only_for_now),
+        cmocka_unit_test(sizes_are_names_of_the_table),
         cmocka_unit_test(waits_have_a_limit),
         cmocka_unit_test(parameters_of_any_kind_say_the_same),
         cmocka_unit_test(a_parameter_wins_over_metadata),

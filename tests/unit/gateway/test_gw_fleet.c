@@ -46,6 +46,8 @@ static const struct gw_fleet_conf conf = {.max_nodes = 4,
                                           .feed_ahead_max = 5,
                                           .durations = &durations};
 
+static const struct gw_size large = {"large", 500, UINT64_C(74625056768), 1000};
+
 static const struct gw_tensor_spec in_spec = {"IN", SL_DTYPE_FP32, {-1}, 1};
 static const struct gw_tensor_spec out_spec = {"OUT", SL_DTYPE_FP32, {-1}, 1};
 
@@ -74,7 +76,7 @@ static void announce(struct announcement *a, const char *node, size_t slices)
 {
     *a = (struct announcement){.hello = {.session = 1, .name = node, .version = "v"}};
     for (uint32_t i = 0; i < slices; i++)
-        a->slices[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 1 << 20, 500};
+        a->slices[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 1 << 20, 500, 0};
     a->hello.slices = a->slices;
     a->hello.slice_count = slices;
     a->hello.models = a->models;
@@ -138,7 +140,7 @@ static void a_node_is_there_as_it_announced_itself(void **state SL_UNUSED)
     char name[] = "gpu-1.rack_2";
     announce(&a, name, 2);
     add_model(&a, "m");
-    a.slices[1] = (struct gw_hello_slice){7, "gpu3", "mig", 42, 125};
+    a.slices[1] = (struct gw_hello_slice){7, "gpu3", "mig", 42, 125, 0};
     struct gw_fleet_node *n = join(f, &a);
     name[0] = 'X'; /* strings were copied */
     assert_string_equal(n->name, "gpu-1.rack_2");
@@ -397,7 +399,7 @@ static void a_changed_spec_leaves_the_old_one_to_its_holders(void **state SL_UNU
     assert_true(find(f, "m") != old);
     assert_string_equal(find(f, "m")->spec.version, "2");
     assert_string_equal(old->spec.version, "1");
-    assert_null(gw_fleet_pick(f, old));
+    assert_null(gw_fleet_pick(f, old, &large));
     assert_int_equal(gw_fleet_totals(f).models, 1);
     gw_fleet_unhold(f, old); /* gone now: ASan would see a use */
     assert_ok(gw_fleet_check(f));
@@ -469,10 +471,10 @@ static void warm_slices_first_then_the_longest_idle(void **state SL_UNUSED)
     gw_fleet_end_lease(f, l[0], 5, 20);
     gw_fleet_end_lease(f, l[2], 5, 15);
     assert_ok(gw_fleet_check(f));
-    assert_ptr_equal(gw_fleet_pick(f, m), &n->slices[1]);     /* warm, though used last */
-    assert_ptr_equal(gw_fleet_pick(f, other), &n->slices[2]); /* warm, idle since 15 */
+    assert_ptr_equal(gw_fleet_pick(f, m, &large), &n->slices[1]);     /* warm, though used last */
+    assert_ptr_equal(gw_fleet_pick(f, other, &large), &n->slices[2]); /* warm, idle since 15 */
     lease(f, &n->slices[1], m, 9, 40);
-    assert_ptr_equal(gw_fleet_pick(f, m), &n->slices[2]); /* cold, idle longest */
+    assert_ptr_equal(gw_fleet_pick(f, m, &large), &n->slices[2]); /* cold, idle longest */
     gw_fleet_destroy(f);
 }
 
@@ -486,9 +488,9 @@ static void a_busy_slice_is_fed_ahead_up_to_the_limits(void **state SL_UNUSED)
     struct gw_fleet_node *n = join(f, &a);
     struct gw_fleet_model *m = find(f, "m");
     size_t count = 0;
-    while (gw_fleet_pick(f, m) != NULL) {
-        assert_null(count == 0 ? NULL : gw_fleet_pick(f, find(f, "other")));
-        lease(f, gw_fleet_pick(f, m), m, ++count, 1);
+    while (gw_fleet_pick(f, m, &large) != NULL) {
+        assert_null(count == 0 ? NULL : gw_fleet_pick(f, find(f, "other"), &large));
+        lease(f, gw_fleet_pick(f, m, &large), m, ++count, 1);
     }
     assert_int_equal(count, 3); /* 900, 1800 <= 2000, 2700 is beyond */
     gw_fleet_destroy(f);
@@ -497,11 +499,11 @@ static void a_busy_slice_is_fed_ahead_up_to_the_limits(void **state SL_UNUSED)
     add_model(&a, "m")->duration_us = 1;
     a.hello.slice_backlog_max = 2;
     n = join(f, &a);
-    for (count = 0; gw_fleet_pick(f, find(f, "m")) != NULL; count++)
+    for (count = 0; gw_fleet_pick(f, find(f, "m"), &large) != NULL; count++)
         lease(f, &n->slices[0], find(f, "m"), count + 1, 1);
     assert_int_equal(count, 3); /* the running one and 2 */
     n->slice_backlog_max = UINT32_MAX;
-    for (; gw_fleet_pick(f, find(f, "m")) != NULL; count++)
+    for (; gw_fleet_pick(f, find(f, "m"), &large) != NULL; count++)
         lease(f, &n->slices[0], find(f, "m"), count + 1, 1);
     assert_int_equal(count, conf.feed_ahead_max);
     gw_fleet_destroy(f);
@@ -514,14 +516,14 @@ static void draining_and_full_nodes_are_passed_over(void **state SL_UNUSED)
     struct gw_fleet_model *m = find(f, "m");
     gw_fleet_new_round(f);
     gw_fleet_set_full(f, a);
-    assert_ptr_equal(gw_fleet_pick(f, m), &b->slices[0]);
+    assert_ptr_equal(gw_fleet_pick(f, m, &large), &b->slices[0]);
     gw_fleet_set_full(f, b);
-    assert_null(gw_fleet_pick(f, m));
+    assert_null(gw_fleet_pick(f, m, &large));
     gw_fleet_new_round(f);
     b->is_draining = true;
-    assert_ptr_equal(gw_fleet_pick(f, m), &a->slices[0]);
+    assert_ptr_equal(gw_fleet_pick(f, m, &large), &a->slices[0]);
     a->is_draining = true;
-    assert_null(gw_fleet_pick(f, m));
+    assert_null(gw_fleet_pick(f, m, &large));
     gw_fleet_destroy(f);
 }
 
@@ -574,8 +576,8 @@ struct losses {
 static void note_loss(void *ctx, const struct gw_fleet_lease *lost)
 {
     struct losses *l = ctx;
-    assert_non_null(gw_fleet_find_lease(l->f, lost->id)); /* it still exists */
-    assert_null(gw_fleet_pick(l->f, lost->model));        /* but its node takes nothing */
+    assert_non_null(gw_fleet_find_lease(l->f, lost->id));  /* it still exists */
+    assert_null(gw_fleet_pick(l->f, lost->model, &large)); /* but its node takes nothing */
     l->calls[l->count++] = lost->call;
 }
 
@@ -657,7 +659,7 @@ static struct gw_fleet_model *random_model(struct world *w)
 static void random_lease(struct world *w)
 {
     struct gw_fleet_model *m = random_model(w);
-    struct gw_fleet_slice *s = m == NULL ? NULL : gw_fleet_pick(w->f, m);
+    struct gw_fleet_slice *s = m == NULL ? NULL : gw_fleet_pick(w->f, m, &large);
     struct gw_fleet_lease *l = gw_fleet_find_lease(w->f, w->leases[sl_rng_below(&w->rng, LEASES)]);
     if (l != NULL && sl_rng_below(&w->rng, 2)) {
         gw_fleet_end_lease(w->f, l, (int64_t)sl_rng_below(&w->rng, 900) - 100, 1);

@@ -39,8 +39,8 @@ static void headers_that_cannot_be_served_are_refused_at_once(void **state SL_UN
                            "sluice-call-id 'ABC' is not a UUID in lower case (8-4-4-4-12)");
     assert_refused_at_open(&(struct gw_request){.duration = sl_span_str("soon")},
                            SL_REASON_BAD_INPUT, NULL);
-    assert_refused_at_open(&(struct gw_request){.size = sl_span_str("xlarge")},
-                           SL_REASON_SIZE_UNAVAILABLE, NULL);
+    assert_refused_at_open(&(struct gw_request){.size = sl_span_str("huge")}, SL_REASON_BAD_INPUT,
+                           "sluice-size 'huge' is none of large, xlarge");
     assert_refused_at_open(&(struct gw_request){.max_wait = sl_span_str("601")},
                            SL_REASON_BAD_INPUT, NULL);
     assert_refused_at_open(&(struct gw_request){.on_disconnect = sl_span_str("perhaps")},

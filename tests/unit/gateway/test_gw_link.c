@@ -49,18 +49,18 @@ static void an_older_or_newer_protocol_is_refused(void **state SL_UNUSED)
     Sluice__Node__V1__Hello h = SLUICE__NODE__V1__HELLO__INIT;
     m.hello = &h;
     h.node = TEXT("n1");
-    h.protocol_min = 3;
-    h.protocol_max = 4;
+    h.protocol_min = 4;
+    h.protocol_max = 5;
     peer_send(&p, &m);
     gateway_batch *b = peer_receive(&p);
     assert_string_equal(b->refuse->text,
-                        "this gateway speaks node protocol 1 to 2, the executor 3 to 4: install "
+                        "this gateway speaks node protocol 1 to 3, the executor 4 to 5: install "
                         "versions of both that have one in common");
     batch_drop(b);
     h.protocol_min = h.protocol_max = 0; /* older */
     peer_send(&p, &m);
     b = peer_receive(&p);
-    assert_non_null(strstr(b->refuse->text, "node protocol 1 to 2, the executor 0 to 0"));
+    assert_non_null(strstr(b->refuse->text, "node protocol 1 to 3, the executor 0 to 0"));
     batch_drop(b);
     h.protocol_max = 1; /* and without slices */
     peer_send(&p, &m);

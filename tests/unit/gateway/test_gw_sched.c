@@ -10,6 +10,8 @@ enum { MODELS = 3, ITEMS = 40 };
 
 static const char *const names[MODELS] = {"a", "b", "c"};
 
+static const struct gw_size large = {"large", 500, UINT64_C(74625056768), 1000};
+
 struct rig {
     struct gw_fleet *fleet;
     struct gw_queue queue;
@@ -62,6 +64,7 @@ static struct gw_fleet_model *model(struct rig *r, size_t m)
 
 static void push(struct rig *r, size_t item, size_t m)
 {
+    r->items[item].size = &large;
     assert_ok(gw_queue_push(&r->queue, &model(r, m)->pool, &r->items[item], item + 1));
 }
 
@@ -148,7 +151,8 @@ static void against_a_plain_search(void **state SL_UNUSED)
             for (size_t m = 0; m < MODELS; m++) {
                 const struct gw_queue_item *head = model(&r, m)->pool.head;
                 int i = head == NULL ? -1 : (int)(head - r.items);
-                if (i >= 0 && gw_fleet_pick(r.fleet, model(&r, m)) && (wanted < 0 || i < wanted))
+                if (i >= 0 && gw_fleet_pick(r.fleet, model(&r, m), &large) &&
+                    (wanted < 0 || i < wanted))
                     wanted = i;
             }
             got = place(&r);

@@ -8,6 +8,8 @@
 #include "sl_test.h"
 #include "sluice/v1/admin.pb-c.h"
 
+static const struct gw_size large = {"large", 500, 1, 1000};
+
 static const struct gw_wire_port *const wire = &gw_wire_port;
 
 /* Two nodes: n1 with m and a model that is broken, n2 with m; m has run twice. */
@@ -19,8 +21,8 @@ struct rig {
 
 static void join(struct rig *r, const char *name, const struct gw_model_spec *models, size_t count)
 {
-    struct gw_hello_slice slices[2] = {{1, "gpu0", "mig", 1 << 30, 500},
-                                       {2, "gpu0", "mig", 7, 250}};
+    struct gw_hello_slice slices[2] = {{1, "gpu0", "mig", 1 << 30, 500, 0},
+                                       {2, "gpu0", "mig", 7, 250, 0}};
     struct gw_hello hello = {.session = 1,
                              .name = name,
                              .version = "0.1",
@@ -64,10 +66,10 @@ static void begin(struct rig *r)
     struct gw_fleet_model *m = gw_fleet_find(r->fleet, sl_span_str("m"));
     struct gw_fleet_lease *lease;
     for (int64_t us = 100; us <= 300; us += 200) {
-        assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m), m, 1, 1, &lease));
+        assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m, &large), m, 1, 1, &lease));
         gw_fleet_end_lease(r->fleet, lease, us, 1);
     }
-    assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m), m, 1, 1, &lease));
+    assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m, &large), m, 1, 1, &lease));
     assert_ok(gw_drains_create(&sl_alloc_malloc, 2, &r->drains));
     assert_ok(gw_drains_add(r->drains, &(struct gw_drain_row){"n2", "user:admin", 5}));
     assert_ok(gw_drains_add(r->drains, &(struct gw_drain_row){"n3", "user:admin", 6}));
