@@ -27,7 +27,8 @@ static void check_idle(struct sim *s)
     size_t cursor = 0;
     struct gw_fleet_model *m;
     while ((m = gw_fleet_next_model(gw_flow_fleet(s->flow), &cursor)) != NULL)
-        if (m->pool.count > 0 && gw_fleet_pick(gw_flow_fleet(s->flow), m) != NULL)
+        if (m->pool.count > 0 &&
+            gw_fleet_pick(gw_flow_fleet(s->flow), m, m->pool.head->size) != NULL)
             sim_complain(s, "calls for %s wait although a slice is free", m->spec.name);
 }
 
