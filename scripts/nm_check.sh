@@ -7,7 +7,7 @@
 # compute. Anything else (a clock, thread, socket, file, another library) is named; exit 1.
 set -euo pipefail
 
-# C functions that only compute (errno, the heap and the compiler's 128-bit division included). Fortified names (__memcpy_chk) count too.
+# C functions that only compute (errno, the heap and the compiler's 128-bit division and counting of bits included). Fortified names (__memcpy_chk) count too.
 pure='mem(cpy|move|set|cmp|chr|rchr|mem)
 str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|spn|cspn|pbrk|cpy|ncpy|cat|ncat|tok_r|toul|tol|toull|toll|tod|dup|ndup)
 (isoc99_|isoc23_)?v?s(n?printf|scanf)
@@ -17,6 +17,7 @@ inet_(pton|ntop)
 (assert_fail|stack_chk_fail|errno_location|ctype_b_loc|ctype_tolower_loc|ctype_toupper_loc)
 (fabs|floor|ceil|round|lround|llround|exp|exp2|log|log2|log10|pow|sqrt|fmin|fmax|isnan|isinf)f?
 u?(div|mod)ti3
+popcount[dt]i2
 _GLOBAL_OFFSET_TABLE_'
 pure=$(tr '\n' '|' <<<"$pure" | sed 's/|$//')
 base='sl_[a-z0-9_]+'

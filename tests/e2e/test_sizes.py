@@ -1,4 +1,4 @@
-"""Calls of size xlarge, which have both halves of a device, among those of size large, on real processes."""
+"""Calls of size xlarge, which have both halves of a device, among large ones, on real processes."""
 
 import threading
 import time
