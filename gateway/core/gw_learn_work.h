@@ -13,4 +13,9 @@
  * there. */
 sl_gpu_us gw_learn_work(const struct gw_learn *l, sl_gpu_us declared_us);
 
+/* How long a call is expected to go on that has had its slice for elapsed_us: as long as those
+ * samples did, on average, that were longer; half as long again when none was; what it declares
+ * while there are too few. Never beyond what it declares, nor below 0. */
+sl_gpu_us gw_learn_rest(const struct gw_learn *l, sl_gpu_us declared_us, sl_gpu_us elapsed_us);
+
 #endif

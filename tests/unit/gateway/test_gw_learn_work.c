@@ -50,11 +50,29 @@ static void the_longest_samples_do_not_overflow(void **state SL_UNUSED)
     assert_true(gw_learn_work(&l, INT64_MAX) == INT64_MAX);
 }
 
+static void what_is_left_is_what_longer_ones_had_left(void **state SL_UNUSED)
+{
+    static struct gw_learn l;
+    for (int i = 0; i < 4; i++)
+        gw_learn_add(&l, 10 * S);
+    assert_int_equal(gw_learn_rest(&l, 60 * S, 15 * S), 45 * S); /* they are too few */
+    gw_learn_add(&l, 20 * S);
+    gw_learn_add(&l, 40 * S);
+    assert_int_equal(gw_learn_rest(&l, 60 * S, 0), 100 * S / 6);
+    assert_int_equal(gw_learn_rest(&l, 60 * S, 10 * S), 20 * S); /* of the two longest */
+    assert_int_equal(gw_learn_rest(&l, 60 * S, 39 * S), 1 * S);
+    assert_int_equal(gw_learn_rest(&l, 60 * S, 40 * S), 20 * S); /* longer than any */
+    assert_int_equal(gw_learn_rest(&l, 60 * S, 50 * S), 10 * S); /* then it is ended */
+    assert_int_equal(gw_learn_rest(&l, 12 * S, 10 * S), 2 * S);
+    assert_int_equal(gw_learn_rest(&l, 12 * S, 13 * S), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(four_samples_are_too_few),
         cmocka_unit_test(it_is_the_mean_of_the_last_samples),
+        cmocka_unit_test(what_is_left_is_what_longer_ones_had_left),
         cmocka_unit_test(the_longest_samples_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
