@@ -28,10 +28,18 @@ void sl_conf_destroy(struct sl_conf *c)
     sl_alloc_free(c->alloc, c);
 }
 
-sl_status sl_conf_parse(const char *file_name, struct sl_span text, const struct sl_conf_key *table,
-                        void *out, struct sl_buf *errors, struct sl_conf **out_conf)
+sl_status sl_conf_parse_over(const char *file_name, struct sl_span text,
+                             const struct sl_conf_over *over, size_t count,
+                             const struct sl_conf_key *table, void *out, struct sl_buf *errors,
+                             struct sl_conf **out_conf)
 {
-    struct sl_conf_report report = {file_name, errors, SL_OK};
+    struct sl_conf_report report = {file_name, over, count, errors, SL_OK};
+    if (count > SL_CONF_OVER_MAX) {
+        sl_conf_report_add(&report, (struct sl_conf_place){0, 0},
+                           "%zu texts are laid over it; at most %d can be", count,
+                           SL_CONF_OVER_MAX);
+        return report.status;
+    }
     struct sl_conf *c = create(errors->alloc);
     if (!c)
         return SL_ENOMEM;
@@ -42,6 +50,12 @@ sl_status sl_conf_parse(const char *file_name, struct sl_span text, const struct
     }
     *out_conf = c;
     return SL_OK;
+}
+
+sl_status sl_conf_parse(const char *file_name, struct sl_span text, const struct sl_conf_key *table,
+                        void *out, struct sl_buf *errors, struct sl_conf **out_conf)
+{
+    return sl_conf_parse_over(file_name, text, NULL, 0, table, out, errors, out_conf);
 }
 
 /* Reads to the end of f, at most one byte over the limit, which sl_conf_parse then refuses. */
@@ -72,24 +86,31 @@ static sl_status read_file(const char *path, struct sl_buf *text)
     return s;
 }
 
-sl_status sl_conf_load(const char *path, const struct sl_conf_key *table, void *out,
-                       struct sl_buf *errors, struct sl_conf **out_conf)
+sl_status sl_conf_load_over(const char *path, const struct sl_conf_over *over, size_t count,
+                            const struct sl_conf_key *table, void *out, struct sl_buf *errors,
+                            struct sl_conf **out_conf)
 {
-    if (!path || path[0] == '\0')
-        return sl_conf_parse("(defaults)", sl_span_str(""), table, out, errors, out_conf);
     struct sl_buf text;
     sl_buf_init(&text, errors->alloc, SL_CONF_BYTES_MAX + 1);
     sl_status s = read_file(path, &text);
     if (s == SL_OK)
-        s = sl_conf_parse(path, sl_buf_span(&text), table, out, errors, out_conf);
+        s = sl_conf_parse_over(path, sl_buf_span(&text), over, count, table, out, errors, out_conf);
     else if (s == SL_EIO) {
-        struct sl_conf_report report = {path, errors, SL_OK};
+        struct sl_conf_report report = {.file_name = path, .errors = errors};
         sl_conf_report_add(&report, (struct sl_conf_place){0, 0}, "cannot be read: %s",
                            strerror(errno));
         s = report.status;
     }
     sl_buf_finish(&text);
     return s;
+}
+
+sl_status sl_conf_load(const char *path, const struct sl_conf_key *table, void *out,
+                       struct sl_buf *errors, struct sl_conf **out_conf)
+{
+    if (!path || path[0] == '\0')
+        return sl_conf_parse("(defaults)", sl_span_str(""), table, out, errors, out_conf);
+    return sl_conf_load_over(path, NULL, 0, table, out, errors, out_conf);
 }
 
 unsigned sl_conf_line(const struct sl_conf *c, const char *path)

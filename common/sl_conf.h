@@ -26,6 +26,7 @@
 #include "sl_status.h"
 
 enum { SL_CONF_NODES_MAX = 20000, SL_CONF_DEPTH_MAX = 16, SL_CONF_BYTES_MAX = 1 << 20 };
+enum { SL_CONF_OVER_LINES = 1 << 21 }; /* beyond every line of a file */
 
 enum sl_conf_type {
     SL_CONF_STRING,   /* const char *, NUL-terminated UTF-8, at most max bytes */
@@ -69,13 +70,31 @@ struct sl_conf;
 SL_MUST_CHECK sl_status sl_conf_parse(const char *file_name, struct sl_span text,
                                       const struct sl_conf_key *table, void *out,
                                       struct sl_buf *errors, struct sl_conf **out_conf);
-/* The same from a file. path "" or NULL: all defaults. */
+/* A text that is laid over another: its sections go into those of the same path, its values take the place of what was
+ * there; a list is a value. */
+struct sl_conf_over {
+    const char *name; /* for messages; borrowed, as the text */
+    struct sl_span text;
+};
+enum { SL_CONF_OVER_MAX = 64 };
+/* sl_conf_parse with count texts laid over the first in their order. Errors: as there; SL_EINVAL also for more than
+ * SL_CONF_OVER_MAX. */
+SL_MUST_CHECK sl_status sl_conf_parse_over(const char *file_name, struct sl_span text,
+                                           const struct sl_conf_over *over, size_t count,
+                                           const struct sl_conf_key *table, void *out,
+                                           struct sl_buf *errors, struct sl_conf **out_conf);
+/* sl_conf_parse from a file. path "" or NULL: all defaults. */
 SL_MUST_CHECK sl_status sl_conf_load(const char *path, const struct sl_conf_key *table, void *out,
                                      struct sl_buf *errors, struct sl_conf **out_conf);
+/* The same with texts laid over the file's; it must have a path. */
+SL_MUST_CHECK sl_status sl_conf_load_over(const char *path, const struct sl_conf_over *over,
+                                          size_t count, const struct sl_conf_key *table, void *out,
+                                          struct sl_buf *errors, struct sl_conf **out_conf);
 void sl_conf_destroy(struct sl_conf *c); /* NULL is fine */
 
 /* Line (from 1) on which a key's value stands; 0 when it came from its default. path is dotted;
- * items as "inputs[0].name" or "tiers.pro.weight". For messages of cross-field checks. */
+ * items as "inputs[0].name" or "tiers.pro.weight". For messages of cross-field checks. In a text that was laid over:
+ * SL_CONF_OVER_LINES and more. */
 unsigned sl_conf_line(const struct sl_conf *c, const char *path);
 
 /* Calls on_change for each key of table (in its order) whose value differs between two structs:

@@ -5,6 +5,7 @@
  *   sl_conf_walk.c     a YAML document by a table into a struct
  *   sl_conf_value.c    one scalar: text to field, field to text, what it may be in words
  *   sl_conf_near.c     the known key that an unknown one was probably meant to be
+ *   sl_conf_over.c     one YAML document laid over another
  *   sl_conf_report.c   FILE:LINE:COLUMN: sentence
  *   sl_conf_print.c    a struct by its table into YAML
  *   sl_conf_doc.c      a table into a Markdown reference
@@ -42,7 +43,8 @@ struct sl_conf {
 
 /* --------------------------------------------------------------------------------------- report */
 
-/* Where in the file, both from 1. line 0: the file as a whole. */
+/* Where in the file, both from 1. line 0: the file as a whole; from N * SL_CONF_OVER_LINES on: in the N-th text that
+ * was laid over it. */
 struct sl_conf_place {
     size_t line;
     size_t column;
@@ -50,6 +52,8 @@ struct sl_conf_place {
 
 struct sl_conf_report {
     const char *file_name;
+    const struct sl_conf_over *over; /* texts that are laid over the file's */
+    size_t over_count;
     struct sl_buf *errors;
     sl_status status; /* SL_OK, SL_EINVAL once something was reported, SL_ENOMEM for good */
 };
@@ -70,9 +74,16 @@ struct sl_conf_place sl_conf_place_of(const yaml_node_t *node);
 bool sl_conf_is_null(const yaml_node_t *node);
 struct sl_span sl_conf_scalar_text(const yaml_node_t *scalar);
 
+/* ----------------------------------------------------------------------------------------- over */
+
+/* Lays the number-th text, from 1, over doc. */
+void sl_conf_over_lay(yaml_document_t *doc, yaml_document_t *over, size_t number,
+                      struct sl_conf_report *r);
+
 /* ----------------------------------------------------------------------------------------- walk */
 
-/* Fills *out by table from text; defaults for what text does not have. Reports what is wrong. */
+/* Fills *out by table from text and what the report has to be laid over it; defaults for what they do not have. Reports
+ * what is wrong. */
 void sl_conf_walk(struct sl_conf *conf, const struct sl_conf_key *table, struct sl_span text,
                   void *out, struct sl_conf_report *r);
 

@@ -16,6 +16,14 @@ static void hide_controls(char *s)
     }
 }
 
+/* The text that a place is in; at becomes the place there. */
+static const char *name_at(const struct sl_conf_report *r, struct sl_conf_place *at)
+{
+    size_t number = at->line / SL_CONF_OVER_LINES;
+    at->line %= SL_CONF_OVER_LINES;
+    return number > 0 && number <= r->over_count ? r->over[number - 1].name : r->file_name;
+}
+
 void sl_conf_report_add(struct sl_conf_report *r, struct sl_conf_place at, const char *fmt, ...)
 {
     char sentence[SENTENCE_MAX];
@@ -26,11 +34,12 @@ void sl_conf_report_add(struct sl_conf_report *r, struct sl_conf_place at, const
     hide_controls(sentence);
 
     char place[64] = "";
+    const char *name = name_at(r, &at);
     if (at.line > 0)
         snprintf(place, sizeof(place), ":%zu:%zu", at.line, at.column);
     if (r->status == SL_OK)
         r->status = SL_EINVAL;
-    if (sl_buf_printf(r->errors, "%s%s: %s\n", r->file_name, place, sentence) == SL_ENOMEM)
+    if (sl_buf_printf(r->errors, "%s%s: %s\n", name, place, sentence) == SL_ENOMEM)
         r->status = SL_ENOMEM;
 }
 

@@ -444,12 +444,31 @@ static void walk_root(struct walk *w, const struct sl_conf_key *table, void *out
         walk_struct(w, table, root && root->type == YAML_MAPPING_NODE ? root : NULL, at, out);
 }
 
+static void lay_over(yaml_document_t *doc, struct sl_conf_report *r)
+{
+    for (size_t i = 0; i < r->over_count && r->status == SL_OK; i++) {
+        yaml_document_t over;
+        struct sl_conf_report own = {.file_name = r->over[i].name, .errors = r->errors};
+        if (sl_conf_yaml_load(r->over[i].text, &own, &over)) {
+            sl_conf_over_lay(doc, &over, i + 1, r);
+            yaml_document_delete(&over);
+        } else {
+            r->status = own.status;
+        }
+    }
+}
+
 void sl_conf_walk(struct sl_conf *conf, const struct sl_conf_key *table, struct sl_span text,
                   void *out, struct sl_conf_report *r)
 {
     yaml_document_t doc;
     if (!sl_conf_yaml_load(text, r, &doc))
         return;
+    lay_over(&doc, r);
+    if (r->status != SL_OK) {
+        yaml_document_delete(&doc);
+        return;
+    }
     struct walk w;
     w.conf = conf;
     w.report = r;

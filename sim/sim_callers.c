@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim_day_int.h"
+#include "sim_replay.h"
 #include "sl_hash.h"
 #include "sl_text.h"
 
@@ -50,6 +51,11 @@ static void declare(struct sim *s, struct sim_group *g, struct sim_call *c)
         sl_text_format_duration(g->row->max_wait_ns, c->max_wait);
 }
 
+static bool is_measured(const struct sim *s)
+{
+    return s->now >= s->scenario->measure_from_ns && s->now < s->scenario->measure_until_ns;
+}
+
 static void draw(struct sim *s, struct sim_group *g, struct sim_call *c)
 {
     c->group = g->index;
@@ -59,8 +65,8 @@ static void draw(struct sim *s, struct sim_group *g, struct sim_call *c)
         g->row->has_run ? &g->row->run_law : &sim_scenario_models(s->scenario)[c->model].law;
     c->run_us = sim_law_draw(law, &g->rng);
     c->arrived_at = s->now;
-    c->is_measured =
-        s->now >= s->scenario->measure_from_ns && s->now < s->scenario->measure_until_ns;
+    c->is_measured = is_measured(s);
+    c->size = g->row->size;
     declare(s, g, c);
 }
 
@@ -124,7 +130,7 @@ static void open_exchange(struct sim *s, struct sim_group *g, struct sim_call *c
                                    .deadline_at = SL_MONO_NEVER,
                                    .duration = text_or_none(c->duration),
                                    .max_wait = text_or_none(c->max_wait),
-                                   .size = text_or_none(g->row->size)};
+                                   .size = text_or_none(c->size)};
     c->x.body = copy_message(s->messages[c->model], c);
     c->leaving.fire = on_leaving;
     if (g->row->has_leaves)
@@ -135,12 +141,16 @@ static void open_exchange(struct sim *s, struct sim_group *g, struct sim_call *c
     s->opening = NULL;
 }
 
+static bool is_enough(const struct sim *s)
+{
+    return s->options.max_calls > 0 && s->result->calls >= s->options.max_calls;
+}
+
 static void plan_next(struct sim *s, struct sim_group *g)
 {
     int64_t us = sim_arrivals_next(&g->row->arrivals, s->now / SL_NS_PER_US,
                                    sim_law_exponential(&g->rng), s->ends_at / SL_NS_PER_US);
-    bool is_enough = s->options.max_calls > 0 && s->result->calls >= s->options.max_calls;
-    if (us != SIM_NEVER_US && !is_enough)
+    if (us != SIM_NEVER_US && !is_enough(s))
         sim_at(s, &g->arrival, us * SL_NS_PER_US);
 }
 
@@ -152,6 +162,36 @@ static void on_arrival(struct sim *s, struct sim_event *e)
     sim_count_arrival(s, c);
     plan_next(s, g);
     open_exchange(s, g, c);
+}
+
+/* ---- calls that were */
+
+static void plan_replayed(struct sim *s)
+{
+    size_t count;
+    const struct sim_past_call *calls = sim_replay_calls(s->scenario->replay, &count);
+    if (s->replayed_count < count && !is_enough(s))
+        sim_at(s, &s->replayed, calls[s->replayed_count].at_us * SL_NS_PER_US);
+}
+
+static void on_replayed(struct sim *s, struct sim_event *e)
+{
+    size_t count;
+    const struct sim_past_call *past =
+        &sim_replay_calls(s->scenario->replay, &count)[s->replayed_count++];
+    struct sim_call *c = take_call(s);
+    (void)e;
+    c->group = past->group;
+    c->visitor = past->visitor;
+    c->model = past->model;
+    c->run_us = past->run_us;
+    c->size = past->size;
+    c->arrived_at = s->now;
+    c->is_measured = is_measured(s);
+    say_duration(c, past->declared_us);
+    sim_count_arrival(s, c);
+    plan_replayed(s);
+    open_exchange(s, &s->groups[c->group], c);
 }
 
 /* ---- its end */
@@ -272,6 +312,9 @@ sl_status sim_callers_start(struct sim *s)
         status = start_group(s, i, visitors);
         visitors += (uint64_t)s->groups[i].row->visitors;
     }
+    s->replayed.fire = on_replayed;
+    if (s->scenario->replay != NULL)
+        plan_replayed(s);
     return status;
 }
 

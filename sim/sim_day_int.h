@@ -25,6 +25,7 @@ struct sim_call {
     sl_mono_ns arrived_at;
     int64_t run_us, declared_us;
     bool is_measured, has_replied;
+    const char *size; /* that it asks for; "": it does not say */
     char duration[32], max_wait[32];
 };
 
@@ -83,6 +84,8 @@ struct sim {
     struct gw_tiers tiers;
     struct sl_rng fate; /* of nodes */
     struct sim_group *groups;
+    struct sim_event replayed; /* the next of the calls that were */
+    size_t replayed_count;
     struct sim_node *nodes;
     size_t node_count;
     struct sim_loss *losses;

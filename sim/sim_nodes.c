@@ -143,7 +143,7 @@ static bool has_model(const struct sim_fleet_row *row, const char *name)
 }
 
 static size_t fill_models(const struct sim *s, const struct sim_node *n,
-                          struct gw_model_spec out[SIM_WEIGHTS_MAX])
+                          struct gw_model_spec out[SIM_MODELS_MAX])
 {
     const struct sim_model_row *m = sim_scenario_models(s->scenario);
     size_t count = 0;
@@ -190,7 +190,7 @@ static int64_t chance_ns(struct sim *s, int64_t mean_ns)
 
 static void join(struct sim *s, struct sim_node *n)
 {
-    struct gw_model_spec models[SIM_WEIGHTS_MAX];
+    struct gw_model_spec models[SIM_MODELS_MAX];
     struct gw_hello_slice slices[GW_FLEET_SLICES_MAX];
     char names[GW_FLEET_SLICES_MAX][DEVICE_NAME_BYTES];
     struct sl_error err;

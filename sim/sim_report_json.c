@@ -4,19 +4,15 @@
 #include <string.h>
 
 #include "sim_report.h"
-
-static double seconds(double us)
-{
-    return us / (double)SL_US_PER_S;
-}
+#include "sim_report_int.h"
 
 static json_t *wait_json(const struct sim_histogram *h)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean_s", seconds(sim_histogram_mean_us(h)),
-                     "p50_s", seconds((double)sim_histogram_quantile_us(h, 500)), "p90_s",
-                     seconds((double)sim_histogram_quantile_us(h, 900)), "p99_s",
-                     seconds((double)sim_histogram_quantile_us(h, 990)), "most_s",
-                     seconds((double)h->most_us));
+    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean_s", sim_seconds(sim_histogram_mean_us(h)),
+                     "p50_s", sim_seconds((double)sim_histogram_quantile_us(h, 500)), "p90_s",
+                     sim_seconds((double)sim_histogram_quantile_us(h, 900)), "p99_s",
+                     sim_seconds((double)sim_histogram_quantile_us(h, 990)), "most_s",
+                     sim_seconds((double)h->most_us));
 }
 
 static json_t *ended_json(const struct sim_tally *t)
@@ -33,7 +29,7 @@ static json_t *tally_json(const struct sim_tally *t)
 {
     return json_pack("{s:I, s:I, s:o, s:f, s:o}", "calls", (json_int_t)t->calls, "started",
                      (json_int_t)t->started, "ended", ended_json(t), "slice_s",
-                     seconds((double)t->used_us), "wait", wait_json(&t->wait));
+                     sim_seconds((double)t->used_us), "wait", wait_json(&t->wait));
 }
 
 static json_t *tiers_json(const struct sim_result *r)

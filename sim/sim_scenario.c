@@ -1,5 +1,6 @@
 #include "sim_scenario.h"
 
+#include "sim_replay.h"
 #include "sim_scenario_int.h"
 
 /* The gateway's defaults first; what a scenario says is laid over them. */
@@ -15,9 +16,12 @@ static sl_status check(const char *file_name, struct sim_scenario *s, struct sl_
     return c.ok ? SL_OK : SL_EINVAL;
 }
 
-static sl_status finish_loading(const char *file_name, sl_status status, struct sim_scenario *s,
+static sl_status finish_loading(const char *file_name, sl_status status,
+                                const struct sim_replay *replay, struct sim_scenario *s,
                                 struct sl_buf *errors)
 {
+    if (status == SL_OK && replay != NULL)
+        sim_replay_lay_over(replay, s);
     if (status == SL_OK)
         status = check(file_name, s, errors);
     if (status != SL_OK)
@@ -25,15 +29,17 @@ static sl_status finish_loading(const char *file_name, sl_status status, struct 
     return status;
 }
 
-sl_status sim_scenario_load(const char *path, struct sim_scenario *out, struct sl_buf *errors)
+sl_status sim_scenario_load(const char *path, const struct sl_conf_over *over, size_t count,
+                            const struct sim_replay *replay, struct sim_scenario *out,
+                            struct sl_buf *errors)
 {
     struct sl_conf_key table[SIM_KEYS_MAX];
     sim_scenario_table(table);
     *out = (struct sim_scenario){0};
     sl_status status = load_defaults(out, errors);
     if (status == SL_OK)
-        status = sl_conf_load(path, table, out, errors, &out->owners[1]);
-    return finish_loading(path, status, out, errors);
+        status = sl_conf_load_over(path, over, count, table, out, errors, &out->owners[1]);
+    return finish_loading(path, status, replay, out, errors);
 }
 
 sl_status sim_scenario_parse(const char *file_name, struct sl_span text, struct sim_scenario *out,
@@ -45,7 +51,7 @@ sl_status sim_scenario_parse(const char *file_name, struct sl_span text, struct 
     sl_status status = load_defaults(out, errors);
     if (status == SL_OK)
         status = sl_conf_parse(file_name, text, table, out, errors, &out->owners[1]);
-    return finish_loading(file_name, status, out, errors);
+    return finish_loading(file_name, status, NULL, out, errors);
 }
 
 void sim_scenario_finish(struct sim_scenario *s)

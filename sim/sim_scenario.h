@@ -15,7 +15,7 @@
 #include "sim_arrivals.h"
 #include "sim_law.h"
 
-enum { SIM_NODES_MAX = 4096, SIM_VISITORS_MAX = 2000000, SIM_WEIGHTS_MAX = 64 };
+enum { SIM_NODES_MAX = 4096, SIM_VISITORS_MAX = 2000000, SIM_MODELS_MAX = 64 };
 
 struct sim_model_row {
     const char *name;
@@ -74,6 +74,8 @@ struct sim_loss_row {
     const char *node;
 };
 
+struct sim_replay;
+
 struct sim_scenario {
     struct gw_conf gateway;
     const char *title;
@@ -84,6 +86,7 @@ struct sim_scenario {
     struct sl_conf_seq visitors; /* of struct sim_group_row */
     struct sl_conf_seq losses;   /* of struct sim_loss_row */
 
+    const struct sim_replay *replay; /* calls that were; NULL: they are invented */
     struct gw_tiers tiers;
     size_t node_count, slice_count;
     struct sl_conf *owners[2]; /* of the gateway's defaults, of the scenario's texts */
@@ -92,9 +95,11 @@ struct sim_scenario {
 /* The keys of the gateway's configuration that a scenario may have begin so; the last is NULL. */
 extern const char *const sim_scenario_gateway_keys[];
 
-/* Reads and checks a file. Errors: SL_EINVAL (sentences in errors), SL_ENOMEM; then there is nothing to finish. */
-SL_MUST_CHECK sl_status sim_scenario_load(const char *path, struct sim_scenario *out,
-                                          struct sl_buf *errors);
+/* Reads and checks a file, with count texts laid over it (sl_conf.h), and a day that was (NULL: none). Errors: SL_EINVAL (sentences in errors),
+ * SL_ENOMEM; then there is nothing to finish. */
+SL_MUST_CHECK sl_status sim_scenario_load(const char *path, const struct sl_conf_over *over,
+                                          size_t count, const struct sim_replay *replay,
+                                          struct sim_scenario *out, struct sl_buf *errors);
 /* The same of a text. */
 SL_MUST_CHECK sl_status sim_scenario_parse(const char *file_name, struct sl_span text,
                                            struct sim_scenario *out, struct sl_buf *errors);

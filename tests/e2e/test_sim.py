@@ -1,10 +1,13 @@
 """sluice sim: every scenario of the tree is played, and what it says can be believed."""
 
 import json
+import re
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 from support.paths import BIN, ROOT
+from support.wait import wait_until
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 
@@ -40,6 +43,65 @@ def test_a_seed_is_a_day():
     assert first == again != other
 
 
+def test_what_if_is_played_beside_it():
+    as_it_is, what_if = runs(
+        SCENARIOS[0], "--calls", "2000", "--set", "title=x", "--what-if", "seed=5"
+    )
+    assert (as_it_is["label"], what_if["label"]) == ("as it is", "what if")
+    assert (as_it_is["seed"], what_if["seed"]) == (1, 5)
+    assert as_it_is["digest"] != what_if["digest"]
+
+
+def test_a_page_is_whole(tmp_path):
+    page = tmp_path / "day.html"
+    told = sim(SCENARIOS[0], "--calls", "2000", "--set", "title='<b>&'", "--html", page)
+    assert told.returncode == 0, told.stderr
+    text = page.read_text()
+    plots = re.findall(r"<svg.*?</svg>", text, re.S)
+    assert len(plots) >= 4
+    for plot in plots:
+        ElementTree.fromstring(plot)
+    assert "<b>" not in text
+    assert "&lt;b&gt;&amp;" in text
+    assert not re.search(r"https?:|src=|@import|nan|inf\b", text)
+
+
+def test_receipts_are_played_again(server, tmp_path):
+    """What sluice receipts writes is what sluice sim reads."""
+    for _ in range(3):
+        subprocess.run(
+            [
+                BIN / "sluice",
+                "infer",
+                "--address",
+                server.grpc,
+                "identity",
+                "--input",
+                "INPUT0=[[1,2,3,4]]",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
+    wait_until(lambda: len(json.loads(receipts(server))["receipts"]) >= 3, 10)
+    (tmp_path / "past.json").write_text(receipts(server))
+    (tmp_path / "fleet.yaml").write_text("fleet: {gpu: {slices: 2}}\n")
+    (run,) = runs(tmp_path / "fleet.yaml", "--replay", tmp_path / "past.json")
+    assert run["calls"] >= 3
+    assert run["tiers"]["owner"]["ended"] == {"OK": run["calls"]}
+
+
+def receipts(server):
+    told = subprocess.run(
+        [BIN / "sluice", "receipts", "--address", server.grpc, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
 def test_what_is_wrong_with_a_scenario_is_told_by_line(tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text(
@@ -56,4 +118,9 @@ def test_wrong_usage():
     assert sim("/nowhere.yaml").returncode == 2
     assert sim(SCENARIOS[0], SCENARIOS[0]).returncode == 2
     assert sim(SCENARIOS[0], "--seed", "x").returncode == 2
+    assert sim(SCENARIOS[0], "--set", "seed").returncode == 2
+    assert sim(SCENARIOS[0], "--replay", "/nowhere.json").returncode == 2
+    told = sim(SCENARIOS[0], "--what-if", "tiers.pro.weigt=3")
+    assert told.returncode == 2
+    assert "tiers.pro.weigt=3:1:" in told.stderr
     assert "| `models" in sim("--keys").stdout

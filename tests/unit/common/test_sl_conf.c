@@ -212,6 +212,73 @@ static void load_reads_a_file(void **state SL_UNUSED)
 
 /* --------------------------------------------------------------------------------------- memory */
 
+static sl_status parse_over(const char *text, const struct sl_conf_over *over, size_t count,
+                            struct sample *v, struct sl_buf *errors, struct sl_conf **conf)
+{
+    *v = (struct sample){0};
+    return sl_conf_parse_over("f.yaml", sl_span_str(text), over, count, sample_table, v, errors,
+                              conf);
+}
+
+static struct sl_conf_over named(const char *name, const char *text)
+{
+    return (struct sl_conf_over){name, sl_span_str(text)};
+}
+
+static void texts_are_laid_over_each_other(void **state SL_UNUSED)
+{
+    const struct sl_conf_over over[] = {
+        named("one", "{queue: {max_calls: 7}, tiers: {pro: {weight: 3}, new: {daily: 5s}}}"),
+        named("two", "hosts: [x]\ntiers: {pro: {weight: 9}}\n"),
+        named("none", "# nothing\n"),
+    };
+    struct sample v;
+    struct sl_buf errors;
+    struct sl_conf *conf;
+    sl_buf_init(&errors, &sl_alloc_malloc, 1 << 16);
+    finish_errors(&errors, parse_over("queue: {max_calls: 5}\ntimeout: 3s\nhosts: [a, b]\n"
+                                      "tiers: {pro: {daily: 1s, weight: 2}}\n",
+                                      over, SL_ARRAY_LEN(over), &v, &errors, &conf));
+    const struct sample_tier *tiers = v.tiers.items;
+    assert_int_equal(v.max_calls, 7);
+    assert_true(v.timeout_ns == 3 * SL_NS_PER_S);
+    assert_int_equal(v.hosts.count, 1);
+    assert_int_equal(v.tiers.count, 2);
+    assert_int_equal(tiers[0].weight, 9);
+    assert_true(tiers[0].daily_ns == SL_NS_PER_S);
+    assert_string_equal(tiers[1].key, "new");
+    assert_int_equal(sl_conf_line(conf, "timeout"), 2);
+    assert_true(sl_conf_line(conf, "tiers.pro.weight") > SL_CONF_OVER_LINES);
+    sl_conf_destroy(conf);
+}
+
+static void what_is_wrong_is_told_of_its_text(void **state SL_UNUSED)
+{
+    static const struct {
+        const char *below, *above, *wanted;
+    } rows[] = {
+        {"queue: {max_calls: 5}\n", "\n{queue: {max_calls: x}}",
+         "above:2:10: queue.max_calls is \"x\""},
+        {"queue: {max_calls: x}\n", "{timeout: 5s}", "f.yaml:1:9: queue.max_calls is \"x\""},
+        {"timeout: 5s\n", "{no: 5s}", "above:1:2: unknown key no"},
+        {"timeout: 5s\n", "[1]", "above:1:1: sections with keys"},
+        {"timeout: 5s\n", "{a: ", "above:2:1: not YAML"},
+        {"", "{timeout: 5s}", "above:1:1: sections with keys"},
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        const struct sl_conf_over over = named("above", rows[i].above);
+        struct sample v;
+        struct sl_buf errors;
+        struct sl_conf *conf;
+        sl_buf_init(&errors, &sl_alloc_malloc, 1 << 16);
+        assert_status(parse_over(rows[i].below, &over, 1, &v, &errors, &conf), SL_EINVAL);
+        assert_ok(sl_buf_append(&errors, "", 1));
+        if (strncmp((const char *)errors.data, rows[i].wanted, strlen(rows[i].wanted)) != 0)
+            fail_msg("got: %s\nwanted: %s", (const char *)errors.data, rows[i].wanted);
+        sl_buf_finish(&errors);
+    }
+}
+
 static void no_memory_at_any_place(void **state SL_UNUSED)
 {
     struct fail_alloc f;
@@ -267,6 +334,8 @@ int main(void)
         cmocka_unit_test(lines_of_values),
         cmocka_unit_test(load_without_a_file_gives_defaults),
         cmocka_unit_test(load_reads_a_file),
+        cmocka_unit_test(texts_are_laid_over_each_other),
+        cmocka_unit_test(what_is_wrong_is_told_of_its_text),
         cmocka_unit_test(no_memory_at_any_place),
         cmocka_unit_test(no_memory_at_any_place_of_the_walk),
     };

@@ -75,18 +75,20 @@ static const char text[] = "listen: {grpc: x, tls: {use: true}}\n"
                            "tiers:\n  pro: {daily: 1s}\n"
                            "inputs:\n  - name: |\n      long text\n    type: {shape: [1, 2, 3]}\n";
 
-static sl_status parse(const char *yaml, struct sample *v, struct sl_conf **conf)
+static sl_status parse(const char *yaml, const char *above, struct sample *v, struct sl_conf **conf)
 {
     struct sl_buf errors;
     *v = (struct sample){0};
     sl_buf_init(&errors, &sl_alloc_malloc, 1 << 16);
-    sl_status s = sl_conf_parse("f", sl_span_str(yaml), sample_table, v, &errors, conf);
+    const struct sl_conf_over over = {"over", sl_span_str(above)};
+    sl_status s = sl_conf_parse_over("f", sl_span_str(yaml), &over, above[0] != '\0', sample_table,
+                                     v, &errors, conf);
     sl_buf_finish(&errors);
     return s;
 }
 
 /* The sweep over one file, whose status without failures is wanted. */
-static void sweep_parse(const char *yaml, sl_status wanted)
+static void sweep_parse(const char *yaml, const char *above, sl_status wanted)
 {
     if (!is_in_charge())
         skip();
@@ -96,7 +98,7 @@ static void sweep_parse(const char *yaml, sl_status wanted)
         struct sl_conf *conf = NULL;
         long live_before = heap.live_blocks;
         fail_nth(n++);
-        sl_status s = parse(yaml, &v, &conf);
+        sl_status s = parse(yaml, above, &v, &conf);
         heap.is_watching = false;
         sl_conf_destroy(conf);
         assert_status(s, heap.has_failed ? SL_ENOMEM : wanted);
@@ -108,17 +110,23 @@ static void sweep_parse(const char *yaml, sl_status wanted)
 
 static void reading_a_good_file(void **state SL_UNUSED)
 {
-    sweep_parse(text, SL_OK);
+    sweep_parse(text, "", SL_OK);
+}
+
+static void laying_one_over_another(void **state SL_UNUSED)
+{
+    sweep_parse(text, "{listen: {tls: {use: false}}, hosts: [x, y], tiers: {new: {daily: 5s}}}",
+                SL_OK);
 }
 
 static void reading_a_bad_file(void **state SL_UNUSED)
 {
-    sweep_parse("listen: {gprc: x}\ntimeout: [5]\n", SL_EINVAL);
+    sweep_parse("listen: {gprc: x}\ntimeout: [5]\n", "", SL_EINVAL);
 }
 
 static void reading_what_is_not_yaml(void **state SL_UNUSED)
 {
-    sweep_parse("listen: {grpc: &x y}\nhosts: [*x\ntimeout: 5", SL_EINVAL);
+    sweep_parse("listen: {grpc: &x y}\nhosts: [*x\ntimeout: 5", "", SL_EINVAL);
 }
 
 static void printing(void **state SL_UNUSED)
@@ -127,7 +135,7 @@ static void printing(void **state SL_UNUSED)
         skip();
     struct sample v;
     struct sl_conf *conf;
-    assert_ok(parse(text, &v, &conf));
+    assert_ok(parse(text, "", &v, &conf));
     size_t n = 1;
     do {
         struct sl_buf out;
@@ -149,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_a_good_file),
+        cmocka_unit_test(laying_one_over_another),
         cmocka_unit_test(reading_a_bad_file),
         cmocka_unit_test(reading_what_is_not_yaml),
         cmocka_unit_test(printing),
