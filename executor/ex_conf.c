@@ -85,7 +85,9 @@ const struct sl_conf_key ex_conf_table[] = {
             "worker wakes it; 0us: not at all. Others that want the processor get it meanwhile."),
     KEY("lease.cancel_grace", SL_CONF_DURATION, lease.cancel_grace_ns, "1s", .min = 0,
         .max = 600 * S,
-        .help = "How long a call that nobody waits for may run on before its worker is ended."),
+        .help =
+            "How soon a slice is free of a call that nobody waits for any more: its engine is "
+            "asked to stop, and after three quarters of this its worker is ended; 0s: at once."),
     KEY("lease.receive_timeout", SL_CONF_DURATION, lease.receive_timeout_ns, "30s", .min = 10 * MS,
         .max = 3600 * S, .help = "How long the next bytes of a call's inputs may take."),
     KEY("lease.backlog", SL_CONF_INT, lease.backlog, "64", .min = 1, .max = 4096,

@@ -37,6 +37,23 @@ static bool register_states(struct gw_metrics *m)
     return ok;
 }
 
+static struct sl_metric *freed_histogram(struct gw_metrics *m, const char *label)
+{
+    static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                    0.5,   0.75,   0.8,   0.9,  1,     1.25, 1.5, 2.5};
+    return sl_metric_histogram_seconds(
+        m->registry, "sluice_slice_freed_seconds", label,
+        "How long a slice was still taken by a call that was cancelled, or over its limit.", bounds,
+        SL_ARRAY_LEN(bounds));
+}
+
+static bool register_freeing(struct gw_metrics *m)
+{
+    m->flow.freed_after_cancel = freed_histogram(m, "after=\"cancel\"");
+    m->flow.freed_after_limit = freed_histogram(m, "after=\"limit\"");
+    return m->flow.freed_after_cancel != NULL && m->flow.freed_after_limit != NULL;
+}
+
 static bool register_times(struct gw_metrics *m)
 {
     size_t count = SL_ARRAY_LEN(wait_bounds);
@@ -46,7 +63,7 @@ static bool register_times(struct gw_metrics *m)
     m->flow.exec_seconds =
         sl_metric_histogram_seconds(m->registry, "sluice_call_exec_seconds", "",
                                     "How long a call held its slice.", wait_bounds, count);
-    return m->flow.queue_seconds != NULL && m->flow.exec_seconds != NULL;
+    return m->flow.queue_seconds != NULL && m->flow.exec_seconds != NULL && register_freeing(m);
 }
 
 /* Both the link and the flow find such messages: one set of counters. */

@@ -46,6 +46,10 @@ struct ex_run {
     const struct ex_param *params;
     size_t param_count;
     const bool *wanted; /* for each output of the spec: is it asked for? */
+    /* Does nobody wait for it any more? An engine that can stop in the middle of a run asks now and then, which costs
+     * a load, and fails with CANCELLED; one that cannot is killed with its process a little later. */
+    bool (*is_cancelled)(const struct ex_run *run);
+    const void *asked; /* is_cancelled's own */
 };
 
 /* Where outputs go. `index` is the output's place in the model's spec; a wanted output is taken

@@ -16,6 +16,7 @@
 #include "sl_time.h"
 
 enum { PAGE_BYTES = 4096, CRASH_EXIT_CODE = 3 };
+static const int64_t nap_ns = 10 * SL_NS_PER_MS; /* how soon a run notices that it was cancelled */
 
 struct fake_model {
     const struct ex_model_spec *spec;
@@ -33,21 +34,24 @@ static void sleep_for(int64_t ns)
         continue;
 }
 
-static void compute_for(int64_t ns)
+static bool is_cancelled(const struct ex_run *call)
 {
-    const sl_mono_ns end = sl_sat_add(sl_clock_mono(&sl_clock_real), ns);
-    while (sl_clock_mono(&sl_clock_real) < end)
-        continue;
+    return call != NULL && call->is_cancelled != NULL && call->is_cancelled(call);
 }
 
-static void pass_time(const struct ex_fake_script *s, int64_t ns)
+/* Of a call, or of nobody's (NULL). False: it was cancelled meanwhile. */
+static bool pass_time(const struct ex_fake_script *s, int64_t ns, const struct ex_run *call)
 {
-    if (ns <= 0)
-        return;
-    if (s->how == EX_FAKE_BUSY)
-        compute_for(ns);
-    else
-        sleep_for(ns);
+    const sl_mono_ns end = sl_sat_add(sl_clock_mono(&sl_clock_real), ns);
+    int64_t left = ns;
+    while (left > 0) {
+        if (is_cancelled(call))
+            return false;
+        if (s->how != EX_FAKE_BUSY)
+            sleep_for(left < nap_ns ? left : nap_ns);
+        left = end - sl_clock_mono(&sl_clock_real);
+    }
+    return true;
 }
 
 /* bytes of memory, each page written to; NULL with *err set when there is none. */
@@ -85,10 +89,11 @@ static void crash(int how)
     }
 }
 
+/* Whatever is asked of it. */
 static void hang(const struct ex_fake_script *s)
 {
     for (;;)
-        pass_time(s, SL_NS_PER_S);
+        pass_time(s, SL_NS_PER_S, NULL);
 }
 
 /* What the script has in store for this run. False: it fails. */
@@ -211,7 +216,7 @@ static bool load(const struct ex_model_spec *spec, uint32_t cpu_threads, void **
     struct ex_fake_script script;
     if (!ex_fake_script_read(spec, &script, err))
         return false;
-    pass_time(&script, script.load_delay_ns);
+    pass_time(&script, script.load_delay_ns, NULL);
     if (script.load_error != NULL) {
         sl_error_set(err, SL_REASON_MODEL_ERROR, "%s", script.load_error);
         return false;
@@ -252,8 +257,12 @@ static bool run(void *model, const struct ex_run *call, struct ex_sink *sink, st
     void *memory = s.memory_bytes > 0 ? take_memory(s.memory_bytes, err) : NULL;
     if (s.memory_bytes > 0 && memory == NULL)
         return false;
-    pass_time(&s, s.run_ns);
+    const bool is_over = pass_time(&s, s.run_ns, call);
     free(memory);
+    if (!is_over) {
+        sl_error_set(err, SL_REASON_CANCELLED, "cancelled in the middle of its run");
+        return false;
+    }
     if (m->run_count % (uint64_t)s.every == 0 && !meet_mishaps(&s, err))
         return false;
     for (size_t i = 0; i < m->spec->output_count; i++) {

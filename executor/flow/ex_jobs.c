@@ -201,6 +201,12 @@ static void forget_begin(struct ex_jobs *j, uint32_t slice)
         ex_journal_undone(j->conf.journal, journal_place(j, slice));
 }
 
+/* When a worker is killed whose slice is to be free at the end of the grace: to be gone takes it a while, too. */
+static sl_mono_ns kill_time(const struct ex_jobs *j, sl_mono_ns now)
+{
+    return sl_sat_add(now, j->conf.cancel_grace_ns / 4 * 3);
+}
+
 /* The first of the posted jobs holds the slice from here on. */
 static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
 {
@@ -210,7 +216,7 @@ static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
     j->stats.broken += ex_lease_start(j->leases, t->slice, t->lease, t->limit_us, now) != SL_OK;
     record_begin(j, t, now);
     if (t->is_orphan) {
-        t->kill_at = sl_sat_add(now, j->conf.cancel_grace_ns);
+        t->kill_at = kill_time(j, now);
     } else if (!t->is_announced) {
         t->is_announced = true;
         j->report->started(j->report->ctx, t->lease);
@@ -446,12 +452,31 @@ static void stop(struct ex_jobs *j, struct ex_task *t, enum sl_reason reason)
     j->workers->kill(j->workers->ctx, t->slice, t->model);
 }
 
-/* A posted job lies in the ring behind another one. The worker skips it, and if it had just begun it
- * after all, it has cancel_grace_ns once it is the first. */
-static void disown_posted(struct ex_jobs *j, struct ex_task *t)
+static void ask_to_stop(struct ex_jobs *j, const struct ex_task *t)
 {
     j->workers->cancel(j->workers->ctx, t->slice, t->model, t->posting.job.seq);
+}
+
+/* A posted job lies in the ring behind another one. The worker skips it, and if it had just begun it
+ * after all, it has its grace once it is the first. */
+static void disown_posted(struct ex_jobs *j, struct ex_task *t)
+{
+    ask_to_stop(j, t);
     make_orphan(j, t);
+}
+
+/* It is still told how it ended. */
+static void cancel_running(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
+{
+    if (t->is_cancelled)
+        return;
+    t->is_cancelled = true;
+    if (j->conf.cancel_grace_ns == 0) {
+        stop(j, t, SL_REASON_CANCELLED);
+        return;
+    }
+    t->kill_at = kill_time(j, now);
+    ask_to_stop(j, t);
 }
 
 void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
@@ -464,7 +489,7 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
         return; /* its result is on the way */
     const uint32_t slice = t->slice;
     if (t->state == EX_JOB_RUNNING) {
-        stop(j, t, SL_REASON_CANCELLED);
+        cancel_running(j, t, now);
     } else if (t->state == EX_JOB_POSTED) {
         tell_failure(j, lease, &why, &no_hold);
         disown_posted(j, t);
@@ -509,7 +534,7 @@ static void drop_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
         if (t->state == EX_JOB_POSTED && !t->is_orphan)
             disown_posted(j, t);
         if (t->state == EX_JOB_RUNNING && !t->is_orphan)
-            t->kill_at = sl_sat_add(now, j->conf.cancel_grace_ns);
+            cancel_running(j, t, now);
         make_orphan(j, t);
     }
 }
@@ -555,9 +580,34 @@ static uint64_t payload_bytes(const struct ex_outcome *outcome)
     return sum;
 }
 
+static void end_sentence(const struct ex_task *t, enum sl_reason reason, struct sl_error *out)
+{
+    char limit[32];
+    sl_text_format_duration(t->limit_us * SL_NS_PER_US, limit);
+    if (reason == SL_REASON_DURATION_EXCEEDED)
+        sl_error_set(out, reason, "Duration exceeded: the call used its %s", limit);
+    else if (reason == SL_REASON_EXECUTOR_LOST)
+        sl_error_set(out, reason, "the node stopped before the call was done");
+    else
+        sl_error_set(out, reason, "cancelled after its start");
+}
+
+static void tell_cancelled(struct ex_jobs *j, const struct ex_task *t,
+                           const struct ex_outcome *outcome)
+{
+    struct sl_error why;
+    end_sentence(t, SL_REASON_CANCELLED, &why);
+    tell_failure(j, t->lease, &why,
+                 &(struct hold){outcome->started, outcome->held_us, outcome->record});
+}
+
 static void tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome *outcome)
 {
     const uint64_t bytes = payload_bytes(outcome);
+    if (t->is_cancelled) {
+        tell_cancelled(j, t, outcome);
+        return;
+    }
     if (bytes <= j->conf.payload_max_bytes) {
         tell_result(j, t->lease, outcome);
         return;
@@ -596,28 +646,17 @@ void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t 
     const sl_mono_ns end = end_of_first(j, line, run, now);
     outcome->started = true;
     outcome->held_us = release_slice(j, line, end);
-    if (t->is_orphan && outcome->reason == SL_REASON_CANCELLED)
+    if (t->is_orphan && !t->is_cancelled && outcome->reason == SL_REASON_CANCELLED && run == 0)
         forget_begin(j, slice); /* its worker passed it over */
     else
-        outcome->record = record_end(j, slice, outcome->held_us, outcome->reason);
+        outcome->record = record_end(j, slice, outcome->held_us,
+                                     t->is_cancelled ? SL_REASON_CANCELLED : outcome->reason);
     if (!t->is_orphan)
         tell_outcome(j, t, outcome);
     end_task(j, t);
     if (line->posted)
         begin(j, line, end);
     pump(j, slice, now);
-}
-
-static void stop_sentence(const struct ex_task *t, struct sl_error *out)
-{
-    char limit[32];
-    sl_text_format_duration(t->limit_us * SL_NS_PER_US, limit);
-    if (t->stop_reason == SL_REASON_DURATION_EXCEEDED)
-        sl_error_set(out, t->stop_reason, "Duration exceeded: the call used its %s", limit);
-    else if (t->stop_reason == SL_REASON_EXECUTOR_LOST)
-        sl_error_set(out, t->stop_reason, "the node stopped before the call was done");
-    else
-        sl_error_set(out, t->stop_reason, "cancelled after its start");
 }
 
 /* The job that held the slice of a worker that is gone. True: it had not begun and was put to `back`. */
@@ -629,14 +668,16 @@ static void settle_first(struct ex_jobs *j, struct line *line, uint64_t started_
     const bool has_begun = t->posting.job.seq <= started_seq;
     const bool was_stopped = t->state == EX_JOB_STOPPING;
     struct hold hold = {.started = true, .held = release_slice(j, line, now)};
-    if (!was_stopped && !has_begun && !t->is_orphan) {
+    if (!was_stopped && !has_begun && !t->is_orphan && !t->is_cancelled) {
         forget_begin(j, t->slice);
         t->death_count++;
         DL_APPEND(*back, t);
         return;
     }
     if (was_stopped)
-        stop_sentence(t, &why);
+        end_sentence(t, t->stop_reason, &why);
+    else if (t->is_cancelled)
+        end_sentence(t, SL_REASON_CANCELLED, &why);
     else
         sl_error_set(&why, SL_REASON_MODEL_ERROR, "the model's process %s", text);
     hold.record = record_end(j, t->slice, hold.held, why.reason);
@@ -726,7 +767,7 @@ void ex_jobs_tick(struct ex_jobs *j, sl_mono_ns now)
         if (!t || t->state != EX_JOB_RUNNING)
             continue;
         if (ex_lease_is_expired(j->leases, i, now))
-            stop(j, t, SL_REASON_DURATION_EXCEEDED);
+            stop(j, t, t->is_cancelled ? SL_REASON_CANCELLED : SL_REASON_DURATION_EXCEEDED);
         else if (t->kill_at <= now)
             stop(j, t, SL_REASON_CANCELLED);
     }

@@ -17,6 +17,10 @@
  * Errors   What a gateway sends wrongly is refused or counted, never fatal.
  * Memory   A task per open job (ex_task.h), at most jobs_max and backlog_max per slice.
  *
+ * Nobody waits any more   for a run: its engine is asked to stop, and if it does not in three quarters of
+ *          cancel_grace_ns its worker is killed, so that the slice is free within all of it. What stops in time
+ *          leaves a worker with its model loaded. The call ends as CANCELLED, also when a result came meanwhile.
+ *
  * A worker that dies   its results are told first (ex_jobs_result), then ex_jobs_worker_lost: the job
  *          that had begun ends as MODEL_ERROR, or as DURATION_EXCEEDED or CANCELLED when it was ended
  *          for that; jobs behind it go to the next worker, and are given up after EX_DEATHS_MAX
@@ -50,7 +54,7 @@ struct ex_jobs_conf {
     uint32_t backlog_max;              /* of a slice, beyond the running job */
     uint32_t jobs_max;                 /* of the node */
     uint64_t payload_max_bytes;
-    int64_t cancel_grace_ns;     /* for a job that may run on although nobody waits for it */
+    int64_t cancel_grace_ns;     /* until the slice of a run that nobody waits for is free again */
     int64_t receive_patience_ns; /* how long the next piece of a payload may take */
     struct ex_journal *journal;  /* of leases that held a slice; borrowed; NULL: none */
 };
@@ -79,6 +83,7 @@ void ex_jobs_destroy(struct ex_jobs *j); /* NULL is fine; open jobs are dropped 
 /* ---- from the gateway */
 
 void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns now);
+/* A job that runs is asked to stop; one that has not after most of cancel_grace_ns is ended with its worker. */
 void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now);
 /* Wanted elsewhere: it is returned, unless it has started or is told to have. */
 void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease);
@@ -86,7 +91,7 @@ void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease);
  * piece that comes next). */
 SL_MUST_CHECK sl_status ex_jobs_bulk(struct ex_jobs *j, uint64_t lease, uint64_t offset,
                                      uint64_t total, struct sl_span bytes, sl_mono_ns now);
-/* The gateway is gone: nobody waits for anything any more. What runs is given cancel_grace_ns. */
+/* The gateway is gone: nobody waits for anything any more. */
 void ex_jobs_drop_all(struct ex_jobs *j, sl_mono_ns now);
 
 /* ---- from the workers */

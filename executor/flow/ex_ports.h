@@ -42,7 +42,8 @@ struct ex_worker_port {
      * fit into its ring at all. */
     sl_status (*post)(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *p,
                       struct sl_error *why);
-    /* Job seq need not begin; a result with reason CANCELLED follows if it did not. */
+    /* Job seq need not begin, or go on; a result with reason CANCELLED and a run of 0 follows if it did not
+     * begin. */
     void (*cancel)(void *ctx, uint32_t slice, uint32_t model, uint64_t seq);
     /* Ends the process; ex_jobs_worker_lost follows when it is gone, after the results it had
      * published. */

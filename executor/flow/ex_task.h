@@ -28,7 +28,8 @@ struct ex_task {
     unsigned death_count;       /* workers that died of themselves before this job began */
     bool is_announced;          /* the gateway was told Started */
     bool is_orphan;             /* the gateway does not wait any more: nothing is reported */
-    sl_mono_ns kill_at;         /* when a running orphan's worker is ended */
+    bool is_cancelled;          /* while it ran: whatever comes of it is no result */
+    sl_mono_ns kill_at;         /* when the worker of a run that nobody waits for is ended */
     sl_mono_ns done_at;         /* when its result was seen; 0: not yet */
     enum sl_reason stop_reason; /* of STOPPING */
 

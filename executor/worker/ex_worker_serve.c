@@ -182,8 +182,21 @@ static bool check_inputs(const struct ex_worker *w, struct sl_error *err)
 
 /* ---- a job's run */
 
+/* What its run asks while it lasts. */
+struct asked {
+    const struct ex_ring *ring;
+    uint64_t seq;
+};
+
+static bool is_cancelled(const struct ex_run *run)
+{
+    const struct asked *asked = run->asked;
+    return ex_ring_is_cancelled(asked->ring, asked->seq);
+}
+
 static bool run_engine(struct ex_worker *w, const struct ex_job *job, struct sl_error *err)
 {
+    const struct asked asked = {&w->ring, job->seq};
     for (size_t i = 0; i < w->spec->output_count; i++)
         w->wanted[i] = (job->wanted >> i) & 1;
     const struct ex_run run = {
@@ -193,6 +206,8 @@ static bool run_engine(struct ex_worker *w, const struct ex_job *job, struct sl_
         .params = job->params,
         .param_count = job->param_count,
         .wanted = w->wanted,
+        .is_cancelled = is_cancelled,
+        .asked = &asked,
     };
     return w->engine->run(w->model, &run, &w->sink.base, err);
 }
@@ -213,7 +228,8 @@ static bool check_outputs(const struct ex_worker *w, const struct ex_job *job, s
     return false;
 }
 
-/* Runs it and fills *outcome; how long the engine ran, microseconds. */
+/* Runs it and fills *outcome; how long the engine ran, microseconds: at least 1, since 0 is of a job that was passed
+ * over. */
 static uint64_t run_job(struct ex_worker *w, const struct ex_job *job, struct sl_error *outcome)
 {
     const sl_mono_ns start = sl_clock_mono(&sl_clock_real);
@@ -222,7 +238,8 @@ static uint64_t run_job(struct ex_worker *w, const struct ex_job *job, struct sl
     if (!ok && !sl_error_is_set(outcome))
         sl_error_set(outcome, SL_REASON_MODEL_ERROR, "engine %s failed and did not say why",
                      w->engine->name);
-    return (uint64_t)((sl_clock_mono(&sl_clock_real) - start) / SL_NS_PER_US);
+    const sl_mono_ns us = (sl_clock_mono(&sl_clock_real) - start) / SL_NS_PER_US;
+    return us > 0 ? (uint64_t)us : 1;
 }
 
 static enum turn answer(struct ex_worker *w, struct sl_span record, const struct ex_job *job,

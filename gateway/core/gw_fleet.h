@@ -165,8 +165,9 @@ struct gw_fleet_lease {
     int64_t expected_us;
     uint64_t result_bytes; /* of its result, while that is on its way; the flow counts */
     bool is_started;
-    bool is_background;  /* alone on its slice */
-    bool is_recalled;    /* the flow's, here and below: its slice is being cleared */
+    bool is_background; /* alone on its slice */
+    bool is_recalled;   /* the flow's, here and below: its slice is being cleared */
+    sl_mono_ns recalled_at;
     uint64_t claimed_in; /* the round in which somebody counted on that */
 };
 

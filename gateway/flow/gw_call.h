@@ -116,7 +116,7 @@ struct gw_flow {
     struct gw_ledger *ledger;
     struct gw_idem *idem;        /* calls that can be asked for again */
     struct gw_outcome *outcomes; /* all that there are in memory */
-    sl_mono_ns turn_at;          /* the last turn's time */
+    sl_mono_ns turn_at;          /* of the last turn, or of an exchange's event after it */
     struct gw_blocks *blocks;    /* whom the ledger blocks, and why */
     struct gw_drains *drains;    /* nodes where nothing is placed */
     char sign_in_url[GW_FLOW_URL_MAX + 1];

@@ -34,6 +34,7 @@ static void recall(struct gw_flow *f, struct gw_call *c)
         return;
     lease->call = c->owes ? c->id : 0;
     lease->is_recalled = true;
+    lease->recalled_at = f->turn_at;
     f->ports.link.cancel(f->ports.link.ctx, lease->slice->node, lease->id);
 }
 

@@ -419,6 +419,17 @@ static void hand_over(struct gw_flow *f, struct gw_call *c, const struct gw_resu
         gw_call_on_late_end(f, c, result->was_started, result->held_us);
 }
 
+/* From the moment that nobody wanted the call, or that it should have ended, to its slice being free. */
+static void measure_freeing(struct gw_flow *f, const struct gw_fleet_lease *lease,
+                            const struct gw_call *c, const struct gw_result *result, sl_mono_ns now)
+{
+    if (lease->is_recalled && result->was_started)
+        sl_metric_observe_ns(f->metrics.freed_after_cancel, now - lease->recalled_at);
+    else if (c != NULL && result->reason == SL_REASON_DURATION_EXCEEDED)
+        sl_metric_observe_ns(f->metrics.freed_after_limit,
+                             sl_sat_mul(result->held_us - c->limit_us, SL_NS_PER_US));
+}
+
 void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
                        const struct gw_result *result, sl_mono_ns now)
 {
@@ -428,6 +439,7 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
     uint64_t expected_bytes = lease == NULL ? 0 : lease->result_bytes;
     if (lease != NULL) {
         bool teaches = result->was_started && result->reason == SL_REASON_OK;
+        measure_freeing(f, lease, c, result, now);
         gw_fleet_end_lease(f->fleet, lease, teaches ? result->held_us : -1, now);
         f->is_stuck = false;
     }

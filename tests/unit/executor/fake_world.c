@@ -269,6 +269,18 @@ static void forget_cancelled(struct fake_worker *k)
     k->cancelled_count = kept;
 }
 
+void world_end(struct world *w, uint32_t slice, uint32_t model, struct ex_outcome *outcome,
+               sl_gpu_us run)
+{
+    struct fake_worker *k = &w->workers[slice][model];
+    const uint64_t seq = k->ring[0];
+    k->ring_count--;
+    memmove(k->ring, k->ring + 1, k->ring_count * sizeof(k->ring[0]));
+    k->has_begun = false;
+    forget_cancelled(k);
+    ex_jobs_result(w->jobs, slice, model, seq, outcome, run, w->now);
+}
+
 void world_complete(struct world *w, uint32_t slice, uint32_t model, sl_gpu_us run)
 {
     static const int64_t dims[] = {3, 4};
@@ -276,15 +288,11 @@ void world_complete(struct world *w, uint32_t slice, uint32_t model, sl_gpu_us r
     const struct ex_output output = {"X", SL_DTYPE_FP32, dims, 2, sl_span_of(sevens, CALL_BYTES),
                                      NULL};
     struct ex_outcome outcome = {.reason = SL_REASON_OK, .outputs = &output, .output_count = 1};
-    const uint64_t seq = k->ring[0];
     assert_true(k->ring_count > 0);
-    if (!k->has_begun && is_cancelled(k, seq))
+    const bool is_passed_over = !k->has_begun && is_cancelled(k, k->ring[0]);
+    if (is_passed_over)
         outcome = (struct ex_outcome){.reason = SL_REASON_CANCELLED, .text = "cancelled"};
-    k->ring_count--;
-    memmove(k->ring, k->ring + 1, k->ring_count * sizeof(k->ring[0]));
-    k->has_begun = false;
-    forget_cancelled(k);
-    ex_jobs_result(w->jobs, slice, model, seq, &outcome, run, w->now);
+    world_end(w, slice, model, &outcome, is_passed_over ? 0 : run);
 }
 
 void world_die(struct world *w, uint32_t slice, uint32_t model, const char *text)

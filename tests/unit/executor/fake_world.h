@@ -67,6 +67,9 @@ void world_call(struct world *w, uint64_t lease, uint32_t slice, uint32_t model,
 sl_status world_bulk(struct world *w, uint64_t lease);
 /* The worker's first job ends, well or (cancelled before it began) not at all. */
 void world_complete(struct world *w, uint32_t slice, uint32_t model, sl_gpu_us run);
+/* The same with an outcome of the test's. */
+void world_end(struct world *w, uint32_t slice, uint32_t model, struct ex_outcome *outcome,
+               sl_gpu_us run);
 /* The worker's process is gone; ready again with world_ready. */
 void world_die(struct world *w, uint32_t slice, uint32_t model, const char *text);
 void world_ready(struct world *w, uint32_t slice, uint32_t model);

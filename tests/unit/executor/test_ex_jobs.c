@@ -321,8 +321,13 @@ static void test_cancel_in_each_state(void **state)
         expect_end(lease, SL_REASON_CANCELLED, false, 0);
     }
     ex_jobs_cancel(w.jobs, 1, w.now);
-    ex_jobs_cancel(w.jobs, 1, w.now);
+    ex_jobs_cancel(w.jobs, 1, w.now + 50);
     ex_jobs_cancel(w.jobs, 999, w.now);
+    assert_int_equal(w.leases[1].ends, 0);
+    assert_int_equal(ex_jobs_next_at(w.jobs), w.now + 75); /* of 100 ns of grace */
+    ex_jobs_tick(w.jobs, w.now + 74);
+    assert_false(w.workers[0][0].is_dying);
+    ex_jobs_tick(w.jobs, w.now + 75);
     assert_true(w.workers[0][0].is_dying);
     w.now += 7000;
     world_die(&w, 0, 0, "was killed");
@@ -354,6 +359,42 @@ static void test_call_back_in_each_state(void **state)
     assert_int_equal(ex_jobs_stats(w.jobs).returned, 3);
 }
 
+/* Its worker lives, and the next one follows; a result that came in spite of all is none. */
+static void test_what_stops_when_it_is_asked_to_keeps_its_worker(void **state)
+{
+    struct ex_outcome stopped = {.reason = SL_REASON_CANCELLED, .text = "in the middle"};
+    (void)state;
+    for (uint64_t lease = 1; lease <= 2; lease++) {
+        world_call(&w, lease, 0, 0, false, 1000);
+        begin(0, 0);
+        ex_jobs_cancel(w.jobs, lease, w.now);
+        assert_int_equal(w.workers[0][0].cancelled_count, 1);
+        w.now += 3000;
+        if (lease == 1)
+            world_end(&w, 0, 0, &stopped, 3);
+        else
+            world_complete(&w, 0, 0, 3);
+        expect_end(lease, SL_REASON_CANCELLED, true, 3);
+        assert_string_equal(w.leases[lease].text, "cancelled after its start");
+        assert_false(w.workers[0][0].is_dying);
+    }
+    assert_int_equal(ex_jobs_next_at(w.jobs), SL_MONO_NEVER);
+    world_check_journal(&w);
+    assert_int_equal(ex_journal_totals(w.journal).held_us, 6);
+}
+
+/* Not back to those that wait: nobody waits for it. */
+static void test_a_worker_that_dies_under_a_cancelled_call_ends_it(void **state)
+{
+    (void)state;
+    world_call(&w, 1, 0, 0, false, 1000);
+    ex_jobs_cancel(w.jobs, 1, w.now); /* told as started, and not begun by its worker */
+    w.now += 2000;
+    world_die(&w, 0, 0, "went away");
+    expect_end(1, SL_REASON_CANCELLED, true, 2);
+    assert_int_equal(ex_jobs_open_count(w.jobs), 0);
+}
+
 static void test_an_orphan_that_began_has_its_grace(void **state)
 {
     (void)state;
@@ -362,8 +403,8 @@ static void test_an_orphan_that_began_has_its_grace(void **state)
     ex_jobs_cancel(w.jobs, 2, w.now);
     world_complete(&w, 0, 0, 0);
     begin(0, 0); /* the worker had taken it just before it was cancelled */
-    assert_int_equal(ex_jobs_next_at(w.jobs), w.now + 100);
-    w.now += 100;
+    assert_int_equal(ex_jobs_next_at(w.jobs), w.now + 75);
+    w.now += 75;
     ex_jobs_tick(w.jobs, w.now);
     assert_true(w.workers[0][0].is_dying);
     world_die(&w, 0, 0, "was killed");
@@ -413,6 +454,8 @@ static void test_deaths_by_our_hand_do_not_count(void **state)
             world_call(&w, 1, 0, 0, false, 1000);
         begin(0, 0);
         ex_jobs_cancel(w.jobs, 10 + i, w.now);
+        w.now += 100;
+        ex_jobs_tick(w.jobs, w.now);
         if (w.leases[10 + i].was_started)
             world_die(&w, 0, 0, "was killed");
     }
@@ -782,6 +825,8 @@ int main(void)
         scene(test_a_result_too_late_does_not_count),
         scene(test_cancel_in_each_state),
         scene(test_call_back_in_each_state),
+        scene(test_what_stops_when_it_is_asked_to_keeps_its_worker),
+        scene(test_a_worker_that_dies_under_a_cancelled_call_ends_it),
         scene(test_an_orphan_that_began_has_its_grace),
         scene(test_a_death_ends_what_had_begun_only),
         scene(test_a_call_outlives_two_workers_not_three),

@@ -184,6 +184,24 @@ static void refuses_inputs_that_do_not_suit_the_model(void **state SL_UNUSED)
     rig_finish(&r);
 }
 
+/* The same process goes on with the next one. */
+static void a_run_that_is_cancelled_stops_in_the_middle(void **state SL_UNUSED)
+{
+    struct rig r;
+    const struct ex_param endless = text_param("fake_run", "1h");
+    uint64_t ns;
+    rig_start_loaded(&r, fake);
+    const uint64_t first = rig_put(&r, "a", 1, &endless, 1);
+    const uint64_t second = rig_put(&r, "b", 1, NULL, 0);
+    rig_publish(&r);
+    while (ex_ring_started(&r.channel.ring, &ns) != first)
+        usleep(1000);
+    ex_ring_cancel(&r.channel.ring, first);
+    assert_failure(&r, first, SL_REASON_CANCELLED, "cancelled in the middle of its run");
+    assert_answer(&r, second, "b", 1);
+    rig_finish(&r);
+}
+
 static void cancelled_jobs_are_not_begun(void **state SL_UNUSED)
 {
     struct rig r;
@@ -554,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_failed_call_does_not_end_the_worker),
         cmocka_unit_test(refuses_inputs_that_do_not_suit_the_model),
         cmocka_unit_test(cancelled_jobs_are_not_begun),
+        cmocka_unit_test(a_run_that_is_cancelled_stops_in_the_middle),
         cmocka_unit_test(an_orphan_dies),
         cmocka_unit_test(a_crash_ends_only_its_own_job),
         cmocka_unit_test(a_hanging_job_can_be_killed),

@@ -168,6 +168,50 @@ static void calls_that_wait_for_a_changed_model_end(void **state SL_UNUSED)
 
 /* ---- what is counted */
 
+static const char *metrics_text(struct sl_metric_registry *reg)
+{
+    static char text[8192];
+    struct sl_buf b;
+    sl_buf_init(&b, &sl_alloc_malloc, sizeof text - 1);
+    assert_ok(sl_metric_render(reg, &b));
+    memcpy(text, b.data, b.len);
+    text[b.len] = '\0';
+    sl_buf_finish(&b);
+    return text;
+}
+
+/* A call that its caller has left, and one that used up its time. */
+static void how_long_a_slice_is_taken_for_nobody_is_measured(void **state SL_UNUSED)
+{
+    struct sl_metric_registry *reg;
+    struct fake_world w;
+    static const double bounds[] = {1};
+    assert_ok(sl_metric_registry_create(&sl_alloc_malloc, &reg));
+    flow_begin(&w);
+    w.metrics.freed_after_cancel = sl_metric_histogram_seconds(reg, "left", "", "x", bounds, 1);
+    w.metrics.freed_after_limit = sl_metric_histogram_seconds(reg, "over", "", "x", bounds, 1);
+    flow_start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    fake_started(&w, n, w.sent[0].lease);
+    w.now += 5 * SL_NS_PER_S;
+    fake_event(&w, e, GW_EV_GONE);
+    fake_advance(&w, 250 * SL_NS_PER_MS);
+    fake_failure(&w, n, w.sent[0].lease, true, SL_REASON_CANCELLED, "x");
+    fake_call(&w, flow_request());
+    const struct gw_result over = {.lease = w.sent[1].lease,
+                                   .reason = SL_REASON_DURATION_EXCEEDED,
+                                   .was_started = true,
+                                   .held_us = 60 * SL_US_PER_S + 4000};
+    gw_flow_on_result(w.flow, n, &over, w.now);
+    const char *text = metrics_text(reg);
+    assert_non_null(strstr(text, "left_sum 0.25\n"));
+    assert_non_null(strstr(text, "left_count 1\n"));
+    assert_non_null(strstr(text, "over_sum 0.004\n"));
+    flow_finish(&w);
+    sl_metric_registry_destroy(reg);
+}
+
 static void metrics_follow_a_call(void **state SL_UNUSED)
 {
     struct sl_metric_registry *reg;
@@ -282,6 +326,7 @@ int main(void)
         cmocka_unit_test(calls_are_placed_in_the_order_they_came),
         cmocka_unit_test(calls_wait_for_their_node),
         cmocka_unit_test(calls_that_wait_for_a_changed_model_end),
+        cmocka_unit_test(how_long_a_slice_is_taken_for_nobody_is_measured),
         cmocka_unit_test(metrics_follow_a_call),
         cmocka_unit_test(a_running_call_is_not_started_twice),
         cmocka_unit_test(each_allocation_may_fail),
