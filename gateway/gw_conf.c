@@ -8,6 +8,7 @@
 #include "gw_conf_tiers.h"
 #include "gw_fleet.h"
 #include "gw_identity.h"
+#include "gw_sched.h"
 #include "sl_conf_check.h"
 #include "sl_text.h"
 
@@ -28,6 +29,8 @@
 #define MS  SL_NS_PER_MS
 #define MIB (INT64_C(1) << 20)
 
+static const char *const policy_names[] = {
+    [GW_SCHED_FAIR] = "fair", [GW_SCHED_STRICT] = "strict", [GW_SCHED_FIFO] = "fifo", NULL};
 static const char *const client_auths[] = {"none", "optional", "required", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const placement_names[] = {"never", "together", NULL};
@@ -140,6 +143,10 @@ const struct sl_conf_key gw_conf_table[] = {
     KEY("limits.queue", SL_CONF_INT, limits.queue, "4000", .min = 1, .max = 1000000,
         .reloadable = true,
         .help = "Calls that wait for a slice; one more is refused with QUEUE_FULL."),
+    KEY("limits.queue_of_tier", SL_CONF_INT, limits.queue_of_tier, "1000", .min = 1, .max = 1000000,
+        .reloadable = true,
+        .help = "Those of one tier; one more is refused with QUEUE_FULL, so that a crowd in one "
+                "tier leaves room for the others."),
     KEY("limits.watches", SL_CONF_INT, limits.watches, "2000", .min = 1, .max = 1000000,
         .help = "Calls that are watched (WatchCall); one more is refused with NO_CAPACITY."),
     KEY("limits.visitor_watches", SL_CONF_INT, limits.visitor_watches, "32", .min = 1,
@@ -212,6 +219,11 @@ const struct sl_conf_key gw_conf_table[] = {
         .reloadable = true,
         .help = "Whether the same holds while the client has no open request; if not, pings must "
                 "be two hours apart then."),
+    KEY("scheduler.policy", SL_CONF_CHOICE, scheduler.policy, "fair", .choices = policy_names,
+        .reloadable = true,
+        .help = "Whose turn it is on a slice: fair shares the time between tiers by their weights; "
+                "strict lets the heaviest tier go first, and may leave nothing for others; fifo "
+                "goes by arrival. Within a tier the order is the same in all."),
     KEY("calls.max_duration", SL_CONF_DURATION, calls.max_duration_ns, "300s", .min = 1 * MS,
         .max = 86400 * S, .reloadable = true, .help = "The longest duration a call may declare."),
     KEY("calls.max_wait", SL_CONF_DURATION, calls.max_wait_ns, "60s", .min = 1 * MS,

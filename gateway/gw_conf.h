@@ -41,7 +41,7 @@ struct gw_conf {
     } results; /* of calls that ended, for those who ask again */
     int64_t net_threads;
     struct {
-        int64_t connections, handshakes, streams, calls, queue, nodes, models;
+        int64_t connections, handshakes, streams, calls, queue, queue_of_tier, nodes, models;
         int64_t watches, visitor_watches;
         uint64_t message_bytes, body_total_bytes, body_early_bytes, header_bytes, outbound_bytes;
         uint64_t body_connection_bytes, result_total_bytes;
@@ -54,6 +54,9 @@ struct gw_conf {
         int64_t min_time_ns;         /* of those of clients */
         bool without_calls;
     } keepalive;
+    struct {
+        int policy; /* enum gw_sched_policy */
+    } scheduler;
     struct {
         int64_t max_duration_ns, max_wait_ns, max_wait_limit_ns, background_grace_ns;
     } calls;

@@ -27,8 +27,9 @@ static void check_idle(struct sim *s)
     size_t cursor = 0;
     struct gw_fleet_model *m;
     while ((m = gw_fleet_next_model(gw_flow_fleet(s->flow), &cursor)) != NULL)
-        if (m->pool.count > 0 &&
-            gw_fleet_pick(gw_flow_fleet(s->flow), m, m->pool.head->size) != NULL)
+        if (m->waiting.count > 0 &&
+            gw_fleet_pick_idle(gw_flow_fleet(s->flow), m,
+                               gw_sched_size(gw_flow_sched(s->flow), m->waiting.head)) != NULL)
             sim_complain(s, "calls for %s wait although a slice is free", m->spec.name);
 }
 
@@ -52,6 +53,8 @@ void sim_check_full(struct sim *s)
 {
     if (gw_fleet_check(gw_flow_fleet(s->flow)) != SL_OK)
         sim_complain(s, "the fleet's invariants are broken");
+    if (gw_sched_check(gw_flow_sched(s->flow), gw_flow_fleet(s->flow)) != SL_OK)
+        sim_complain(s, "the scheduler's invariants are broken");
     if (gw_ledger_check(gw_flow_ledger(s->flow)) != SL_OK)
         sim_complain(s, "the ledger's invariants are broken");
     check_idle(s);

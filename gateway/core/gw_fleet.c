@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "gw_fleet_int.h"
+#include "gw_learn_work.h"
 #include "sl_text.h"
 
 sl_status gw_fleet_create(const struct sl_alloc *alloc, const struct gw_fleet_conf *conf,
@@ -128,14 +129,16 @@ static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
 }
 
 static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size,
-                 struct gw_fleet_slice **idle, struct gw_fleet_slice **fed)
+                 const struct gw_group *group, struct gw_fleet_slice **idle,
+                 struct gw_fleet_slice **fed)
 {
     *idle = *fed = NULL;
     const struct gw_fleet_offer *offer;
     DL_FOREACH2(m->offers, offer, model_next)
     {
         struct gw_fleet_node *node = offer->node;
-        if (!gw_fleet_node_takes(node) || node->full_in_round == f->round)
+        if (!gw_fleet_node_takes(node) || node->full_in_round == f->round ||
+            (group != NULL && node->group != group))
             continue;
         uint64_t kept = gw_fleet_kept_parts(f, node);
         for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
@@ -146,10 +149,10 @@ static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, const struc
 }
 
 struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m,
-                                     const struct gw_size *size)
+                                     const struct gw_size *size, const struct gw_group *group)
 {
     struct gw_fleet_slice *idle, *fed;
-    pick(f, m, size, &idle, &fed);
+    pick(f, m, size, group, &idle, &fed);
     return idle != NULL ? idle : fed;
 }
 
@@ -157,7 +160,7 @@ struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fl
                                           const struct gw_size *size)
 {
     struct gw_fleet_slice *idle, *fed;
-    pick(f, m, size, &idle, &fed);
+    pick(f, m, size, NULL, &idle, &fed);
     return idle;
 }
 
@@ -171,9 +174,22 @@ void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node)
     node->full_in_round = f->round;
 }
 
+/* What was learned in an earlier life counts until this one knows more. */
+static int64_t mean_us(const struct gw_fleet_model *m, int64_t unknown_us)
+{
+    return m->samples >= GW_FLEET_SAMPLES_MIN ? m->mean_exec_us
+                                              : gw_learn_work(&m->learn, unknown_us);
+}
+
 static int64_t expected_us(const struct gw_fleet_model *m)
 {
-    return m->samples >= GW_FLEET_SAMPLES_MIN ? m->mean_exec_us : m->spec.duration_us;
+    return mean_us(m, m->spec.duration_us);
+}
+
+int64_t gw_fleet_expected_us(const struct gw_fleet_model *m, int64_t declared_us)
+{
+    int64_t us = mean_us(m, declared_us);
+    return us < declared_us ? us : declared_us;
 }
 
 int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m)
@@ -182,7 +198,7 @@ int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m)
     int64_t slices = 0;
     DL_FOREACH2(m->offers, o, model_next)
     slices += gw_fleet_node_takes(o->node) ? (int64_t)o->node->slice_count : 0;
-    return slices == 0 ? -1 : sl_sat_mul(expected_us(m), (int64_t)m->pool.count) / slices;
+    return slices == 0 ? -1 : sl_sat_mul(expected_us(m), (int64_t)m->waiting.count) / slices;
 }
 
 sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struct gw_fleet_model *m,
@@ -268,7 +284,7 @@ static void remember_last_node(struct gw_fleet_node *node)
 }
 
 void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
-                    void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx)
+                    void (*on_lost)(void *ctx, struct gw_fleet_lease *lease), void *ctx)
 {
     node->is_draining = true; /* whatever on_lost does, nothing is placed here any more */
     for (size_t i = 0; i < gw_fleet_all_slices(node); i++)

@@ -76,9 +76,10 @@ struct gw_fleet_extent {
 /* A model in the catalogue. */
 struct gw_fleet_model {
     struct gw_model_spec spec;
-    struct gw_duration *duration;  /* spec.duration's expression; NULL: it is none */
-    struct gw_pool pool;           /* calls that wait for it */
-    struct gw_pool background;     /* of those who pay for none of it */
+    struct gw_duration *duration; /* spec.duration's expression; NULL: it is none */
+    sl_slot_id id;
+    struct gw_queue_model waiting;    /* calls that wait for it */
+    struct gw_queue_model background; /* of those who pay for none of it */
     struct gw_fleet_offer *offers; /* gw_fleet_offer.model_next: of connected nodes, oldest first */
     size_t node_count;             /* of them */
     size_t holders;                /* calls that use the spec */
@@ -131,7 +132,8 @@ struct gw_fleet_offer {
 struct gw_fleet_node {
     sl_slot_id id;
     uint64_t session;
-    struct gw_mark *mark; /* of its journal; NULL: it has none. The flow's */
+    struct gw_mark *mark;   /* of its journal; NULL: it has none. The flow's */
+    struct gw_group *group; /* the scheduler's */
     char *name;
     char *version;
     sl_mono_ns joined_at;
@@ -168,7 +170,10 @@ struct gw_fleet_lease {
     bool is_background; /* alone on its slice */
     bool is_recalled;   /* the flow's, here and below: its slice is being cleared */
     sl_mono_ns recalled_at;
-    uint64_t claimed_in; /* the round in which somebody counted on that */
+    uint64_t claimed_in;   /* the round in which somebody counted on that */
+    sl_mono_ns started_at; /* the flow's; 0: not known to have started */
+    bool is_charged;       /* the scheduler's, here and below: to a class of its node's group */
+    struct gw_share share;
 };
 
 /* A node's announcement, as the link decoded it; borrowed. */
@@ -208,7 +213,7 @@ SL_MUST_CHECK sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello 
 /* Ends the node's leases: on_lost is told each while it still exists, then the lease and the node
  * are gone. */
 void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
-                    void (*on_lost)(void *ctx, const struct gw_fleet_lease *lease), void *ctx);
+                    void (*on_lost)(void *ctx, struct gw_fleet_lease *lease), void *ctx);
 
 /* Leases that are out at the node. */
 size_t gw_fleet_lease_count(const struct gw_fleet_node *node);
@@ -233,9 +238,9 @@ void gw_fleet_hold(struct gw_fleet_model *m);
 void gw_fleet_unhold(struct gw_fleet *f, struct gw_fleet_model *m);
 
 /* A slice for one more call of m of this size: an idle one, warm before cold, longest idle first; else one that
- * runs m and may be fed ahead. NULL: not now. */
+ * runs m and may be fed ahead. Of the nodes of a group; NULL: of any. NULL: not now. */
 struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_model *m,
-                                     const struct gw_size *size);
+                                     const struct gw_size *size, const struct gw_group *group);
 /* The same, but never one that is in use: for work that nobody should wait behind. */
 struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m,
                                           const struct gw_size *size);
@@ -261,6 +266,8 @@ void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
 /* How long the calls that wait for m would take, one after the other on each of its slices, by what is known of
  * such calls; -1: no node has it. */
 int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m);
+/* What a call of m that declares so much is expected to take. */
+int64_t gw_fleet_expected_us(const struct gw_fleet_model *m, int64_t declared_us);
 /* Errors: SL_EFULL, SL_ENOMEM, SL_EAGAIN (it has a part in common with a slice that has leases). */
 SL_MUST_CHECK sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice,
                                        struct gw_fleet_model *m, uint64_t call, sl_mono_ns now,

@@ -15,8 +15,7 @@
 
 struct model_slot {
     struct gw_fleet_model model; /* first: a gw_fleet_model is its slot */
-    sl_slot_id id;
-    bool is_hashed; /* in gw_fleet.by_name; while the model is current */
+    bool is_hashed;              /* in gw_fleet.by_name; while the model is current */
     UT_hash_handle hh;
 };
 

@@ -123,7 +123,7 @@ void gw_fleet_hold(struct gw_fleet_model *m)
 static void put_model(struct gw_fleet *f, struct model_slot *m)
 {
     gw_fleet_model_finish(f, m);
-    sl_status s = sl_slot_put(f->models, m->id);
+    sl_status s = sl_slot_put(f->models, m->model.id);
     (void)s; /* a model that we have is in the table */
 }
 
@@ -170,7 +170,7 @@ static sl_status take_slot(struct gw_fleet *f, struct model_slot **out)
     if (s != SL_OK)
         return s;
     *out = object;
-    (*out)->id = id;
+    (*out)->model.id = (*out)->model.waiting.model = (*out)->model.background.model = id;
     return SL_OK;
 }
 

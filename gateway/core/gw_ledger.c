@@ -207,13 +207,24 @@ static void put_aside(struct gw_open_hold *h, const struct gw_quota *quotas)
     }
 }
 
-static uint32_t used_thousandths(const struct gw_quota *own)
+/* Compares used / limit, without rounding. */
+static bool is_used_more(const struct gw_hold *a, const struct gw_hold *b)
 {
-    sl_gpu_us limit = sl_sat_add(own->limit_us, own->granted_us);
-    sl_gpu_us used = own->spent_us + own->held_us;
-    if (used >= limit)
-        return GW_FACTOR_ONE;
-    return (uint32_t)((double)used / (double)limit * GW_FACTOR_ONE);
+    return (__int128)a->used_us * b->limit_us > (__int128)b->used_us * a->limit_us;
+}
+
+static struct gw_hold hold_of(gw_hold_id id, sl_gpu_us amount, const struct gw_quota *quotas,
+                              size_t count)
+{
+    struct gw_hold most = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct gw_quota *q = &quotas[i];
+        struct gw_hold h = {id, amount, q->spent_us + q->held_us,
+                            sl_sat_add(q->limit_us, q->granted_us)};
+        if (i == 0 || is_used_more(&h, &most))
+            most = h;
+    }
+    return most;
 }
 
 static bool passes_by_itself(enum gw_hold_refusal_kind kind)
@@ -246,7 +257,7 @@ static sl_status open_hold(struct gw_ledger *l, const struct gw_hold_ask *ask, s
     h->held_us = amount;
     h->factor_thousandths = ask->factor_thousandths;
     put_aside(h, quotas);
-    *out = (struct gw_hold){id, amount, used_thousandths(&quotas[0])};
+    *out = hold_of(id, amount, quotas, ask->who->purse_count);
     return SL_OK;
 }
 

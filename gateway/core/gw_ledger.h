@@ -88,7 +88,8 @@ struct gw_hold_ask {
 struct gw_hold {
     gw_hold_id id;
     sl_gpu_us held_us;
-    uint32_t used_thousandths; /* of his own limit, spent or held before this call; at most 1000 */
+    /* Of the purse that is used up most, before this call; spent and held. */
+    sl_gpu_us used_us, limit_us;
 };
 
 enum gw_hold_refusal_kind {

@@ -1,48 +1,121 @@
-/* gw_queue.h - calls that wait for a slice, in pools of calls that want the same slices. Pure.
+/* gw_queue.h - calls that wait for a slice, in lines by what they could start on and whose turn it
+ * is. Pure.
  *
- * A pool is a model's calls, in the order of their arrival numbers; a call that was given back by a
- * node returns to its old place. The scheduler compares the heads of the pools, so a call that must
- * wait for one node blocks nobody else.
+ *   pool    the calls that the same nodes could take (gw_groups.h: a set of groups)
+ *   line    of a pool, the calls of one size and one class, in the order in which they start:
+ *           (key, arrival), where the key is fixed when a call is admitted (gw_deadline.h)
+ *   aside   of a line, the calls of an app that has as many running as it may: they are out of the
+ *           line, and come back to their old place in it
  *
- * Cost     push O(1) for a new arrival, O(k) for one that returns behind k older ones; remove O(1).
- * Memory   Items and pools lie in their owners' objects; nothing is allocated.
- * Limits   max_count items in all.
+ * A call that is given back by a node returns with its old key and arrival. When nodes bring other
+ * models the calls that could start elsewhere now move to another pool and keep their place.
+ * Calls of those who pay for none of it (decision 021) are a class of their own, behind all others.
+ *
+ * Cost     push, return, remove: O(log n). head: O(pools x sizes). join: O(models + calls moved).
+ * Memory   64 bytes for a call in a tree, of a pool that is made at the beginning; 8 KiB for each
+ *          set of groups that calls wait for. Items lie in their owners' objects.
+ * Limits   max_items in all; what may wait is the scheduler's matter (gw_sched.h).
+ * Errors   All-or-nothing.
+ * Threads  One.
+ *
+ * Invariants (gw_queue_check)
+ *   Q1  each item is in one line, or aside of it, and in its model's list, which is by arrival
+ *   Q2  a pool's counts, the counts of tiers, and of the lines of groups are those of their items
+ *   Q3  an item's pool is of the groups that have its model, and of no other that is in use
  */
 #ifndef GW_QUEUE_H
 #define GW_QUEUE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "gw_groups.h"
+#include "gw_order.h"
+#include "gw_tier.h"
 
-#include "sl_status.h"
+enum {
+    GW_QUEUE_BACKGROUND = GW_SHARES_MAX, /* the class of those who pay nothing */
+    GW_QUEUE_CLASSES
+};
 
+struct gw_queue_model;
 struct gw_pool;
-struct gw_size;
+
+/* What is to be known of a call that waits. */
+struct gw_queue_ask {
+    int64_t key_us;
+    uint64_t arrival;
+    int64_t expected_us; /* how long it is expected to have its slice */
+    uint32_t factor_thousandths;
+    uint16_t tier;
+    uint8_t class_index;
+    uint8_t size; /* index in gw_tiers.sizes */
+};
 
 struct gw_queue_item {
-    struct gw_queue_item *prev, *next;
-    struct gw_pool *pool; /* NULL: not queued */
-    uint64_t arrival;
-    const struct gw_size *size; /* its owner's; of the slice that it waits for */
+    struct gw_queue_ask ask;
+    struct gw_queue_item *prev, *next; /* gw_queue_model.head */
+    struct gw_queue_model *model;      /* NULL: not queued */
+    struct gw_pool *pool;
+    gw_order_id place;
+    uint64_t kept_in; /* the scheduler's: the round in which room is kept for it */
+};
+
+/* The calls that wait for one model, in two of these: those that pay, and those that do not. */
+struct gw_queue_model {
+    sl_slot_id model;
+    struct gw_queue_item *head; /* oldest */
+    size_t count;
+    struct gw_queue_model *prev, *next; /* gw_queue.models, while count > 0 */
+    struct gw_pool *pool;               /* where its calls wait, as of gw_queue.epoch */
+    uint64_t epoch;
 };
 
 struct gw_pool {
-    struct gw_queue_item *head; /* oldest */
-    size_t count;
-    struct gw_pool *prev, *next; /* gw_queue.waiting, while count > 0 */
+    struct gw_pool *prev, *next; /* gw_queue.pools */
+    size_t count;                /* in its lines */
+    struct gw_order lines[GW_SIZES_MAX][GW_QUEUE_CLASSES];
+    uint8_t sizes[GW_QUEUE_CLASSES]; /* a bit for each line that is not empty */
+    uint64_t groups[];               /* a set of them */
 };
 
 struct gw_queue {
-    struct gw_pool *waiting; /* pools with items */
-    size_t count, max_count;
+    const struct sl_alloc *alloc;
+    struct gw_groups *groups; /* borrowed */
+    struct gw_order_pool *places;
+    struct gw_pool *pools;
+    struct gw_queue_model *models[2]; /* that calls wait for: [1] those of background calls */
+    size_t counts[2];
+    size_t tier_counts[GW_TIERS_MAX]; /* of those that pay */
+    uint64_t epoch;                   /* grows when groups change */
+    uint64_t *scratch;                /* a set of groups */
 };
 
-void gw_queue_init(struct gw_queue *q, size_t max_count);
-/* Errors: SL_EFULL. An item that returns is let in even then: it was accepted before. */
-SL_MUST_CHECK sl_status gw_queue_push(struct gw_queue *q, struct gw_pool *pool,
-                                      struct gw_queue_item *item, uint64_t arrival);
-void gw_queue_return(struct gw_queue *q, struct gw_pool *pool, struct gw_queue_item *item,
-                     uint64_t arrival);
+/* Errors: SL_EINVAL (max_items, see gw_order.h), SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_queue_init(struct gw_queue *q, const struct sl_alloc *alloc,
+                                      struct gw_groups *groups, size_t max_items);
+void gw_queue_finish(struct gw_queue *q); /* zeroed, or after an error: fine, too */
+
+/* A call begins to wait, or does again after it was given back. Errors: SL_EFULL, SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_queue_push(struct gw_queue *q, struct gw_queue_model *model,
+                                      struct gw_queue_item *item, const struct gw_queue_ask *ask);
 void gw_queue_remove(struct gw_queue *q, struct gw_queue_item *item); /* not queued: nothing */
+
+/* There is another group, or one is not there any more: calls wait for those that have their
+ * models. Errors: SL_ENOMEM; they wait where they did then. */
+SL_MUST_CHECK sl_status gw_queue_regroup(struct gw_queue *q);
+/* The class of each tier's calls is another one. */
+void gw_queue_reclass(struct gw_queue *q, const uint8_t class_of_tier[GW_TIERS_MAX]);
+
+/* The first in a line; NULL: it is empty. */
+struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_t class_index);
+bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_item *b);
+/* What the call is to the shares: time of the slice by its factor. */
+int64_t gw_queue_work_us(const struct gw_queue_ask *ask);
+
+static inline bool gw_queue_is_background(const struct gw_queue_item *item)
+{
+    return item->ask.class_index == GW_QUEUE_BACKGROUND;
+}
+
+/* SL_OK, or SL_EBROKEN when one of Q1-Q3 fails. For tests and the simulator. */
+SL_MUST_CHECK sl_status gw_queue_check(const struct gw_queue *q);
 
 #endif

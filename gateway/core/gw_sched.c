@@ -1,65 +1,417 @@
 #include "gw_sched.h"
 
+#include <string.h>
 #include <utlist.h>
 
 #include "sl_base.h"
 
-typedef struct gw_fleet_slice *(*pick_fn)(struct gw_fleet *fleet, const struct gw_pool *pool);
+/* ---- classes */
 
-static struct gw_fleet_slice *pick(struct gw_fleet *fleet, const struct gw_pool *pool)
-{
-    return gw_fleet_pick(fleet, SL_CONTAINER_OF(pool, struct gw_fleet_model, pool),
-                         pool->head->size);
-}
+struct classes {
+    uint32_t weights[GW_SHARES_MAX];
+    size_t count;
+    uint8_t of_tier[GW_TIERS_MAX];
+};
 
-static struct gw_fleet_slice *pick_idle(struct gw_fleet *fleet, const struct gw_pool *pool)
+static void sort_by_weight(const struct gw_tiers *tiers, struct classes *out)
 {
-    return gw_fleet_pick_idle(fleet, SL_CONTAINER_OF(pool, struct gw_fleet_model, background),
-                              pool->head->size);
-}
-
-static bool next(const struct gw_queue *q, struct gw_fleet *fleet, pick_fn pick_slice,
-                 struct gw_queue_item **out_item, struct gw_fleet_slice **out_slice)
-{
-    *out_item = NULL;
-    struct gw_pool *pool;
-    DL_FOREACH (q->waiting, pool) {
-        struct gw_queue_item *head = pool->head;
-        if (*out_item != NULL && head->arrival > (*out_item)->arrival)
-            continue;
-        struct gw_fleet_slice *slice = pick_slice(fleet, pool);
-        if (slice == NULL)
-            continue;
-        *out_item = head;
-        *out_slice = slice;
+    *out = (struct classes){0};
+    for (size_t t = 0; t < tiers->tier_count; t++) {
+        size_t c = 0;
+        while (c < out->count && out->weights[c] != tiers->tiers[t].weight)
+            c++;
+        if (c == out->count)
+            out->weights[out->count++] = tiers->tiers[t].weight;
+        out->of_tier[t] = (uint8_t)c;
     }
-    return *out_item != NULL;
 }
 
-/* The oldest head of all that cannot start now. */
-static const struct gw_pool *find_held_up(const struct gw_queue *q, struct gw_fleet *fleet)
+static void take_classes(struct gw_sched *s, const struct classes *c, size_t tier_count)
 {
-    const struct gw_pool *oldest = NULL, *pool;
-    DL_FOREACH (q->waiting, pool)
-        if ((oldest == NULL || pool->head->arrival < oldest->head->arrival) &&
-            pick(fleet, pool) == NULL)
-            oldest = pool;
-    return oldest;
+    memcpy(s->class_of_tier, c->of_tier, sizeof s->class_of_tier);
+    s->tier_count = tier_count;
 }
 
-bool gw_sched_next(const struct gw_queue *q, struct gw_fleet *fleet,
-                   struct gw_queue_item **out_item, struct gw_fleet_slice **out_slice)
+sl_status gw_sched_init(struct gw_sched *s, const struct sl_alloc *alloc,
+                        const struct gw_tiers *tiers, const struct gw_sched_limits *limits,
+                        size_t max_items, size_t max_nodes)
 {
-    const struct gw_pool *held_up = find_held_up(q, fleet);
-    if (held_up != NULL && next(q, fleet, pick, out_item, out_slice) &&
-        (*out_item)->arrival > held_up->head->arrival)
-        gw_fleet_keep(fleet, SL_CONTAINER_OF(held_up, struct gw_fleet_model, pool),
-                      held_up->head->size);
-    return next(q, fleet, pick, out_item, out_slice);
+    struct classes c;
+    *s = (struct gw_sched){.limits = *limits, .tiers = tiers};
+    sl_status st = gw_groups_init(&s->groups, alloc, max_nodes);
+    if (st == SL_OK)
+        st = gw_queue_init(&s->queue, alloc, &s->groups, max_items);
+    if (st != SL_OK)
+        return st;
+    sort_by_weight(tiers, &c);
+    gw_groups_set_classes(&s->groups, c.weights, c.count);
+    take_classes(s, &c, tiers->tier_count);
+    return SL_OK;
 }
 
-bool gw_sched_next_idle(const struct gw_queue *background, struct gw_fleet *fleet,
-                        struct gw_queue_item **out_item, struct gw_fleet_slice **out_slice)
+void gw_sched_finish(struct gw_sched *s)
 {
-    return next(background, fleet, pick_idle, out_item, out_slice);
+    gw_queue_finish(&s->queue);
+    gw_groups_finish(&s->groups);
+}
+
+static bool are_same(const struct gw_sched *s, const struct classes *c)
+{
+    return c->count == s->groups.class_count &&
+           memcmp(c->weights, s->groups.weights, c->count * sizeof c->weights[0]) == 0 &&
+           memcmp(c->of_tier, s->class_of_tier, s->tier_count) == 0;
+}
+
+typedef void (*lease_fn)(struct gw_fleet_lease *lease, void *ctx);
+
+static void each_lease(struct gw_fleet *fleet, lease_fn fn, void *ctx)
+{
+    size_t cursor = 0;
+    struct gw_fleet_node *node;
+    struct gw_fleet_lease *lease;
+    while ((node = gw_fleet_next_node(fleet, &cursor)) != NULL)
+        for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
+            DL_FOREACH (node->slices[i].leases, lease)
+                fn(lease, ctx);
+}
+
+static void forget_charge(struct gw_fleet_lease *lease, void *ctx)
+{
+    (void)ctx;
+    lease->is_charged = false;
+}
+
+void gw_sched_set_tiers(struct gw_sched *s, struct gw_fleet *fleet)
+{
+    struct classes c;
+    sort_by_weight(s->tiers, &c);
+    bool is_other = !are_same(s, &c);
+    take_classes(s, &c, s->tiers->tier_count);
+    if (!is_other)
+        return;
+    each_lease(fleet, forget_charge, NULL);
+    gw_groups_set_classes(&s->groups, c.weights, c.count);
+    gw_queue_reclass(&s->queue, s->class_of_tier);
+}
+
+/* ---- nodes */
+
+static size_t models_of(const struct gw_fleet_node *node,
+                        sl_slot_id out[GW_FLEET_MODELS_OF_NODE_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->offer_count; i++)
+        if (node->offers[i].model != NULL)
+            out[count++] = node->offers[i].model->id;
+    return count;
+}
+
+sl_status gw_sched_join(struct gw_sched *s, struct gw_fleet_node *node)
+{
+    sl_slot_id models[GW_FLEET_MODELS_OF_NODE_MAX];
+    size_t count = models_of(node, models);
+    struct gw_group *g;
+    bool is_new;
+    sl_status st = gw_groups_join(&s->groups, models, count, node->slice_count, &g, &is_new);
+    if (st != SL_OK)
+        return st;
+    if (is_new && gw_queue_regroup(&s->queue) != SL_OK) {
+        gw_groups_leave(&s->groups, g, node->slice_count);
+        gw_groups_forget(g);
+        return SL_ENOMEM;
+    }
+    node->group = g;
+    return SL_OK;
+}
+
+/* The group stays its node's until that is gone: leases end there. */
+void gw_sched_leave(struct gw_sched *s, struct gw_fleet_node *node)
+{
+    if (node->group != NULL)
+        gw_groups_leave(&s->groups, node->group, node->slice_count);
+}
+
+/* ---- calls */
+
+sl_status gw_sched_room(const struct gw_sched *s, size_t tier, size_t *out_limit, bool *is_of_tier)
+{
+    *is_of_tier = s->queue.tier_counts[tier] >= s->limits.max_queued_of_tier;
+    *out_limit = *is_of_tier ? s->limits.max_queued_of_tier : s->limits.max_queued;
+    return *is_of_tier || s->queue.counts[0] >= s->limits.max_queued ? SL_EFULL : SL_OK;
+}
+
+bool gw_sched_has_background_room(const struct gw_sched *s)
+{
+    return s->queue.counts[1] < s->limits.max_queued;
+}
+
+static struct gw_queue_model *line_up(struct gw_fleet_model *m, bool is_background)
+{
+    return is_background ? &m->background : &m->waiting;
+}
+
+sl_status gw_sched_push(struct gw_sched *s, struct gw_fleet_model *m, struct gw_queue_item *item,
+                        const struct gw_queue_ask *ask, bool is_background)
+{
+    struct gw_queue_ask full = *ask;
+    full.class_index = is_background ? GW_QUEUE_BACKGROUND : s->class_of_tier[ask->tier];
+    return gw_queue_push(&s->queue, line_up(m, is_background), item, &full);
+}
+
+/* The classes may have changed while it was away. */
+sl_status gw_sched_return(struct gw_sched *s, struct gw_fleet_model *m, struct gw_queue_item *item)
+{
+    struct gw_queue_ask ask = item->ask;
+    return gw_sched_push(s, m, item, &ask, gw_queue_is_background(item));
+}
+
+void gw_sched_remove(struct gw_sched *s, struct gw_queue_item *item)
+{
+    gw_queue_remove(&s->queue, item);
+}
+
+/* ---- whose turn it is in a group */
+
+/* Who may be next there. */
+struct turn {
+    const struct gw_group *group;
+    uint32_t classes; /* those that were not passed over yet */
+    unsigned sizes;   /* likewise */
+};
+
+/* The first call of a class that could start there; NULL. */
+static struct gw_queue_item *head_of(const struct gw_sched *s, const struct turn *t, size_t c)
+{
+    struct gw_queue_item *best = NULL;
+    const struct gw_pool *p;
+    DL_FOREACH (s->queue.pools, p) {
+        if (p->sizes[c] == 0 || !gw_groups_has(p->groups, t->group->index))
+            continue;
+        for (unsigned left = p->sizes[c] & t->sizes; left != 0; left &= left - 1) {
+            struct gw_queue_item *head = gw_queue_first(p, (size_t)__builtin_ctz(left), c);
+            if (best == NULL || gw_queue_is_before(head, best))
+                best = head;
+        }
+    }
+    return best;
+}
+
+static size_t heaviest(const struct turn *t)
+{
+    size_t best = GW_SHARES_NONE;
+    const struct gw_share_class *classes = t->group->shares.classes;
+    for (uint32_t left = t->classes; left != 0; left &= left - 1) {
+        size_t c = (size_t)__builtin_ctz(left);
+        if (best == GW_SHARES_NONE || classes[c].weight > classes[best].weight)
+            best = c;
+    }
+    return best;
+}
+
+static struct gw_queue_item *oldest_head(const struct gw_sched *s, const struct turn *t)
+{
+    struct gw_queue_item *best = NULL;
+    for (uint32_t left = t->classes; left != 0; left &= left - 1) {
+        struct gw_queue_item *head = head_of(s, t, (size_t)__builtin_ctz(left));
+        if (head != NULL && (best == NULL || head->ask.arrival < best->ask.arrival))
+            best = head;
+    }
+    return best;
+}
+
+/* Of all that may be next; NULL when nobody is left. */
+static struct gw_queue_item *next_head(const struct gw_sched *s, struct turn *t)
+{
+    if (s->limits.policy == GW_SCHED_FIFO)
+        return oldest_head(s, t);
+    while (t->classes != 0) {
+        size_t c = s->limits.policy == GW_SCHED_STRICT
+                       ? heaviest(t)
+                       : gw_shares_next(&t->group->shares, t->classes);
+        struct gw_queue_item *head = head_of(s, t, c);
+        if (head != NULL)
+            return head;
+        t->classes &= ~(UINT32_C(1) << c);
+    }
+    return NULL;
+}
+
+/* ---- a slice for it */
+
+struct start {
+    struct gw_queue_item *item; /* NULL: none */
+    struct gw_fleet_slice *slice;
+    bool is_warm;
+};
+
+static struct gw_fleet_model *model_of(const struct gw_queue_item *item)
+{
+    return gw_queue_is_background(item)
+               ? SL_CONTAINER_OF(item->model, struct gw_fleet_model, background)
+               : SL_CONTAINER_OF(item->model, struct gw_fleet_model, waiting);
+}
+
+const struct gw_size *gw_sched_size(const struct gw_sched *s, const struct gw_queue_item *item)
+{
+    return &s->tiers->sizes[item->ask.size];
+}
+
+void gw_sched_new_round(struct gw_sched *s, struct gw_fleet *fleet)
+{
+    s->round++;
+    gw_fleet_new_round(fleet);
+}
+
+/* Those behind it may pass, but not on what it needs. Once in a round. */
+static void keep_room(const struct gw_sched *s, struct gw_fleet *fleet, struct gw_queue_item *item)
+{
+    if (item->kept_in == s->round)
+        return;
+    item->kept_in = s->round;
+    gw_fleet_keep(fleet, model_of(item), gw_sched_size(s, item));
+}
+
+/* What the group would start now. Who finds no slice is not passed by others of that size: all the
+ * group's slices are alike to them. */
+static struct start start_of(const struct gw_sched *s, struct gw_fleet *fleet,
+                             const struct gw_group *g)
+{
+    struct turn t = {g, g->shares.waiting, (1u << GW_SIZES_MAX) - 1};
+    struct gw_queue_item *head;
+    while ((head = next_head(s, &t)) != NULL) {
+        struct gw_fleet_model *m = model_of(head);
+        struct gw_fleet_slice *slice = gw_fleet_pick(fleet, m, gw_sched_size(s, head), g);
+        if (slice != NULL)
+            return (struct start){head, slice, slice->last_model == m};
+        keep_room(s, fleet, head);
+        t.sizes &= ~(1u << head->ask.size);
+    }
+    return (struct start){0};
+}
+
+/* Of two that could both be: an idle slice before a busy one, a warm one before a cold one, then
+ * the one that is idle longest. */
+static bool is_better(const struct start *a, const struct start *b)
+{
+    bool is_idle = a->slice->lease_count == 0;
+    if (b->item == NULL || is_idle != (b->slice->lease_count == 0))
+        return b->item == NULL || is_idle;
+    if (is_idle && a->is_warm != b->is_warm)
+        return a->is_warm;
+    return a->slice->last_used_at < b->slice->last_used_at;
+}
+
+bool gw_sched_next(struct gw_sched *s, struct gw_fleet *fleet, struct gw_queue_item **out_item,
+                   struct gw_fleet_slice **out_slice)
+{
+    struct start best = {0};
+    for (size_t i = 0; i < s->groups.used_end; i++) {
+        const struct gw_group *g = &s->groups.groups[i];
+        if (g->node_count == 0 || g->shares.waiting == 0)
+            continue;
+        struct start start = start_of(s, fleet, g);
+        if (start.item != NULL && is_better(&start, &best))
+            best = start;
+    }
+    *out_item = best.item;
+    *out_slice = best.slice;
+    return best.item != NULL;
+}
+
+static void look_for_idle(const struct gw_sched *s, struct gw_fleet *fleet,
+                          struct gw_queue_item *head, struct start *best)
+{
+    if (best->item != NULL && gw_queue_is_before(best->item, head))
+        return;
+    struct gw_fleet_slice *slice =
+        gw_fleet_pick_idle(fleet, model_of(head), gw_sched_size(s, head));
+    if (slice != NULL)
+        *best = (struct start){.item = head, .slice = slice};
+}
+
+bool gw_sched_next_idle(struct gw_sched *s, struct gw_fleet *fleet, struct gw_queue_item **out_item,
+                        struct gw_fleet_slice **out_slice)
+{
+    struct start best = {0};
+    const struct gw_pool *p;
+    DL_FOREACH (s->queue.pools, p) {
+        for (unsigned left = p->sizes[GW_QUEUE_BACKGROUND]; left != 0; left &= left - 1)
+            look_for_idle(s, fleet,
+                          gw_queue_first(p, (size_t)__builtin_ctz(left), GW_QUEUE_BACKGROUND),
+                          &best);
+    }
+    *out_item = best.item;
+    *out_slice = best.slice;
+    return best.item != NULL;
+}
+
+/* ---- it has one */
+
+void gw_sched_start(struct gw_sched *s, struct gw_queue_item *item, struct gw_fleet_lease *lease)
+{
+    struct gw_group *g = lease->slice->node->group;
+    lease->is_charged = !gw_queue_is_background(item);
+    if (lease->is_charged)
+        lease->share = gw_shares_start(&g->shares, item->ask.class_index, item->ask.expected_us,
+                                       item->ask.factor_thousandths);
+    gw_queue_remove(&s->queue, item);
+}
+
+void gw_sched_end(struct gw_sched *s, struct gw_fleet_lease *lease, int64_t used_us)
+{
+    (void)s;
+    if (lease->is_charged)
+        gw_shares_end(&lease->slice->node->group->shares, &lease->share, used_us);
+    lease->is_charged = false;
+}
+
+/* ---- invariants */
+
+struct charged {
+    const struct gw_group *group;
+    size_t counts[GW_SHARES_MAX];
+};
+
+static void count_charge(struct gw_fleet_lease *lease, void *ctx)
+{
+    struct charged *c = ctx;
+    if (lease->is_charged && lease->slice->node->group == c->group)
+        c->counts[lease->share.class_index]++;
+}
+
+static bool group_holds(const struct gw_sched *s, struct gw_fleet *fleet, const struct gw_group *g)
+{
+    struct charged c = {.group = g};
+    each_lease(fleet, count_charge, &c);
+    for (size_t i = 0; i < s->groups.class_count; i++)
+        if (c.counts[i] != g->shares.classes[i].running_count)
+            return false;
+    return true;
+}
+
+static bool nodes_hold(const struct gw_group *g, struct gw_fleet *fleet)
+{
+    size_t cursor = 0, nodes = 0, slices = 0;
+    const struct gw_fleet_node *node;
+    while ((node = gw_fleet_next_node(fleet, &cursor)) != NULL) {
+        sl_slot_id models[GW_FLEET_MODELS_OF_NODE_MAX];
+        if (node->group != g)
+            continue;
+        nodes++;
+        slices += node->slice_count;
+        if (models_of(node, models) != g->model_count)
+            return false;
+    }
+    return nodes == g->node_count && slices == g->slice_count;
+}
+
+sl_status gw_sched_check(const struct gw_sched *s, struct gw_fleet *fleet)
+{
+    for (size_t i = 0; i < s->groups.used_end; i++) {
+        const struct gw_group *g = &s->groups.groups[i];
+        if (g->is_used && !(group_holds(s, fleet, g) && nodes_hold(g, fleet)))
+            return SL_EBROKEN;
+    }
+    sl_status st = gw_groups_check(&s->groups);
+    return st == SL_OK ? gw_queue_check(&s->queue) : st;
 }

@@ -9,7 +9,6 @@
 #include <utlist.h>
 
 #include "gw_call.h"
-#include "gw_sched.h"
 
 /* ---- in */
 
@@ -18,19 +17,7 @@ bool gw_background_takes(const struct gw_flow *f, const struct gw_call *c,
 {
     bool is_over_quota = refusal->kind == GW_HOLD_QUOTA || refusal->kind == GW_HOLD_TOO_LONG;
     return is_over_quota && f->conf.tiers->tiers[c->who.tier].runs_when_idle &&
-           f->background.count < f->background.max_count;
-}
-
-struct gw_queue *gw_background_queue_of(struct gw_flow *f, const struct gw_call *c)
-{
-    return c->is_background ? &f->background : &f->queue;
-}
-
-void gw_background_enter(struct gw_flow *f, struct gw_call *c)
-{
-    gw_queue_remove(&f->queue, &c->queue_item);
-    gw_queue_return(&f->background, &c->model->background, &c->queue_item, c->arrival);
-    sl_metric_add(f->metrics.background, 1);
+           gw_sched_has_background_room(&f->sched);
 }
 
 /* ---- started */
@@ -39,7 +26,7 @@ void gw_background_place(struct gw_flow *f, sl_mono_ns now)
 {
     struct gw_queue_item *item;
     struct gw_fleet_slice *slice;
-    while (!f->is_stuck && gw_sched_next_idle(&f->background, f->fleet, &item, &slice))
+    while (!f->is_stuck && gw_sched_next_idle(&f->sched, f->fleet, &item, &slice))
         gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);
 }
 
@@ -91,11 +78,11 @@ static void preempt(struct gw_flow *f, struct gw_call *c)
 }
 
 /* To those of one model's calls that have waited for so long, the oldest first; the next one in its time. */
-static void give_way_to(struct gw_flow *f, const struct gw_pool *pool, sl_mono_ns now)
+static void give_way_to(struct gw_flow *f, const struct gw_queue_model *waiting, sl_mono_ns now)
 {
-    const struct gw_fleet_model *m = SL_CONTAINER_OF(pool, struct gw_fleet_model, pool);
+    const struct gw_fleet_model *m = SL_CONTAINER_OF(waiting, struct gw_fleet_model, waiting);
     const struct gw_queue_item *item;
-    DL_FOREACH (pool->head, item) {
+    DL_FOREACH (waiting->head, item) {
         const struct gw_call *waits = SL_CONTAINER_OF(item, struct gw_call, queue_item);
         sl_mono_ns at = sl_sat_add(waits->queued_at, f->conf.background_grace_ns);
         struct yield y = look_for(f, m);
@@ -112,11 +99,11 @@ static void give_way_to(struct gw_flow *f, const struct gw_pool *pool, sl_mono_n
 
 void gw_background_turn(struct gw_flow *f, sl_mono_ns now)
 {
-    struct gw_pool *pool;
+    const struct gw_queue_model *waiting;
     f->give_way_at = SL_MONO_NEVER;
-    if (f->queue.count == 0 || gw_fleet_totals(f->fleet).background == 0)
+    if (f->sched.queue.counts[0] == 0 || gw_fleet_totals(f->fleet).background == 0)
         return;
     f->give_way_round++;
-    DL_FOREACH (f->queue.waiting, pool)
-        give_way_to(f, pool, now);
+    DL_FOREACH (f->sched.queue.models[0], waiting)
+        give_way_to(f, waiting, now);
 }

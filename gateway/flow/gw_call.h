@@ -15,8 +15,8 @@
 #include "gw_ledger.h"
 #include "gw_marks.h"
 #include "gw_names.h"
-#include "gw_queue.h"
 #include "gw_room.h"
+#include "gw_sched.h"
 #include "gw_timers.h"
 #include "sl_rng.h"
 #include "sl_text.h"
@@ -46,6 +46,7 @@ struct gw_call {
     size_t size;     /* index in the table; 0 until it is known */
     gw_hold_id hold; /* 0: not admitted, or settled */
     sl_gpu_us held_us;
+    sl_gpu_us used_us, quota_us; /* of the purse that was used up most, before this call */
     uint32_t factor_thousandths;
     sl_wall_us started_wall; /* 0: it has not started */
     struct gw_usage usage;   /* as its end had it */
@@ -132,8 +133,7 @@ struct gw_flow {
     struct gw_names names; /* of the calls */
     struct gw_watches watches;
     struct gw_call_counts counts;
-    struct gw_queue queue;
-    struct gw_queue background; /* of calls over quota whose tier lets them run when idle */
+    struct gw_sched sched;
     sl_mono_ns give_way_at; /* when somebody may have waited too long for those; SL_MONO_NEVER */
     uint64_t give_way_round;
     struct gw_timers timers;
@@ -183,6 +183,9 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
 void gw_call_on_started(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
                        sl_mono_ns now);
+/* Its lease is over; used_us of the slice, 0: it never began. */
+void gw_call_end_lease(struct gw_flow *f, struct gw_fleet_lease *lease, int64_t used_us,
+                       bool teaches, sl_mono_ns now);
 /* Its node gave it back or is gone: to its old place in the queue, or to its end. */
 void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 
@@ -247,13 +250,10 @@ void gw_money_log(struct gw_flow *f, const struct gw_call *c);
 /* May a call that was refused so be let in as one of them? */
 bool gw_background_takes(const struct gw_flow *f, const struct gw_call *c,
                          const struct gw_hold_refusal *refusal);
-/* It has been let in, and is in the queue: now in the other one. */
-void gw_background_enter(struct gw_flow *f, struct gw_call *c);
 /* Nothing else can start: they may. */
 void gw_background_place(struct gw_flow *f, sl_mono_ns now);
 /* The end of a turn: those for whom others have waited too long are ended. */
 void gw_background_turn(struct gw_flow *f, sl_mono_ns now);
-struct gw_queue *gw_background_queue_of(struct gw_flow *f, const struct gw_call *c);
 
 /* ---- gw_receipts.c */
 bool gw_receipts_may_admit(struct gw_flow *f, struct sl_error *err);

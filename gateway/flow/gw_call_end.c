@@ -77,7 +77,7 @@ static void settle(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 static void end(struct gw_flow *f, struct gw_call *c, enum sl_reason reason)
 {
     gw_timers_clear(&f->timers, &c->timer);
-    gw_queue_remove(gw_background_queue_of(f, c), &c->queue_item);
+    gw_sched_remove(&f->sched, &c->queue_item);
     gw_call_stop_waiting_for_identity(f, c);
     gw_call_stop_waiting_for_room(f, c);
     gw_call_stop_waiting_for_model(f, c);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <utlist.h>
 
+#include "gw_deadline.h"
 #include "gw_kept.h"
 
 /* ---- length: a message that is larger than the first window wants room before it comes */
@@ -173,7 +174,6 @@ static bool choose_size(struct gw_flow *f, struct gw_call *c, struct sl_error *e
     const struct gw_size *size =
         c->asks.size != NULL ? c->asks.size : gw_fleet_size_of(c->model, tiers);
     c->size = (size_t)(size - tiers->sizes);
-    c->queue_item.size = size;
     if (gw_fleet_may_serve(c->model, size))
         return true;
     gw_fleet_refuse_size(c->model, size, tiers, err);
@@ -202,6 +202,54 @@ void gw_call_tell_retry(struct gw_call *c)
     c->exchange->reply.retry_after_ms = ms < LEAST_MS ? LEAST_MS : ms > MOST_MS ? MOST_MS : ms;
 }
 
+/* ---- admitted: its time is held, and it stands in the queue */
+
+/* false: refused, with the sentence. */
+static bool has_room(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    size_t limit;
+    bool is_of_tier;
+    if (gw_sched_room(&f->sched, c->who.tier, &limit, &is_of_tier) == SL_OK)
+        return true;
+    if (is_of_tier)
+        sl_error_set(err, SL_REASON_QUEUE_FULL,
+                     "%zu calls of tier '%s' are waiting, which is the limit of a tier", limit,
+                     f->conf.tiers->tiers[c->who.tier].name);
+    else
+        sl_error_set(err, SL_REASON_QUEUE_FULL, "%zu calls are waiting, which is the queue's limit",
+                     limit);
+    gw_call_tell_retry(c);
+    return false;
+}
+
+/* By the operator's longest wait, not its own: see decision 024. */
+static int64_t key_of(const struct gw_flow *f, const struct gw_call *c)
+{
+    return gw_deadline_us(&(struct gw_deadline_ask){
+        .arrived_us = c->queued_at / SL_NS_PER_US,
+        .declared_us = c->limit_us,
+        .used_us = c->used_us,
+        .limit_us = c->quota_us,
+        .max_wait_us = f->conf.asks.max_wait_default_ns / SL_NS_PER_US,
+    });
+}
+
+static bool queue(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    const struct gw_queue_ask ask = {
+        .key_us = c->is_background ? 0 : key_of(f, c),
+        .arrival = c->arrival,
+        .expected_us = gw_fleet_expected_us(c->model, c->limit_us),
+        .factor_thousandths = c->factor_thousandths,
+        .tier = c->who.tier,
+        .size = (uint8_t)c->size,
+    };
+    if (gw_sched_push(&f->sched, c->model, &c->queue_item, &ask, c->is_background) == SL_OK)
+        return true;
+    sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for the call to wait");
+    return false;
+}
+
 static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
 {
     struct sl_error err;
@@ -209,20 +257,12 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     c->queued_at = now;
     c->wait_until = sl_sat_add(now, wait);
     c->arrival = f->next_arrival++;
-    if (gw_queue_push(&f->queue, &c->model->pool, &c->queue_item, c->arrival) != SL_OK) {
-        sl_error_set(&err, SL_REASON_QUEUE_FULL,
-                     "%zu calls are waiting, which is the queue's limit", f->conf.max_queued);
-        gw_call_tell_retry(c);
+    if (!has_room(f, c, &err) || !gw_receipts_may_admit(f, &err) ||
+        !gw_kept_enter(f, c, now, &err) || !gw_money_hold(f, c, &err) || !queue(f, c, &err)) {
         gw_call_fail(f, c, &err);
         return;
     }
-    if (!gw_receipts_may_admit(f, &err) || !gw_kept_enter(f, c, now, &err) ||
-        !gw_money_hold(f, c, &err)) {
-        gw_call_fail(f, c, &err);
-        return;
-    }
-    if (c->is_background)
-        gw_background_enter(f, c);
+    sl_metric_add(f->metrics.background, c->is_background);
     gw_call_set_state(f, c, GW_CALL_QUEUED);
     f->is_stuck = false;
     if (!gw_call_arm(f, c))

@@ -28,9 +28,16 @@ static void fill_dispatch(struct gw_call *c, const struct gw_fleet_lease *lease,
 /* To its old place. */
 static void queue_again(struct gw_flow *f, struct gw_call *c)
 {
-    struct gw_pool *pool = c->is_background ? &c->model->background : &c->model->pool;
     gw_call_set_state(f, c, GW_CALL_QUEUED);
-    gw_queue_return(gw_background_queue_of(f, c), pool, &c->queue_item, c->arrival);
+    if (gw_sched_return(&f->sched, c->model, &c->queue_item) != SL_OK)
+        gw_call_fail_with(f, c, SL_REASON_NO_CAPACITY, "no memory for the call to wait again");
+}
+
+void gw_call_end_lease(struct gw_flow *f, struct gw_fleet_lease *lease, int64_t used_us,
+                       bool teaches, sl_mono_ns now)
+{
+    gw_sched_end(&f->sched, lease, used_us);
+    gw_fleet_end_lease(f->fleet, lease, teaches ? used_us : -1, now);
 }
 
 static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_lease *lease,
@@ -42,7 +49,7 @@ static void undo_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_
         return;
     }
     c->lease = 0;
-    gw_fleet_end_lease(f->fleet, lease, -1, now);
+    gw_call_end_lease(f, lease, 0, false, now);
     if (why == SL_EFULL) {
         gw_fleet_set_full(f->fleet, node); /* the others may take theirs */
         queue_again(f, c);
@@ -71,7 +78,7 @@ void gw_call_dispatch(struct gw_flow *f, struct gw_call *c, struct gw_fleet_slic
         f->is_stuck = true; /* as many leases are out as there may be */
         return;
     }
-    gw_queue_remove(gw_background_queue_of(f, c), &c->queue_item);
+    gw_sched_start(&f->sched, &c->queue_item, lease);
     gw_call_set_state(f, c, GW_CALL_DISPATCHED);
     c->lease = lease->id;
     c->is_called_back = false;

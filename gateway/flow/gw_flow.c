@@ -5,7 +5,6 @@
 #include <utlist.h>
 
 #include "gw_kept.h"
-#include "gw_sched.h"
 #include "gw_watch.h"
 #include "sl_log.h"
 
@@ -51,6 +50,9 @@ static sl_status create_parts(struct gw_flow *f)
     if (s == SL_OK)
         s = gw_fleet_create(f->alloc, &f->conf.fleet, &f->fleet);
     if (s == SL_OK)
+        s = gw_sched_init(&f->sched, f->alloc, f->conf.tiers, &f->conf.queue, f->conf.max_calls,
+                          f->conf.fleet.max_nodes);
+    if (s == SL_OK)
         s = gw_marks_create(f->alloc, MARKS_PER_NODE * f->conf.fleet.max_nodes, &f->marks);
     if (s == SL_OK)
         s = gw_learned_create(f->alloc, f->conf.fleet.max_models, &f->learned);
@@ -77,8 +79,9 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
                          const struct gw_flow_metrics *metrics, const struct gw_ports *ports,
                          struct gw_flow **out)
 {
-    if (conf->tiers == NULL || conf->max_calls == 0 || conf->max_queued == 0 ||
-        conf->max_watches == 0 || conf->max_message_bytes == 0)
+    if (conf->tiers == NULL || conf->max_calls == 0 || conf->queue.max_queued == 0 ||
+        conf->queue.max_queued_of_tier == 0 || conf->max_watches == 0 ||
+        conf->max_message_bytes == 0)
         return SL_EINVAL;
     struct gw_flow *f = sl_alloc_zero(alloc, 1, sizeof *f);
     if (f == NULL)
@@ -93,8 +96,6 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
     f->turn_at = conf->started_at;
     set_sign_in_url(f, conf->sign_in_url);
     sl_rng_seed(&f->rng, conf->seed);
-    gw_queue_init(&f->queue, conf->max_queued);
-    gw_queue_init(&f->background, conf->max_queued);
     f->give_way_at = SL_MONO_NEVER;
     gw_room_init(&f->room, alloc, conf->max_body_bytes, conf->max_connection_body_bytes);
     gw_timers_init(&f->timers, alloc, conf->max_calls * TIMERS_PER_CALL);
@@ -132,6 +133,7 @@ void gw_flow_destroy(struct gw_flow *f)
     gw_names_finish(&f->names);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);
+    gw_sched_finish(&f->sched);
     gw_marks_destroy(f->marks);
     gw_learned_destroy(f->learned);
     gw_ledger_destroy(f->ledger);
@@ -273,28 +275,29 @@ static bool is_full_of_results(const struct gw_flow *f)
 
 /* Ends the calls that wait for a model as it was: no node will ever have that again. The model goes
  * with the last of them. */
-static void end_calls_of(struct gw_flow *f, const struct gw_fleet_model *m, struct gw_pool *pool)
+static void end_calls_of(struct gw_flow *f, const struct gw_fleet_model *m,
+                         const struct gw_queue_model *waiting)
 {
     struct sl_error err;
     sl_error_set(&err, SL_REASON_NO_CAPACITY,
                  "model '%s' was changed or removed while the call waited for it; send it again",
                  m->spec.name);
-    for (size_t left = pool->count; left > 0; left--)
-        gw_call_fail(f, SL_CONTAINER_OF(pool->head, struct gw_call, queue_item), &err);
+    for (size_t left = waiting->count; left > 0; left--)
+        gw_call_fail(f, SL_CONTAINER_OF(waiting->head, struct gw_call, queue_item), &err);
 }
 
 static void end_orphans(struct gw_flow *f)
 {
-    struct gw_pool *pool, *next;
-    DL_FOREACH_SAFE (f->queue.waiting, pool, next) {
-        struct gw_fleet_model *m = SL_CONTAINER_OF(pool, struct gw_fleet_model, pool);
+    struct gw_queue_model *waiting, *next;
+    DL_FOREACH_SAFE (f->sched.queue.models[0], waiting, next) {
+        struct gw_fleet_model *m = SL_CONTAINER_OF(waiting, struct gw_fleet_model, waiting);
         if (!m->is_current)
-            end_calls_of(f, m, pool);
+            end_calls_of(f, m, waiting);
     }
-    DL_FOREACH_SAFE (f->background.waiting, pool, next) {
-        struct gw_fleet_model *m = SL_CONTAINER_OF(pool, struct gw_fleet_model, background);
+    DL_FOREACH_SAFE (f->sched.queue.models[1], waiting, next) {
+        struct gw_fleet_model *m = SL_CONTAINER_OF(waiting, struct gw_fleet_model, background);
         if (!m->is_current)
-            end_calls_of(f, m, pool);
+            end_calls_of(f, m, waiting);
     }
 }
 
@@ -322,7 +325,10 @@ static bool join(struct gw_flow *f, const struct gw_hello *hello, sl_mono_ns now
     if (gw_fleet_join(f->fleet, hello, now, out, err) == SL_OK) {
         (*out)->mark = mark;
         gw_fleet_set_drained(f->fleet, *out, gw_drains_find(f->drains, hello->name) != NULL);
-        return true;
+        if (gw_sched_join(&f->sched, *out) == SL_OK)
+            return true;
+        gw_fleet_leave(f->fleet, *out, NULL, NULL); /* it has no leases yet */
+        sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for node '%s'", hello->name);
     }
     gw_marks_leave(f->marks, mark);
     return false;
@@ -384,6 +390,7 @@ void gw_flow_on_started(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_i
         return;
     }
     lease->is_started = true;
+    lease->started_at = now;
     struct gw_call *c = gw_call_find(f, lease->call);
     if (c != NULL && !c->owes)
         gw_call_on_started(f, c, now);
@@ -440,7 +447,7 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
     if (lease != NULL) {
         bool teaches = result->was_started && result->reason == SL_REASON_OK;
         measure_freeing(f, lease, c, result, now);
-        gw_fleet_end_lease(f->fleet, lease, teaches ? result->held_us : -1, now);
+        gw_call_end_lease(f, lease, result->was_started ? result->held_us : 0, teaches, now);
         f->is_stuck = false;
     }
     if (c != NULL && result->was_started && node->mark != NULL) {
@@ -459,7 +466,7 @@ void gw_flow_on_returned(struct gw_flow *f, struct gw_fleet_node *node, sl_slot_
         return;
     struct gw_call *c = gw_call_find(f, lease->call);
     gw_flow_give_result(f, lease->result_bytes);
-    gw_fleet_end_lease(f->fleet, lease, -1, now);
+    gw_call_end_lease(f, lease, 0, false, now);
     f->is_stuck = false;
     unplace(f, c, now);
 }
@@ -469,9 +476,11 @@ struct losing {
     sl_mono_ns now;
 };
 
-static void on_lost_lease(void *ctx, const struct gw_fleet_lease *lease)
+static void on_lost_lease(void *ctx, struct gw_fleet_lease *lease)
 {
     struct losing *l = ctx;
+    gw_sched_end(&l->f->sched, lease,
+                 lease->is_started ? (l->now - lease->started_at) / SL_NS_PER_US : 0);
     struct gw_call *c = gw_call_find(l->f, lease->call);
     gw_flow_give_result(l->f, lease->result_bytes);
     unplace(l->f, c, l->now);
@@ -487,6 +496,7 @@ void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *
         sl_metric_add(f->metrics.nodes_lost, 1);
     }
     gw_marks_leave(f->marks, node->mark);
+    gw_sched_leave(&f->sched, node);
     gw_fleet_leave(f->fleet, node, on_lost_lease, &l);
 }
 
@@ -504,9 +514,9 @@ static void place(struct gw_flow *f, sl_mono_ns now)
 {
     struct gw_queue_item *item;
     struct gw_fleet_slice *slice;
-    gw_fleet_new_round(f->fleet);
+    gw_sched_new_round(&f->sched, f->fleet);
     while (!f->is_stuck && !is_full_of_results(f) &&
-           gw_sched_next(&f->queue, f->fleet, &item, &slice))
+           gw_sched_next(&f->sched, f->fleet, &item, &slice))
         gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);
     if (!is_full_of_results(f))
         gw_background_place(f, now);
@@ -558,7 +568,8 @@ sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 
 void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
 {
-    f->conf.max_queued = f->queue.max_count = f->background.max_count = conf->max_queued;
+    f->conf.queue = f->sched.limits = conf->queue;
+    gw_sched_set_tiers(&f->sched, f->fleet);
     f->conf.background_grace_ns = conf->background_grace_ns;
     f->conf.max_visitor_watches = conf->max_visitor_watches;
     f->conf.max_message_bytes = conf->max_message_bytes;
@@ -655,6 +666,11 @@ struct gw_blocks *gw_flow_blocks(struct gw_flow *f)
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f)
 {
     return f->fleet;
+}
+
+struct gw_sched *gw_flow_sched(struct gw_flow *f)
+{
+    return &f->sched;
 }
 
 bool gw_flow_is_ready(struct gw_flow *f)

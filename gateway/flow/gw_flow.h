@@ -19,6 +19,7 @@
 #include "gw_ports.h"
 #include "gw_receipt.h"
 #include "gw_refusal.h"
+#include "gw_sched.h"
 #include "sl_metric.h"
 
 enum { GW_FLOW_URL_MAX = 255 };
@@ -39,7 +40,7 @@ struct gw_flow_conf {
         sign_in_url; /* told to those who have used up an address' time; copied; NULL or "": none */
     size_t max_calls;                        /* in all states */
     size_t max_watches, max_visitor_watches; /* open WatchCalls, in all and of one account */
-    size_t max_queued;
+    struct gw_sched_limits queue;
     uint64_t max_message_bytes;         /* of one request */
     uint64_t max_body_bytes;            /* of all requests together */
     uint64_t max_connection_body_bytes; /* of one connection's large ones; 0: all of them */
@@ -188,6 +189,7 @@ uint64_t gw_flow_calls_open(const struct gw_flow *f); /* that have no outcome ye
 
 /* ---- looking in */
 struct gw_fleet *gw_flow_fleet(struct gw_flow *f);
+struct gw_sched *gw_flow_sched(struct gw_flow *f);
 struct gw_ledger *gw_flow_ledger(struct gw_flow *f); /* at the start also to be filled */
 struct gw_blocks *gw_flow_blocks(struct gw_flow *f); /* likewise */
 bool gw_flow_is_ready(struct gw_flow *f);

@@ -68,6 +68,8 @@ bool gw_money_hold(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
     if (s == SL_OK) {
         c->hold = hold.id;
         c->held_us = hold.held_us;
+        c->used_us = hold.used_us;
+        c->quota_us = hold.limit_us;
         return true;
     }
     c->is_background = false;

@@ -7,6 +7,8 @@
 #include "gw_ledger.h"
 #include "sim_world.h"
 
+enum { SCHED_EVERY = 64 }; /* it looks at every call that waits */
+
 static char complaint[512];
 
 void sim_complain(const char *fmt, ...)
@@ -60,8 +62,9 @@ static void check_idle(struct sim *s)
     if (s->plan.return_percent > 0)
         return; /* a link that says "not now" leaves calls queued beside idle slices for a moment */
     while ((m = gw_fleet_next_model(gw_flow_fleet(s->flow), &cursor)) != NULL)
-        if (m->pool.count > 0 &&
-            gw_fleet_pick(gw_flow_fleet(s->flow), m, m->pool.head->size) != NULL)
+        if (m->waiting.count > 0 &&
+            gw_fleet_pick_idle(gw_flow_fleet(s->flow), m,
+                               gw_sched_size(gw_flow_sched(s->flow), m->waiting.head)) != NULL)
             sim_complain("calls for %s wait although a slice is free", m->spec.name);
 }
 
@@ -69,6 +72,9 @@ const char *sim_check_step(struct sim *s)
 {
     if (gw_fleet_check(gw_flow_fleet(s->flow)) != SL_OK)
         sim_complain("the fleet's invariants are broken");
+    if (s->checks++ % SCHED_EVERY == 0 &&
+        gw_sched_check(gw_flow_sched(s->flow), gw_flow_fleet(s->flow)) != SL_OK)
+        sim_complain("the scheduler's invariants are broken");
     if (gw_ledger_check(gw_flow_ledger(s->flow)) != SL_OK)
         sim_complain("the ledger's invariants are broken");
     check_counts(s);

@@ -94,7 +94,7 @@ struct sim {
     struct sim_event arrival;
     struct sim_exchange *open;
     struct sim_node nodes[SIM_NODES];
-    uint64_t sessions;
+    uint64_t sessions, checks;
     struct sim_totals totals;
 };
 

@@ -13,7 +13,7 @@ static void require(bool holds)
         abort();
 }
 
-static void nobody_waits(void *ctx, const struct gw_fleet_lease *lease)
+static void nobody_waits(void *ctx, struct gw_fleet_lease *lease)
 {
     (void)ctx;
     (void)lease;

@@ -119,7 +119,7 @@ static struct gw_fleet_model *find(struct gw_fleet *f, const char *name)
     return gw_fleet_find(f, sl_span_str(name));
 }
 
-static void lost_nothing(void *ctx, const struct gw_fleet_lease *lease)
+static void lost_nothing(void *ctx, struct gw_fleet_lease *lease)
 {
     (void)ctx;
     fail_msg("lease %llu was lost", (unsigned long long)lease->id);
@@ -399,7 +399,7 @@ static void a_changed_spec_leaves_the_old_one_to_its_holders(void **state SL_UNU
     assert_true(find(f, "m") != old);
     assert_string_equal(find(f, "m")->spec.version, "2");
     assert_string_equal(old->spec.version, "1");
-    assert_null(gw_fleet_pick(f, old, &large));
+    assert_null(gw_fleet_pick(f, old, &large, NULL));
     assert_int_equal(gw_fleet_totals(f).models, 1);
     gw_fleet_unhold(f, old); /* gone now: ASan would see a use */
     assert_ok(gw_fleet_check(f));
@@ -471,10 +471,11 @@ static void warm_slices_first_then_the_longest_idle(void **state SL_UNUSED)
     gw_fleet_end_lease(f, l[0], 5, 20);
     gw_fleet_end_lease(f, l[2], 5, 15);
     assert_ok(gw_fleet_check(f));
-    assert_ptr_equal(gw_fleet_pick(f, m, &large), &n->slices[1]);     /* warm, though used last */
-    assert_ptr_equal(gw_fleet_pick(f, other, &large), &n->slices[2]); /* warm, idle since 15 */
+    assert_ptr_equal(gw_fleet_pick(f, m, &large, NULL), &n->slices[1]); /* warm, though used last */
+    assert_ptr_equal(gw_fleet_pick(f, other, &large, NULL),
+                     &n->slices[2]); /* warm, idle since 15 */
     lease(f, &n->slices[1], m, 9, 40);
-    assert_ptr_equal(gw_fleet_pick(f, m, &large), &n->slices[2]); /* cold, idle longest */
+    assert_ptr_equal(gw_fleet_pick(f, m, &large, NULL), &n->slices[2]); /* cold, idle longest */
     gw_fleet_destroy(f);
 }
 
@@ -488,9 +489,9 @@ static void a_busy_slice_is_fed_ahead_up_to_the_limits(void **state SL_UNUSED)
     struct gw_fleet_node *n = join(f, &a);
     struct gw_fleet_model *m = find(f, "m");
     size_t count = 0;
-    while (gw_fleet_pick(f, m, &large) != NULL) {
-        assert_null(count == 0 ? NULL : gw_fleet_pick(f, find(f, "other"), &large));
-        lease(f, gw_fleet_pick(f, m, &large), m, ++count, 1);
+    while (gw_fleet_pick(f, m, &large, NULL) != NULL) {
+        assert_null(count == 0 ? NULL : gw_fleet_pick(f, find(f, "other"), &large, NULL));
+        lease(f, gw_fleet_pick(f, m, &large, NULL), m, ++count, 1);
     }
     assert_int_equal(count, 3); /* 900, 1800 <= 2000, 2700 is beyond */
     gw_fleet_destroy(f);
@@ -499,11 +500,11 @@ static void a_busy_slice_is_fed_ahead_up_to_the_limits(void **state SL_UNUSED)
     add_model(&a, "m")->duration_us = 1;
     a.hello.slice_backlog_max = 2;
     n = join(f, &a);
-    for (count = 0; gw_fleet_pick(f, find(f, "m"), &large) != NULL; count++)
+    for (count = 0; gw_fleet_pick(f, find(f, "m"), &large, NULL) != NULL; count++)
         lease(f, &n->slices[0], find(f, "m"), count + 1, 1);
     assert_int_equal(count, 3); /* the running one and 2 */
     n->slice_backlog_max = UINT32_MAX;
-    for (; gw_fleet_pick(f, find(f, "m"), &large) != NULL; count++)
+    for (; gw_fleet_pick(f, find(f, "m"), &large, NULL) != NULL; count++)
         lease(f, &n->slices[0], find(f, "m"), count + 1, 1);
     assert_int_equal(count, conf.feed_ahead_max);
     gw_fleet_destroy(f);
@@ -516,14 +517,14 @@ static void draining_and_full_nodes_are_passed_over(void **state SL_UNUSED)
     struct gw_fleet_model *m = find(f, "m");
     gw_fleet_new_round(f);
     gw_fleet_set_full(f, a);
-    assert_ptr_equal(gw_fleet_pick(f, m, &large), &b->slices[0]);
+    assert_ptr_equal(gw_fleet_pick(f, m, &large, NULL), &b->slices[0]);
     gw_fleet_set_full(f, b);
-    assert_null(gw_fleet_pick(f, m, &large));
+    assert_null(gw_fleet_pick(f, m, &large, NULL));
     gw_fleet_new_round(f);
     b->is_draining = true;
-    assert_ptr_equal(gw_fleet_pick(f, m, &large), &a->slices[0]);
+    assert_ptr_equal(gw_fleet_pick(f, m, &large, NULL), &a->slices[0]);
     a->is_draining = true;
-    assert_null(gw_fleet_pick(f, m, &large));
+    assert_null(gw_fleet_pick(f, m, &large, NULL));
     gw_fleet_destroy(f);
 }
 
@@ -573,11 +574,11 @@ struct losses {
     size_t count;
 };
 
-static void note_loss(void *ctx, const struct gw_fleet_lease *lost)
+static void note_loss(void *ctx, struct gw_fleet_lease *lost)
 {
     struct losses *l = ctx;
-    assert_non_null(gw_fleet_find_lease(l->f, lost->id));  /* it still exists */
-    assert_null(gw_fleet_pick(l->f, lost->model, &large)); /* but its node takes nothing */
+    assert_non_null(gw_fleet_find_lease(l->f, lost->id));        /* it still exists */
+    assert_null(gw_fleet_pick(l->f, lost->model, &large, NULL)); /* but its node takes nothing */
     l->calls[l->count++] = lost->call;
 }
 
@@ -612,7 +613,7 @@ struct world {
     uint64_t sessions;
 };
 
-static void ignore_loss(void *ctx, const struct gw_fleet_lease *lost)
+static void ignore_loss(void *ctx, struct gw_fleet_lease *lost)
 {
     (void)ctx;
     (void)lost;
@@ -659,7 +660,7 @@ static struct gw_fleet_model *random_model(struct world *w)
 static void random_lease(struct world *w)
 {
     struct gw_fleet_model *m = random_model(w);
-    struct gw_fleet_slice *s = m == NULL ? NULL : gw_fleet_pick(w->f, m, &large);
+    struct gw_fleet_slice *s = m == NULL ? NULL : gw_fleet_pick(w->f, m, &large, NULL);
     struct gw_fleet_lease *l = gw_fleet_find_lease(w->f, w->leases[sl_rng_below(&w->rng, LEASES)]);
     if (l != NULL && sl_rng_below(&w->rng, 2)) {
         gw_fleet_end_lease(w->f, l, (int64_t)sl_rng_below(&w->rng, 900) - 100, 1);

@@ -123,13 +123,13 @@ static void a_wide_slice_has_its_parts_alone(void **state SL_UNUSED)
     struct gw_fleet_node *n = join(f, "n", halves, SLICES, WIDE);
     assert_true(n->slice_count == SLICES && n->wide_count == WIDE);
     assert_int_equal(gw_fleet_totals(f).slices, SLICES);
-    struct gw_fleet_lease *half = take(f, gw_fleet_pick(f, model(f), large));
+    struct gw_fleet_lease *half = take(f, gw_fleet_pick(f, model(f), large, NULL));
     assert_ptr_equal(half->slice, &n->slices[0]);
-    struct gw_fleet_lease *wide = take(f, gw_fleet_pick(f, model(f), xlarge));
+    struct gw_fleet_lease *wide = take(f, gw_fleet_pick(f, model(f), xlarge, NULL));
     assert_ptr_equal(wide->slice, &n->slices[5]); /* the other device */
     assert_int_equal(gw_fleet_totals(f).slices_busy, 3);
     assert_true(gw_fleet_slice_is_held(&n->slices[2]));
-    struct gw_fleet_lease *rest = take(f, gw_fleet_pick(f, model(f), large));
+    struct gw_fleet_lease *rest = take(f, gw_fleet_pick(f, model(f), large, NULL));
     assert_ptr_equal(rest->slice, &n->slices[1]);
     assert_null(gw_fleet_pick_idle(f, model(f), large));
     assert_null(gw_fleet_pick_idle(f, model(f), xlarge));
@@ -149,7 +149,7 @@ struct lost {
     size_t count;
 };
 
-static void on_lost(void *ctx, const struct gw_fleet_lease *lease SL_UNUSED)
+static void on_lost(void *ctx, struct gw_fleet_lease *lease SL_UNUSED)
 {
     ((struct lost *)ctx)->count++;
 }
@@ -273,7 +273,7 @@ static void random_leases_never_overlap(void **state SL_UNUSED)
             gw_fleet_end_lease(f, open[i], -1, 1);
             open[i] = NULL;
         } else {
-            struct gw_fleet_slice *s = gw_fleet_pick(f, model(f), size);
+            struct gw_fleet_slice *s = gw_fleet_pick(f, model(f), size, NULL);
             if (s == NULL)
                 gw_fleet_keep(f, model(f), size);
             else

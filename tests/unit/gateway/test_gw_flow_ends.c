@@ -50,7 +50,7 @@ static void a_full_queue_tells_when_to_come_again(void **state SL_UNUSED)
 {
     struct fake_world w;
     flow_begin(&w);
-    w.conf.max_queued = 3;
+    w.conf.queue.max_queued = 3;
     flow_start(&w);
     fake_join(&w, "n1", 1, "m");
     for (int i = 0; i < 4; i++)

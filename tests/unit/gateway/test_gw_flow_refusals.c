@@ -73,7 +73,7 @@ static void the_queue_has_a_limit(void **state SL_UNUSED)
 {
     struct fake_world w;
     flow_begin(&w);
-    w.conf.max_queued = 2;
+    w.conf.queue.max_queued = 2;
     flow_start(&w);
     fake_join(&w, "n1", 1, "m");
     for (int i = 0; i < 3; i++) /* one runs, two wait */
@@ -81,6 +81,22 @@ static void the_queue_has_a_limit(void **state SL_UNUSED)
     struct fake_exchange *e = fake_call(&w, flow_request());
     flow_assert_replied(e, SL_REASON_QUEUE_FULL, "2 calls are waiting, which is the queue's limit");
     assert_int_equal(flow_in_state(&w, GW_CALL_QUEUED), 2);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static void a_tier_has_a_part_of_the_queue(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    flow_begin(&w);
+    w.conf.queue.max_queued_of_tier = 1;
+    flow_start(&w);
+    fake_join(&w, "n1", 1, "m");
+    for (int i = 0; i < 2; i++)
+        fake_call(&w, flow_request());
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    flow_assert_replied(e, SL_REASON_QUEUE_FULL,
+                        "1 calls of tier 'all' are waiting, which is the limit of a tier");
     gw_flow_end_all(w.flow, w.now);
     flow_finish(&w);
 }
@@ -155,6 +171,7 @@ int main(void)
         cmocka_unit_test(headers_that_cannot_be_served_are_refused_at_once),
         cmocka_unit_test(calls_have_a_limit),
         cmocka_unit_test(the_queue_has_a_limit),
+        cmocka_unit_test(a_tier_has_a_part_of_the_queue),
         cmocka_unit_test(messages_that_cannot_be_served_are_refused),
     };
     sl_log_set_level(SL_LOG_ERROR);

@@ -154,12 +154,12 @@ static void factors_count_in_holds_and_in_the_longest_duration(void **state SL_U
     ask.duration_us = 60 * S;
     assert_ok(gw_ledger_hold(ledger, &ask, T0, &h, &why));
     assert_int_equal(h.held_us, 120 * S);
-    assert_int_equal(h.used_thousandths, 0);
+    assert_true(h.used_us == 0 && h.limit_us == 120 * S);
     assert_ok(gw_ledger_start(ledger, h.id, T0));
     assert_int_equal(settle(h.id, SL_REASON_OK, 10 * S, T0).charged_us, 20 * S);
     ask.duration_us = 1 * S;
     assert_ok(gw_ledger_hold(ledger, &ask, T0, &h, &why));
-    assert_int_equal(h.used_thousandths, 166); /* 20 of 120 */
+    assert_true(h.used_us == 20 * S && h.limit_us == 120 * S);
     assert_ok(gw_ledger_refund(ledger, h.id));
 }
 

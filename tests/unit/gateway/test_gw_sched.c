@@ -1,28 +1,56 @@
-/* test_gw_sched.c - first come, first served over all pools; a pool that must wait blocks
- * nobody. */
+/* test_gw_sched.c - whose turn it is, in groups of slices; who must wait blocks nobody else; what is
+ * charged, and to whom. */
 #include "gw_sched.h"
 
 #include "sl_base.h"
 #include "sl_rng.h"
 #include "sl_test.h"
 
-enum { MODELS = 3, ITEMS = 40 };
-
+enum { ITEMS = 40, MODELS = 3 };
 static const char *const names[MODELS] = {"a", "b", "c"};
 
-static const struct gw_size large = {"large", 500, UINT64_C(74625056768), 1000};
+static const struct gw_tiers tiers = {.tiers = {{.name = "low", .weight = 1},
+                                                {.name = "middle", .weight = 4},
+                                                {.name = "high", .weight = 16},
+                                                {.name = "other", .weight = 4}},
+                                      .tier_count = 4,
+                                      .sizes = {{"large", 500, 1, 1000}},
+                                      .size_count = 1};
 
 struct rig {
     struct gw_fleet *fleet;
-    struct gw_queue queue;
+    struct gw_sched sched;
     struct gw_queue_item items[ITEMS];
+    struct gw_fleet_node *nodes[4];
+    size_t node_count;
+    sl_mono_ns now;
 };
 
-static void join(struct rig *r, const char *node, unsigned models, size_t slices)
+static void begin(struct rig *r, enum gw_sched_policy policy)
 {
+    static const struct gw_fleet_conf conf = {
+        .max_nodes = 4, .max_models = 8, .max_leases = 100, .feed_ahead_max = 64};
+    *r = (struct rig){.now = 1};
+    assert_ok(gw_fleet_create(&sl_alloc_malloc, &conf, &r->fleet));
+    const struct gw_sched_limits limits = {policy, ITEMS, ITEMS};
+    assert_ok(gw_sched_init(&r->sched, &sl_alloc_malloc, &tiers, &limits, ITEMS, conf.max_nodes));
+}
+
+static void finish(struct rig *r)
+{
+    assert_ok(gw_sched_check(&r->sched, r->fleet));
+    gw_fleet_destroy(r->fleet);
+    gw_sched_finish(&r->sched);
+}
+
+/* A node with these models (a bit set) and so many slices. */
+static void join(struct rig *r, unsigned models, size_t slices)
+{
+    char name[] = "n0";
     struct gw_hello_slice list[4] = {{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}};
     struct gw_model_spec specs[MODELS];
     size_t count = 0;
+    name[1] = (char)('0' + r->node_count);
     for (size_t i = 0; i < 4; i++)
         list[i].device = list[i].kind = "cpu";
     for (unsigned m = 0; m < MODELS; m++)
@@ -33,28 +61,17 @@ static void join(struct rig *r, const char *node, unsigned models, size_t slices
                                                     .duration_us = SL_US_PER_S,
                                                     .max_duration_us = SL_US_PER_S,
                                                     .problem = ""};
-    struct gw_hello hello = {.session = 1,
-                             .name = node,
+    struct gw_hello hello = {.session = r->node_count + 1,
+                             .name = name,
                              .version = "v",
                              .slices = list,
                              .slice_count = slices,
                              .models = specs,
                              .model_count = count};
-    struct gw_fleet_node *out;
     struct sl_error err;
-    assert_ok(gw_fleet_join(r->fleet, &hello, 1, &out, &err));
-}
-
-static void begin(struct rig *r)
-{
-    static const struct gw_fleet_conf conf = {.max_nodes = 4,
-                                              .max_models = 8,
-                                              .max_leases = 100,
-                                              .feed_ahead_us = 0,
-                                              .feed_ahead_max = 64};
-    *r = (struct rig){0};
-    assert_ok(gw_fleet_create(&sl_alloc_malloc, &conf, &r->fleet));
-    gw_queue_init(&r->queue, ITEMS);
+    struct gw_fleet_node **n = &r->nodes[r->node_count++];
+    assert_ok(gw_fleet_join(r->fleet, &hello, r->now, n, &err));
+    assert_ok(gw_sched_join(&r->sched, *n));
 }
 
 static struct gw_fleet_model *model(struct rig *r, size_t m)
@@ -62,58 +79,250 @@ static struct gw_fleet_model *model(struct rig *r, size_t m)
     return gw_fleet_find(r->fleet, sl_span_str(names[m]));
 }
 
-static void push(struct rig *r, size_t item, size_t m)
+struct call {
+    size_t item, model;
+    uint16_t tier;
+    int64_t key_us;
+};
+
+static void push_as(struct rig *r, struct call c, bool is_background)
 {
-    r->items[item].size = &large;
-    assert_ok(gw_queue_push(&r->queue, &model(r, m)->pool, &r->items[item], item + 1));
+    const struct gw_queue_ask ask = {.key_us = c.key_us,
+                                     .arrival = c.item + 1,
+                                     .expected_us = 1000,
+                                     .factor_thousandths = 1000,
+                                     .tier = c.tier};
+    assert_ok(gw_sched_push(&r->sched, model(r, c.model), &r->items[c.item], &ask, is_background));
 }
 
-/* Places the next call; -1: none can start. */
-static int place(struct rig *r)
+static void push(struct rig *r, struct call c)
+{
+    push_as(r, c, false);
+}
+
+/* Places the next call; -1: none can start. Its lease is *out. */
+static int place(struct rig *r, struct gw_fleet_lease **out)
 {
     struct gw_queue_item *item = NULL;
     struct gw_fleet_slice *slice = NULL;
-    if (!gw_sched_next(&r->queue, r->fleet, &item, &slice))
+    if (!gw_sched_next(&r->sched, r->fleet, &item, &slice))
         return -1;
-    struct gw_fleet_lease *lease;
-    struct gw_fleet_model *m = SL_CONTAINER_OF(item->pool, struct gw_fleet_model, pool);
-    gw_queue_remove(&r->queue, item);
-    assert_ok(gw_fleet_lease(r->fleet, slice, m, 1, 1, &lease));
+    struct gw_fleet_model *m = SL_CONTAINER_OF(item->model, struct gw_fleet_model, waiting);
+    assert_ok(gw_fleet_lease(r->fleet, slice, m, 1, ++r->now, out));
+    gw_sched_start(&r->sched, item, *out);
+    assert_ok(gw_sched_check(&r->sched, r->fleet));
     return (int)(item - r->items);
 }
 
-static void the_oldest_call_of_all_pools_is_next(void **state SL_UNUSED)
+static void end(struct rig *r, struct gw_fleet_lease *lease, int64_t used_us)
+{
+    gw_sched_end(&r->sched, lease, used_us);
+    gw_fleet_end_lease(r->fleet, lease, -1, ++r->now);
+    assert_ok(gw_sched_check(&r->sched, r->fleet));
+}
+
+/* Starts and ends one after the other; each has its slice as long as was expected. */
+static void assert_order(struct rig *r, const int *wanted, size_t count)
+{
+    struct gw_fleet_lease *lease;
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(place(r, &lease), wanted[i]);
+        if (wanted[i] >= 0)
+            end(r, lease, 1000);
+    }
+}
+#define assert_places(r, ...)                                                                      \
+    assert_order(r, (const int[]){__VA_ARGS__}, SL_ARRAY_LEN(((const int[]){__VA_ARGS__})))
+
+/* One call of each of three tiers, the lowest first, and one more of the lowest. */
+static void push_some(struct rig *r)
+{
+    push(r, (struct call){.item = 0, .tier = 0, .key_us = 50});
+    push(r, (struct call){.item = 1, .tier = 0, .key_us = 40});
+    push(r, (struct call){.item = 2, .tier = 1, .key_us = 30});
+    push(r, (struct call){.item = 3, .tier = 2, .key_us = 90});
+    push(r, (struct call){.item = 4, .tier = 2, .key_us = 80});
+    push(r, (struct call){.item = 5, .tier = 3, .key_us = 20});
+}
+
+static void policies_differ_in_the_class_alone(void **state SL_UNUSED)
 {
     struct rig r;
-    begin(&r);
-    join(&r, "n", 7, 4);
-    push(&r, 0, 2);
-    push(&r, 1, 0);
-    push(&r, 2, 1);
-    push(&r, 3, 0);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(place(&r), i);
-    assert_int_equal(place(&r), -1);
-    gw_fleet_destroy(r.fleet);
+    begin(&r, GW_SCHED_STRICT);
+    join(&r, 1, 1);
+    push_some(&r);
+    assert_places(&r, 4, 3, 5, 2, 1, 0, -1);
+    r.sched.limits.policy = GW_SCHED_FIFO; /* of the first in each class, who came first */
+    push_some(&r);
+    assert_places(&r, 1, 0, 4, 3, 5, 2, -1);
+    r.sched.limits.policy =
+        GW_SCHED_FAIR; /* of equal tags who ran longest ago; then 1/16 < 1/4 < 1 */
+    push_some(&r);
+    assert_places(&r, 1, 4, 5, 3, 2, 0, -1);
+    finish(&r);
 }
 
 static void a_pool_that_must_wait_blocks_nobody(void **state SL_UNUSED)
 {
     struct rig r;
-    begin(&r);
-    join(&r, "n1", 1, 1);
-    join(&r, "n2", 2, 2);
-    push(&r, 0, 0);
-    push(&r, 1, 0);
-    push(&r, 2, 1);
-    push(&r, 3, 0);
-    push(&r, 4, 1);
-    assert_int_equal(place(&r), 0);
-    assert_int_equal(place(&r), 2); /* 1 waits for n1 */
-    assert_int_equal(place(&r), 4);
-    assert_int_equal(place(&r), -1);
-    assert_int_equal(r.queue.count, 2);
-    gw_fleet_destroy(r.fleet);
+    struct gw_fleet_lease *lease;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 1);
+    join(&r, 2, 2);
+    for (size_t i = 0; i < 5; i++)
+        push(&r, (struct call){.item = i, .model = i == 2 || i == 4, .key_us = (int64_t)i});
+    int placed[5], count = 0;
+    while ((placed[count] = place(&r, &lease)) >= 0)
+        count++;
+    assert_int_equal(count, 3); /* 1 and 3 wait for the first node */
+    assert_int_equal(placed[0] + placed[1] + placed[2], 0 + 2 + 4);
+    assert_int_equal(r.sched.queue.counts[0], 2);
+    finish(&r);
+}
+
+/* A call that wants a model that is not running must not wait for ever behind a stream of one that
+ * is. */
+static void nobody_is_fed_past_the_next_one(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *lease, *ahead;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 3, 1);
+    r.nodes[0]->slice_backlog_max = 8;
+    model(&r, 0)->samples = model(&r, 1)->samples = 100;
+    push(&r, (struct call){.item = 0, .model = 0, .key_us = 1});
+    push(&r, (struct call){.item = 1, .model = 0, .key_us = 2});
+    push(&r, (struct call){.item = 2, .model = 1, .key_us = 3});
+    push(&r, (struct call){.item = 3, .model = 0, .key_us = 4});
+    assert_int_equal(place(&r, &lease), 0);
+    assert_int_equal(place(&r, &ahead), 1);
+    assert_int_equal(place(&r, &lease), -1); /* 3 would be fed, but 2 is next */
+    end(&r, ahead, 1000);
+    end(&r, r.nodes[0]->slices[0].leases, 1000);
+    assert_int_equal(place(&r, &lease), 2);
+    end(&r, lease, 1000);
+    assert_places(&r, 3, -1);
+    finish(&r);
+}
+
+static void a_start_is_charged_where_it_runs(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *lease;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 1);
+    join(&r, 2, 1);
+    const struct gw_shares *first = &r.nodes[0]->group->shares,
+                           *second = &r.nodes[1]->group->shares;
+    push(&r, (struct call){.item = 0, .tier = 0});
+    push(&r, (struct call){.item = 1, .tier = 0, .key_us = 1});
+    assert_int_equal(place(&r, &lease), 0);
+    assert_true(first->classes[0].ahead == 1000 * 1000);
+    assert_true(second->running_count == 0 && second->waiting == 0);
+    end(&r, lease, 400);
+    assert_true(first->classes[0].ahead == 400 * 1000);
+    gw_sched_end(&r.sched, lease, 7); /* was told already */
+    finish(&r);
+}
+
+static void a_call_that_returns_has_its_old_place(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *lease;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 1);
+    for (size_t i = 0; i < 3; i++)
+        push(&r, (struct call){.item = i, .key_us = (int64_t)i});
+    assert_int_equal(place(&r, &lease), 0);
+    end(&r, lease, 0);
+    assert_ok(gw_sched_return(&r.sched, model(&r, 0), &r.items[0]));
+    assert_true(r.nodes[0]->group->shares.classes[0].ahead == 0);
+    assert_places(&r, 0, 1, 2, -1);
+    finish(&r);
+}
+
+static void calls_stay_where_they_are_while_their_nodes_are_gone(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 1);
+    join(&r, 2, 1);
+    push(&r, (struct call){.item = 0, .model = 0});
+    gw_sched_leave(&r.sched, r.nodes[0]);
+    gw_fleet_leave(r.fleet, r.nodes[0], NULL, NULL);
+    assert_places(&r, -1);
+    assert_ok(gw_sched_check(&r.sched, r.fleet));
+    join(&r, 3, 1); /* another set of models */
+    assert_places(&r, 0, -1);
+    finish(&r);
+}
+
+static void limits_count_by_tier(void **state SL_UNUSED)
+{
+    struct rig r;
+    size_t limit;
+    bool is_of_tier;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 1);
+    r.sched.limits.max_queued_of_tier = 2;
+    r.sched.limits.max_queued = 3;
+    push(&r, (struct call){.item = 0, .tier = 1});
+    push(&r, (struct call){.item = 1, .tier = 1});
+    assert_status(gw_sched_room(&r.sched, 1, &limit, &is_of_tier), SL_EFULL);
+    assert_true(is_of_tier && limit == 2);
+    assert_ok(gw_sched_room(&r.sched, 3, &limit, &is_of_tier)); /* of the same class */
+    push(&r, (struct call){.item = 2, .tier = 3});
+    assert_status(gw_sched_room(&r.sched, 3, &limit, &is_of_tier), SL_EFULL);
+    assert_true(!is_of_tier && limit == 3);
+    push_as(&r, (struct call){.item = 3, .tier = 0}, true); /* these have their own */
+    gw_sched_remove(&r.sched, &r.items[0]);
+    assert_ok(gw_sched_room(&r.sched, 1, &limit, &is_of_tier));
+    finish(&r);
+}
+
+static void other_weights_begin_anew(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *lease;
+    struct gw_tiers fresh = tiers;
+    begin(&r, GW_SCHED_FAIR);
+    r.sched.tiers = &fresh;
+    join(&r, 1, 1);
+    push_some(&r);
+    assert_int_equal(place(&r, &lease), 4);
+    fresh.tiers[fresh.tier_count++] = (struct gw_tier){.name = "more", .weight = 4};
+    gw_sched_set_tiers(&r.sched, r.fleet); /* nothing changes for those that are there */
+    assert_true(lease->is_charged);
+    fresh.tiers[0].weight = 1000;
+    gw_sched_set_tiers(&r.sched, r.fleet);
+    assert_false(lease->is_charged);
+    end(&r, lease, 50000);
+    assert_places(&r, 1, 3, 5, 0, 2, -1);
+    finish(&r);
+}
+
+static void those_who_pay_nothing_go_by_arrival_and_on_idle_slices(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_queue_item *item;
+    struct gw_fleet_slice *slice;
+    struct gw_fleet_lease *lease;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 1);
+    join(&r, 2, 1);
+    push(&r, (struct call){.item = 0, .model = 0});
+    push_as(&r, (struct call){.item = 2, .model = 1}, true);
+    push_as(&r, (struct call){.item = 1, .model = 0}, true);
+    assert_true(gw_sched_next_idle(&r.sched, r.fleet, &item, &slice));
+    assert_ptr_equal(item, &r.items[1]);
+    assert_places(&r, 0, -1); /* the others are no calls of the scheduler's classes */
+    push(&r, (struct call){.item = 0, .model = 0});
+    assert_int_equal(place(&r, &lease), 0);
+    assert_true(gw_sched_next_idle(&r.sched, r.fleet, &item, &slice));
+    assert_ptr_equal(item, &r.items[2]);
+    gw_sched_remove(&r.sched, item);
+    assert_false(gw_sched_next_idle(&r.sched, r.fleet, &item, &slice));
+    finish(&r);
 }
 
 static void nothing_changes_by_asking(void **state SL_UNUSED)
@@ -121,56 +330,87 @@ static void nothing_changes_by_asking(void **state SL_UNUSED)
     struct rig r;
     struct gw_queue_item *item;
     struct gw_fleet_slice *slice;
-    begin(&r);
-    assert_false(gw_sched_next(&r.queue, r.fleet, &item, &slice));
-    join(&r, "n", 7, 1);
-    push(&r, 0, 1);
+    begin(&r, GW_SCHED_FAIR);
+    assert_false(gw_sched_next(&r.sched, r.fleet, &item, &slice));
+    join(&r, 7, 1);
+    push_some(&r);
     for (int i = 0; i < 3; i++) {
-        assert_true(gw_sched_next(&r.queue, r.fleet, &item, &slice));
-        assert_ptr_equal(item, &r.items[0]);
-        assert_int_equal(r.queue.count, 1);
+        assert_true(gw_sched_next(&r.sched, r.fleet, &item, &slice));
+        assert_ptr_equal(item, &r.items[4]);
+        assert_int_equal(r.sched.queue.counts[0], 6);
     }
-    gw_fleet_destroy(r.fleet);
+    finish(&r);
 }
 
-/* Whatever waits: the one placed is the oldest among the heads whose pool has a slice. */
-static void against_a_plain_search(void **state SL_UNUSED)
+/* ---- against a plain search */
+
+/* Of a class, what starts on a group's slice is the first of all that could. */
+static void assert_first_of_its_class(struct rig *r, const struct gw_queue_item *got,
+                                      const struct gw_fleet_node *node)
+{
+    for (size_t i = 0; i < ITEMS; i++) {
+        const struct gw_queue_item *other = &r->items[i];
+        if (other->model == NULL || other->ask.class_index != got->ask.class_index)
+            continue;
+        if (gw_groups_has(other->pool->groups, node->group->index))
+            assert_true(other == got || gw_queue_is_before(got, other));
+    }
+}
+
+static bool could_start(struct rig *r)
+{
+    for (size_t i = 0; i < ITEMS; i++)
+        if (r->items[i].model != NULL &&
+            gw_fleet_pick_idle(r->fleet,
+                               SL_CONTAINER_OF(r->items[i].model, struct gw_fleet_model, waiting),
+                               &tiers.sizes[0]))
+            return true;
+    return false;
+}
+
+static void whatever_waits_the_first_of_a_class_starts(void **state SL_UNUSED)
 {
     struct sl_rng rng;
     sl_rng_seed(&rng, 71);
     for (int round = 0; round < 300; round++) {
         struct rig r;
-        begin(&r);
-        join(&r, "n0", 7, 1); /* so that all are known */
-        join(&r, "n1", (unsigned)sl_rng_below(&rng, 8), 1 + (size_t)sl_rng_below(&rng, 4));
-        join(&r, "n2", (unsigned)sl_rng_below(&rng, 8), 1 + (size_t)sl_rng_below(&rng, 4));
+        begin(&r, (enum gw_sched_policy)sl_rng_below(&rng, 3));
+        join(&r, 7, 1); /* so that all are known */
+        join(&r, (unsigned)sl_rng_below(&rng, 8), 1 + (size_t)sl_rng_below(&rng, 4));
+        join(&r, (unsigned)sl_rng_below(&rng, 8), 1 + (size_t)sl_rng_below(&rng, 4));
         for (size_t i = 0; i < ITEMS; i++)
-            push(&r, i, (size_t)sl_rng_below(&rng, MODELS));
-        for (int got;; assert_true(got >= 0)) {
-            int wanted = -1;
-            for (size_t m = 0; m < MODELS; m++) {
-                const struct gw_queue_item *head = model(&r, m)->pool.head;
-                int i = head == NULL ? -1 : (int)(head - r.items);
-                if (i >= 0 && gw_fleet_pick(r.fleet, model(&r, m), &large) &&
-                    (wanted < 0 || i < wanted))
-                    wanted = i;
-            }
-            got = place(&r);
-            assert_int_equal(got, wanted);
-            if (got < 0)
-                break;
+            push(&r, (struct call){.item = i,
+                                   .model = (size_t)sl_rng_below(&rng, MODELS),
+                                   .tier = (uint16_t)sl_rng_below(&rng, 4),
+                                   .key_us = (int64_t)sl_rng_below(&rng, 20)});
+        struct gw_queue_item *item;
+        struct gw_fleet_slice *slice;
+        struct gw_fleet_lease *lease;
+        while (gw_sched_next(&r.sched, r.fleet, &item, &slice)) {
+            assert_first_of_its_class(&r, item, slice->node);
+            assert_true(place(&r, &lease) == item - r.items);
+            if (sl_rng_below(&rng, 3) == 0)
+                end(&r, lease, (int64_t)sl_rng_below(&rng, 3000));
         }
-        gw_fleet_destroy(r.fleet);
+        assert_false(could_start(&r));
+        finish(&r);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_oldest_call_of_all_pools_is_next),
+        cmocka_unit_test(policies_differ_in_the_class_alone),
         cmocka_unit_test(a_pool_that_must_wait_blocks_nobody),
+        cmocka_unit_test(nobody_is_fed_past_the_next_one),
+        cmocka_unit_test(a_start_is_charged_where_it_runs),
+        cmocka_unit_test(a_call_that_returns_has_its_old_place),
+        cmocka_unit_test(calls_stay_where_they_are_while_their_nodes_are_gone),
+        cmocka_unit_test(limits_count_by_tier),
+        cmocka_unit_test(other_weights_begin_anew),
+        cmocka_unit_test(those_who_pay_nothing_go_by_arrival_and_on_idle_slices),
         cmocka_unit_test(nothing_changes_by_asking),
-        cmocka_unit_test(against_a_plain_search),
+        cmocka_unit_test(whatever_waits_the_first_of_a_class_starts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,10 +66,11 @@ static void begin(struct rig *r)
     struct gw_fleet_model *m = gw_fleet_find(r->fleet, sl_span_str("m"));
     struct gw_fleet_lease *lease;
     for (int64_t us = 100; us <= 300; us += 200) {
-        assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m, &large), m, 1, 1, &lease));
+        assert_ok(
+            gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m, &large, NULL), m, 1, 1, &lease));
         gw_fleet_end_lease(r->fleet, lease, us, 1);
     }
-    assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m, &large), m, 1, 1, &lease));
+    assert_ok(gw_fleet_lease(r->fleet, gw_fleet_pick(r->fleet, m, &large, NULL), m, 1, 1, &lease));
     assert_ok(gw_drains_create(&sl_alloc_malloc, 2, &r->drains));
     assert_ok(gw_drains_add(r->drains, &(struct gw_drain_row){"n2", "user:admin", 5}));
     assert_ok(gw_drains_add(r->drains, &(struct gw_drain_row){"n3", "user:admin", 6}));
