@@ -74,6 +74,8 @@ static void step_call(struct sl_rng *rng)
     if (!stage.is_connected || call_count == CALLS_MAX)
         return;
     infer_begin(&b, models[sl_rng_below(rng, SL_ARRAY_LEN(models))]);
+    if (sl_rng_below(rng, 8) == 0)
+        infer_param_string(&b, "sluice_size", "xlarge"); /* both slices */
     infer_input(&b, "IN", "FP32", 1, (int64_t[]){(int64_t)count});
     infer_raw(&b, infer_room(&b, count * 4), count * 4);
     calls[call_count++] = stage_call(&stage, GW_METHOD_MODEL_INFER, infer_bytes(&b));

@@ -12,6 +12,7 @@ static struct sim_plan plan_for(uint64_t seed, uint64_t calls)
 {
     struct sim_plan p = {.seed = seed, .calls = calls, .mean_exec_us = 20000, .mean_gap_us = 5000};
     p.bad_percent = 2;
+    p.xlarge_percent = 10;
     switch (seed % 4) {
     case 0: /* calm: nothing goes wrong */
         p.bad_percent = 0;
@@ -44,13 +45,15 @@ static bool run_seed(uint64_t seed, uint64_t calls)
     const char *wrong = sim_run(&plan, &first);
     if (wrong == NULL)
         wrong = sim_run(&plan, &again);
+    if (wrong == NULL && first.started_wide < first.started / 50)
+        wrong = "xlarge calls did not start";
     if (wrong == NULL && first.digest != again.digest)
         wrong = "two runs of the seed differ";
-    printf("seed %" PRIu64 ": %" PRIu64 " calls, %" PRIu64 " started, %" PRIu64
+    printf("seed %" PRIu64 ": %" PRIu64 " calls, %" PRIu64 " started (%" PRIu64 " wide), %" PRIu64
            " finished, %" PRIu64 " given back, %" PRIu64 " nodes lost, %" PRIu64
            " stale, at most %" PRIu64 " queued, digest %016" PRIx64 "%s%s\n",
-           seed, first.arrived, first.started, first.finished, first.returned, first.lost_nodes,
-           first.stale, first.max_queued, first.digest,
+           seed, first.arrived, first.started, first.started_wide, first.finished, first.returned,
+           first.lost_nodes, first.stale, first.max_queued, first.digest,
            wrong == NULL ? "" : " WRONG: ", wrong == NULL ? "" : wrong);
     if (wrong != NULL)
         printf("again: sim_gateway --seed %" PRIu64 " --calls %" PRIu64 "\n", seed, calls);

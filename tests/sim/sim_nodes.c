@@ -28,14 +28,16 @@ static void join(struct sim *s, struct sim_node *n)
                                                      .duration_us = 60 * SL_US_PER_S,
                                                      .max_duration_us = 300 * SL_US_PER_S,
                                                      .problem = ""};
-    for (uint32_t i = 0; i < SIM_SLICES; i++)
+    for (uint32_t i = 0; i < SIM_WIDE; i++)
         slices[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500, 0};
+    slices[SIM_WIDE] = (struct gw_hello_slice){SIM_WIDE, "cpu0", "cpu", 0, 1000, 3};
     struct gw_hello hello = {.session = ++s->sessions,
                              .name = n->name,
                              .version = "sim",
                              .slice_backlog_max = 63,
                              .slices = slices,
-                             .slice_count = SIM_SLICES,
+                             .slice_count = SIM_WIDE,
+                             .wide_count = index + 1 < SIM_NODES,
                              .models = models,
                              .model_count = count};
     if (!gw_flow_on_hello(s->flow, &hello, s->now, &n->fleet_node, &err))
@@ -93,6 +95,17 @@ static void pop_job(struct sim *s, struct sim_node *n, uint32_t slice)
         schedule(s, n, slice, SIM_START, 1);
 }
 
+/* Nobody has half of what somebody has all of. */
+static void check_alone(struct sim *s, const struct sim_node *n, uint32_t slice)
+{
+    s->totals.started_wide += slice == SIM_WIDE;
+    for (uint32_t i = 0; i < SIM_SLICES; i++) {
+        const struct sim_slice *other = &n->slices[i];
+        if ((i == SIM_WIDE) != (slice == SIM_WIDE) && other->job_count > 0)
+            sim_complain("slice %u of %s runs while slice %u has calls", slice, n->name, i);
+    }
+}
+
 static void start_job(struct sim *s, struct sim_node *n, uint32_t slice)
 {
     struct sim_job *job = &n->slices[slice].jobs[0];
@@ -106,6 +119,7 @@ static void start_job(struct sim *s, struct sim_node *n, uint32_t slice)
         pop_job(s, n, slice);
         return;
     }
+    check_alone(s, n, slice);
     job->is_started = true;
     job->started_at = s->now;
     s->totals.started++;

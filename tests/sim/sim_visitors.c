@@ -44,6 +44,8 @@ static void open_exchange(struct sim *s)
                                    .path = sl_span_str(gw_method_path(GW_METHOD_MODEL_INFER)),
                                    .arrived_at = s->now,
                                    .deadline_at = SL_MONO_NEVER};
+    if (sim_chance(s, s->plan.xlarge_percent))
+        e->x.req.size = sl_span_str("xlarge");
     if (sim_chance(s, s->plan.deadline_percent))
         e->x.req.deadline_at =
             s->now + sim_exponential_us(s, 2 * s->plan.mean_exec_us) * SL_NS_PER_US;

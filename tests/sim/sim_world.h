@@ -14,7 +14,9 @@
 #include "gw_timers.h"
 #include "sl_rng.h"
 
-enum { SIM_NODES = 3, SIM_SLICES = 2, SIM_MODELS = 3, SIM_JOBS_MAX = 256 };
+/* The last of a node's slices is wide: both others. The last node does not have it. */
+enum { SIM_NODES = 3, SIM_SLICES = 3, SIM_MODELS = 3, SIM_JOBS_MAX = 256 };
+enum { SIM_WIDE = SIM_SLICES - 1 };
 
 struct sim_plan {
     uint64_t seed;
@@ -23,7 +25,8 @@ struct sim_plan {
     int64_t mean_exec_us;
     unsigned gone_percent;  /* callers that leave early */
     unsigned large_percent; /* messages that must wait for room */
-    unsigned bad_percent;   /* requests that are refused when they are read */
+    unsigned xlarge_percent;
+    unsigned bad_percent; /* requests that are refused when they are read */
     unsigned deadline_percent;
     int64_t node_life_us;    /* mean time between two losses of a node; 0: never */
     unsigned return_percent; /* dispatches that a node gives back */
@@ -81,7 +84,8 @@ struct sim_node {
 };
 
 struct sim_totals {
-    uint64_t arrived, replied, granted, started, finished, returned, lost_nodes, stale, max_queued;
+    uint64_t arrived, replied, granted, started, started_wide, finished, returned, lost_nodes,
+        stale, max_queued;
     uint64_t digest; /* of all outcomes in their order: two runs of a seed must agree */
 };
 

@@ -446,10 +446,14 @@ struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t s
                                  .duration_us = 60 * SL_US_PER_S,
                                  .duration = w->duration,
                                  .max_duration_us = 120 * SL_US_PER_S,
+                                 .size = w->size,
                                  .problem = ""};
-    struct gw_hello_slice list[8] = {{.id = 0}};
+    struct gw_hello_slice list[9] = {{.id = 0}};
     for (uint32_t i = 0; i < 8; i++)
         list[i] = (struct gw_hello_slice){i, "cpu0", "cpu", 0, 500, 0};
+    if (w->has_wide)
+        list[slices] =
+            (struct gw_hello_slice){FAKE_WIDE, "cpu0", "cpu", 0, 1000, (UINT64_C(1) << slices) - 1};
     struct gw_hello hello = {.session = ++w->sessions,
                              .journal = w->journal,
                              .name = name,
@@ -457,6 +461,7 @@ struct gw_fleet_node *fake_join(struct fake_world *w, const char *name, size_t s
                              .slice_backlog_max = 8,
                              .slices = list,
                              .slice_count = slices,
+                             .wide_count = w->has_wide,
                              .models = &spec,
                              .model_count = 1};
     struct gw_fleet_node *node = NULL;

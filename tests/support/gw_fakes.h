@@ -21,6 +21,7 @@
 #include "open_door.h"
 
 enum { FAKE_SENT_MAX = 256, FAKE_ARENA_MAX = 1 << 20, FAKE_ERRANDS_MAX = 32 };
+enum { FAKE_WIDE = 100 }; /* a slice's number */
 
 struct fake_exchange {
     struct gw_exchange x;
@@ -102,6 +103,8 @@ struct fake_world {
     uint64_t sessions;
     const char *version;  /* of the models that nodes announce; "1" */
     const char *duration; /* likewise; NULL: 60 s */
+    const char *size;     /* likewise; NULL: the first one */
+    bool has_wide;        /* all slices of nodes that join are one, too: FAKE_WIDE */
     const struct gw_duration_port *durations;
 };
 

@@ -85,6 +85,8 @@ static struct tensor *copy_input(const struct ex_posting *p, size_t i)
     return t;
 }
 
+static const uint64_t whole_parts = (UINT64_C(1) << (WHOLE_SLICES - 1)) - 1;
+
 static sl_status post(void *ctx, uint32_t slice, uint32_t model, struct ex_posting *p,
                       struct sl_error *why)
 {
@@ -322,6 +324,7 @@ static sl_status make_link(struct whole_node *n, const struct sl_alloc *alloc, c
 static sl_status make_jobs(struct whole_node *n, const struct sl_alloc *alloc)
 {
     const struct ex_jobs_conf conf = {.slice_count = WHOLE_SLICES,
+                                      .parts = {[WHOLE_SLICES - 1] = whole_parts},
                                       .backlog_max = BACKLOG,
                                       .jobs_max = 64,
                                       .payload_max_bytes = 1 << 20,
@@ -339,7 +342,9 @@ sl_status whole_node_start(struct whole_node *n, const struct sl_alloc *alloc, c
     *n = (struct whole_node){
         .alloc = alloc, .shares_memory = shares_memory, .journal_map = n->journal_map, .now = now};
     for (uint32_t i = 0; i < WHOLE_SLICES; i++)
-        n->slices[i] = (struct ex_slice){.id = i, .device = "cpu0"};
+        n->slices[i] = (struct ex_slice){.id = i, .device = "cpu0", .share_thousandths = 500};
+    n->slices[WHOLE_SLICES - 1].parts = whole_parts;
+    n->slices[WHOLE_SLICES - 1].share_thousandths = 1000;
     sl_status s = fill_catalog(n, alloc);
     if (s == SL_OK)
         s = make_results(n);

@@ -109,14 +109,16 @@ static void test_hello(void **state)
                                               .output_count = 1,
                                               .duration_us = 5,
                                               .duration = "2 + 3",
+                                              .size = "xlarge",
                                               .max_duration_us = 6};
     const struct ex_slice slices[] = {
         {.id = 0, .kind = EX_SLICE_CPU, .device = "cpu0", .share_thousandths = 500},
-        {.id = 1, .kind = EX_SLICE_MIG, .device = "MIG-x", .memory_bytes = 7}};
+        {.id = 1, .kind = EX_SLICE_MIG, .device = "MIG-x", .memory_bytes = 7},
+        {.id = 2, .device = "cpu0", .share_thousandths = 1000, .parts = 5}};
     struct ex_hello h = {.node = "n",
                          .host = "h",
                          .slices = slices,
-                         .slice_count = 2,
+                         .slice_count = 3,
                          .bulk_window_bytes = 64,
                          .inline_max_bytes = 32,
                          .slice_backlog_max = 16};
@@ -134,10 +136,16 @@ static void test_hello(void **state)
     assert_int_equal(read->n_slices, 2);
     assert_string_equal(read->slices[1]->kind, "mig");
     assert_int_equal(read->slices[1]->memory_bytes, 7);
+    assert_int_equal(read->slices[1]->n_parts, 0);
+    assert_int_equal(read->n_wide_slices, 1);
+    assert_int_equal(read->wide_slices[0]->id, 2);
+    assert_int_equal(read->wide_slices[0]->n_parts, 2);
+    assert_true(read->wide_slices[0]->parts[0] == 0 && read->wide_slices[0]->parts[1] == 2);
     assert_int_equal(read->n_models, 2);
     assert_string_equal(read->models[0]->problem, "line 1: no");
     assert_string_equal(read->models[1]->engine, "identity");
     assert_string_equal(read->models[1]->duration, "2 + 3");
+    assert_string_equal(read->models[1]->size, "xlarge");
     assert_string_equal(read->models[1]->inputs[0]->datatype, "INT8");
     assert_true(read->models[1]->inputs[0]->shape[0] == -1);
     assert_int_equal(read->slice_backlog_max, 16);

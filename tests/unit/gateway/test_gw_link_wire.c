@@ -65,6 +65,7 @@ static void a_hello_says_what_the_node_has(void **state SL_UNUSED)
     model.engine = TEXT("onnx");
     model.duration_us = 5;
     model.duration = TEXT("auto");
+    model.size = TEXT("xlarge");
     model.max_duration_us = UINT64_MAX; /* of a careless node: kept within what can be counted */
     model.n_inputs = 1;
     model.inputs = &ins;
@@ -91,6 +92,7 @@ static void a_hello_says_what_the_node_has(void **state SL_UNUSED)
     assert_string_equal(spec->engine, "onnx");
     assert_string_equal(spec->problem, "");
     assert_string_equal(spec->duration, "auto");
+    assert_string_equal(spec->size, "xlarge");
     assert_true(spec->duration_us == 5 && spec->max_duration_us == INT64_MAX / 1000);
     assert_true(spec->input_count == 1 && spec->output_count == 0);
     assert_string_equal(spec->inputs[0].name, "IN");
@@ -109,6 +111,50 @@ static void a_hello_says_what_the_node_has(void **state SL_UNUSED)
     model.problem = TEXT("model.yaml:1: broken");
     assert_true(read(&r, &m));
     assert_string_equal(r.batch.hello.models[0].problem, "model.yaml:1: broken");
+    done(&r);
+}
+
+static void a_hello_says_which_slices_are_one(void **state SL_UNUSED)
+{
+    Sluice__Node__V1__NodeBatch m = SLUICE__NODE__V1__NODE_BATCH__INIT;
+    Sluice__Node__V1__Hello h = SLUICE__NODE__V1__HELLO__INIT;
+    Sluice__Node__V1__Slice slice[4], *slices[4];
+    uint32_t parts[3] = {9, 5, 5};
+    struct rig r;
+    for (uint32_t i = 0; i < 4; i++) {
+        sluice__node__v1__slice__init(slices[i] = &slice[i]);
+        slice[i].id = 7 + i;
+        slice[i].device = TEXT("cpu0");
+        slice[i].share_thousandths = i < 3 ? 333 : 1000;
+    }
+    m.session = 99;
+    m.hello = &h;
+    h.protocol_max = 3;
+    h.n_slices = 3;
+    h.slices = slices;
+    h.n_wide_slices = 1;
+    h.wide_slices = &slices[3];
+    slice[3].parts = parts;
+    slice[3].n_parts = 2;
+    slice[1].id = 5;
+    assert_true(read(&r, &m));
+    const struct gw_hello *hello = &r.batch.hello;
+    assert_true(hello->slice_count == 3 && hello->wide_count == 1);
+    assert_true(hello->slices[3].id == 10 && hello->slices[3].parts == 6);
+    assert_true(hello->slices[0].parts == 0 && hello->slices[0].share_thousandths == 333);
+    done(&r);
+    slice[3].n_parts = 3; /* one of them twice: what that is, the fleet refuses */
+    assert_true(read(&r, &m));
+    assert_int_equal(r.batch.hello.slices[3].parts, 6);
+    done(&r);
+    slice[1].id = 8; /* one that is not there */
+    slice[3].n_parts = 2;
+    assert_true(read(&r, &m));
+    assert_int_equal(r.batch.hello.slices[3].parts, 0);
+    done(&r);
+    h.protocol_max = 2; /* it knew of no sizes */
+    assert_true(read(&r, &m));
+    assert_int_equal(r.batch.hello.slices[0].share_thousandths, 500);
     done(&r);
 }
 
@@ -552,6 +598,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hello_says_what_the_node_has),
+        cmocka_unit_test(a_hello_says_which_slices_are_one),
         cmocka_unit_test(news_of_leases_are_read),
         cmocka_unit_test(leases_that_ended_are_read),
         cmocka_unit_test(a_batch_without_a_session_is_refused),
