@@ -54,13 +54,13 @@ const struct sl_conf_key ex_conf_table[] = {
         .max = 1024 * 1024 * MIB,
         .help = "Memory in which large results are kept, and which a gateway on this host may "
                 "read; what has no room there is sent. 0B: none."),
-    KEY("slices.cpu", SL_CONF_INT, slices.cpu, "2", .min = 1, .max = 64,
+    KEY("slices.cpu", SL_CONF_INT, slices.cpu, "2", .min = 1, .max = EX_SLICES_MAX,
         .help = "Into how many equal slices the processors are divided; one call runs on each."),
-    KEY("slices.per_device", SL_CONF_INT, slices.per_device, "2", .min = 1, .max = 64,
+    KEY("slices.per_device", SL_CONF_INT, slices.per_device, "2", .min = 1, .max = EX_SLICES_MAX,
         .help = "Of how many slices a device consists; a call of size xlarge has all of one "
                 "device. 1: each "
                 "slice is a device of its own."),
-    KEY("slices.cpu_threads", SL_CONF_INT, slices.cpu_threads, "0", .min = 0, .max = 1024,
+    KEY("slices.cpu_threads", SL_CONF_INT, slices.cpu_threads, "0", .min = 0, .max = EX_THREADS_MAX,
         .help = "Threads of an engine on a slice; 0 shares the processors out. A call that has all "
                 "slices of "
                 "a device has the threads of all."),

@@ -27,7 +27,8 @@ static struct ex_slice widen(const struct ex_slice *first, size_t count, uint32_
     struct ex_slice wide = *first;
     wide.id = id;
     wide.share_thousandths = 1000;
-    wide.cpu_threads = first->cpu_threads * (uint32_t)count;
+    const uint32_t threads = first->cpu_threads * (uint32_t)count;
+    wide.cpu_threads = threads < EX_THREADS_MAX ? threads : EX_THREADS_MAX;
     wide.memory_bytes = first->memory_bytes * count;
     for (size_t i = 0; i < count; i++)
         wide.parts |= UINT64_C(1) << (first->id + i);

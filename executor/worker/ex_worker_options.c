@@ -98,7 +98,7 @@ static bool read_option(int letter, const char *value, struct ex_worker_options 
         o->slice.id = (uint32_t)number;
         return ok;
     case 't':
-        ok = read_number("threads", value, 1, 1024, &number);
+        ok = read_number("threads", value, 1, EX_THREADS_MAX, &number);
         o->slice.cpu_threads = (uint32_t)number;
         return ok;
     case 'b':
