@@ -16,7 +16,7 @@ struct histogram {
     const double *bounds;
     size_t bound_count;
     _Atomic int64_t counts[SL_METRIC_BUCKETS_MAX + 1]; /* not cumulative; the last is +Inf */
-    _Atomic double sum_seconds; /* a sum in int64 ns would end after 292 years of added-up time */
+    _Atomic double sum; /* a sum in int64 ns would end after 292 years of added-up time */
 };
 
 struct sl_metric {
@@ -94,9 +94,9 @@ struct sl_metric *sl_metric_gauge(struct sl_metric_registry *r, const char *name
     return add_metric(r, KIND_GAUGE, name, labels, help);
 }
 
-struct sl_metric *sl_metric_histogram_seconds(struct sl_metric_registry *r, const char *name,
-                                              const char *labels, const char *help,
-                                              const double *bounds, size_t count)
+struct sl_metric *sl_metric_histogram(struct sl_metric_registry *r, const char *name,
+                                      const char *labels, const char *help, const double *bounds,
+                                      size_t count)
 {
     if (count > SL_METRIC_BUCKETS_MAX)
         return NULL;
@@ -114,6 +114,13 @@ struct sl_metric *sl_metric_histogram_seconds(struct sl_metric_registry *r, cons
     return m;
 }
 
+struct sl_metric *sl_metric_histogram_seconds(struct sl_metric_registry *r, const char *name,
+                                              const char *labels, const char *help,
+                                              const double *bounds, size_t count)
+{
+    return sl_metric_histogram(r, name, labels, help, bounds, count);
+}
+
 /* --------------------------------------------------------------------------------------- change */
 
 void sl_metric_add(struct sl_metric *m, int64_t n)
@@ -128,25 +135,34 @@ void sl_metric_set(struct sl_metric *m, int64_t value)
         atomic_store_explicit(&m->value, value, memory_order_relaxed);
 }
 
-static void add_to_sum(_Atomic double *sum, double seconds)
+static void add_to_sum(_Atomic double *sum, double value)
 {
     double seen = atomic_load_explicit(sum, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(sum, &seen, seen + seconds, memory_order_relaxed,
+    while (!atomic_compare_exchange_weak_explicit(sum, &seen, seen + value, memory_order_relaxed,
                                                   memory_order_relaxed)) {
     }
 }
 
-void sl_metric_observe_ns(struct sl_metric *m, int64_t ns)
+static void observe(struct sl_metric *m, double value)
 {
     if (!m || !m->histogram)
         return;
     struct histogram *h = m->histogram;
-    double seconds = (double)ns / (double)SL_NS_PER_S;
     size_t bucket = 0;
-    while (bucket < h->bound_count && seconds > h->bounds[bucket])
+    while (bucket < h->bound_count && value > h->bounds[bucket])
         bucket++;
     atomic_fetch_add_explicit(&h->counts[bucket], 1, memory_order_relaxed);
-    add_to_sum(&h->sum_seconds, seconds);
+    add_to_sum(&h->sum, value);
+}
+
+void sl_metric_observe_ns(struct sl_metric *m, int64_t ns)
+{
+    observe(m, (double)ns / (double)SL_NS_PER_S);
+}
+
+void sl_metric_observe_count(struct sl_metric *m, uint64_t count)
+{
+    observe(m, (double)count);
 }
 
 static int64_t bucket_count(const struct histogram *h, size_t bucket)
@@ -232,7 +248,7 @@ static sl_status render_histogram(const struct sl_metric *m, struct sl_buf *out)
         if (s != SL_OK)
             return s;
     }
-    double sum = atomic_load_explicit(&h->sum_seconds, memory_order_relaxed);
+    double sum = atomic_load_explicit(&h->sum, memory_order_relaxed);
     sl_status s = render_sample(m, "_sum", format_number(sum, number), out);
     if (s != SL_OK)
         return s;

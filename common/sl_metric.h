@@ -32,16 +32,21 @@ struct sl_metric *sl_metric_counter_us(struct sl_metric_registry *r, const char 
                                        const char *labels, const char *help);
 struct sl_metric *sl_metric_gauge(struct sl_metric_registry *r, const char *name,
                                   const char *labels, const char *help);
-/* Buckets are upper bounds in seconds, growing; at most SL_METRIC_BUCKETS_MAX, borrowed. */
+/* Buckets are upper bounds, growing; at most SL_METRIC_BUCKETS_MAX, borrowed. */
 enum { SL_METRIC_BUCKETS_MAX = 24 };
 struct sl_metric *sl_metric_histogram_seconds(struct sl_metric_registry *r, const char *name,
                                               const char *labels, const char *help,
                                               const double *bounds, size_t count);
 
+struct sl_metric *sl_metric_histogram(struct sl_metric_registry *r, const char *name,
+                                      const char *labels, const char *help, const double *bounds,
+                                      size_t count);
+
 /* m may be NULL in all of these: nothing happens. */
 void sl_metric_add(struct sl_metric *m, int64_t n);
 void sl_metric_set(struct sl_metric *m, int64_t value);
-void sl_metric_observe_ns(struct sl_metric *m, int64_t ns);
+void sl_metric_observe_ns(struct sl_metric *m, int64_t ns);        /* of a histogram of seconds */
+void sl_metric_observe_count(struct sl_metric *m, uint64_t count); /* of any other */
 int64_t sl_metric_value(const struct sl_metric *m); /* counter or gauge; count of a histogram */
 
 /* Appends the whole page. Errors: SL_ETOOBIG, SL_ENOMEM. */

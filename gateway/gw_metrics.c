@@ -4,6 +4,7 @@
 
 static const double wait_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                      0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
+static const double run_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 
 static bool register_calls(struct gw_metrics *m)
 {
@@ -60,10 +61,14 @@ static bool register_times(struct gw_metrics *m)
     m->flow.queue_seconds = sl_metric_histogram_seconds(
         m->registry, "sluice_call_queue_seconds", "",
         "From a call's admission to its start on a slice.", wait_bounds, count);
-    m->flow.exec_seconds =
-        sl_metric_histogram_seconds(m->registry, "sluice_call_exec_seconds", "",
-                                    "How long a call held its slice.", wait_bounds, count);
-    return m->flow.queue_seconds != NULL && m->flow.exec_seconds != NULL && register_freeing(m);
+    m->flow.exec_seconds = sl_metric_histogram_seconds(
+        m->registry, "sluice_call_exec_seconds", "",
+        "How long a call held its slice, alone or with others.", wait_bounds, count);
+    m->flow.run_calls = sl_metric_histogram(m->registry, "sluice_run_calls", "",
+                                            "Calls that shared a run of their model.", run_bounds,
+                                            SL_ARRAY_LEN(run_bounds));
+    return m->flow.queue_seconds != NULL && m->flow.exec_seconds != NULL &&
+           m->flow.run_calls != NULL && register_freeing(m);
 }
 
 /* Both the link and the flow find such messages: one set of counters. */

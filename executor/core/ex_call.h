@@ -69,6 +69,10 @@ struct ex_outcome {
     bool started;
     sl_gpu_us held_us; /* 0 when it was not started */
     uint64_t record;   /* of the lease in the journal; 0: none */
+    /* Of a call that ran together with others: its share of the run is held_us. */
+    sl_gpu_us run_us;   /* how long the run held the slice; 0: it ran alone */
+    uint32_t run_calls; /* that shared the run */
+    uint32_t run_place; /* among them, from 0 */
 };
 
 #endif

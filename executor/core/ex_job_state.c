@@ -9,7 +9,7 @@ static const bool may_move[EX_JOB_STATE_COUNT][EX_JOB_STATE_COUNT] = {
     [EX_JOB_WAITING] = {[EX_JOB_POSTED] = true, [EX_JOB_ENDED] = true},
     [EX_JOB_POSTED] = {[EX_JOB_RUNNING] = true, [EX_JOB_WAITING] = true, [EX_JOB_ENDED] = true},
     [EX_JOB_RUNNING] = {[EX_JOB_STOPPING] = true, [EX_JOB_WAITING] = true, [EX_JOB_ENDED] = true},
-    [EX_JOB_STOPPING] = {[EX_JOB_ENDED] = true},
+    [EX_JOB_STOPPING] = {[EX_JOB_WAITING] = true, [EX_JOB_ENDED] = true},
 };
 
 const char *ex_job_state_name(enum ex_job_state s)

@@ -11,7 +11,8 @@
  *
  * A job is RUNNING when it is the first in its worker; whether the worker had begun it is known once
  * the worker is dead: begun, it ends there and is charged; not begun, it waits for the next one.
- * STOPPING ends when the worker is gone. The arrows are walked by ex_jobs.c.
+ * STOPPING ends when the worker is gone. A run of several jobs that fails, or is stopped over its limit, takes them back
+ * to WAITING, each to run alone. The arrows are walked by ex_jobs.c.
  */
 #ifndef EX_JOB_STATE_H
 #define EX_JOB_STATE_H

@@ -43,6 +43,8 @@ struct ex_model_spec {
     const char *duration;
     int64_t max_duration_us; /* default 300 s */
     const char *size;        /* of the slice, by the gateway's table; "": its first one */
+    int64_t max_batch;       /* items that run together, 1 to EX_BATCH_MAX; 1: each call alone */
+    int64_t batch_delay_us;  /* how long the first of them waits for others that are likely */
     const struct ex_option *options;
     size_t option_count;
 };

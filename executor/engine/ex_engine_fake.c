@@ -110,6 +110,29 @@ static bool meet_mishaps(const struct ex_fake_script *s, struct sl_error *err)
     return false;
 }
 
+/* ---- items */
+
+/* Rows of the first input. */
+static int64_t count_items(const struct ex_run *call)
+{
+    return call->input_count > 0 && call->inputs[0].rank > 0 ? call->inputs[0].dims[0] : 1;
+}
+
+/* Is there one that mishaps are kept for? */
+static bool has_bad_item(const struct ex_fake_script *s, const struct ex_run *call)
+{
+    if (s->bad == 0 || call->input_count == 0)
+        return s->bad == 0;
+    const struct sl_span raw = call->inputs[0].raw;
+    const int64_t items = count_items(call);
+    const size_t step = items > 0 ? raw.len / (size_t)items : 0;
+    for (size_t at = 0; step > 0 && at < raw.len; at += step) {
+        if (raw.data[at] == s->bad)
+            return true;
+    }
+    return false;
+}
+
 /* ---- results */
 
 /* The output's shape: the spec's, with its free dimensions filled in. */
@@ -119,7 +142,7 @@ static void choose_dims(const struct fake_model *m, const struct ex_fake_script 
     const struct ex_tensor_spec *spec = &m->spec->outputs[index];
     int64_t rows = s->rows;
     if (rows == 0)
-        rows = call->input_count > 0 && call->inputs[0].rank > 0 ? call->inputs[0].dims[0] : 1;
+        rows = count_items(call);
     for (size_t i = 0; i < spec->rank; i++) {
         out[i] = spec->dims[i];
         if (out[i] == -1) {
@@ -150,11 +173,19 @@ static void fill_hash(uint8_t *out, size_t bytes, const struct ex_run *call, siz
     }
 }
 
+static void fill_words(uint8_t *out, size_t bytes, uint64_t word)
+{
+    for (size_t at = 0; at < bytes; at += sizeof(word))
+        memcpy(out + at, &word, sizeof(word) < bytes - at ? sizeof(word) : bytes - at);
+}
+
 static void fill(const struct ex_fake_script *s, const struct ex_run *call, size_t index,
                  uint8_t *out, size_t bytes)
 {
     if (s->result == EX_FAKE_HASH)
         fill_hash(out, bytes, call, index);
+    else if (s->result == EX_FAKE_ITEMS)
+        fill_words(out, bytes, (uint64_t)count_items(call));
     else if (s->result == EX_FAKE_COPY && call->input_count > 0)
         fill_copy(out, bytes, call->inputs[index % call->input_count].raw);
     else
@@ -257,13 +288,14 @@ static bool run(void *model, const struct ex_run *call, struct ex_sink *sink, st
     void *memory = s.memory_bytes > 0 ? take_memory(s.memory_bytes, err) : NULL;
     if (s.memory_bytes > 0 && memory == NULL)
         return false;
-    const bool is_over = pass_time(&s, s.run_ns, call);
+    const int64_t run_ns = sl_sat_add(s.run_ns, sl_sat_mul(s.item_ns, count_items(call)));
+    const bool is_over = pass_time(&s, run_ns, call);
     free(memory);
     if (!is_over) {
         sl_error_set(err, SL_REASON_CANCELLED, "cancelled in the middle of its run");
         return false;
     }
-    if (m->run_count % (uint64_t)s.every == 0 && !meet_mishaps(&s, err))
+    if (m->run_count % (uint64_t)s.every == 0 && has_bad_item(&s, call) && !meet_mishaps(&s, err))
         return false;
     for (size_t i = 0; i < m->spec->output_count; i++) {
         if (call->wanted[i] && !answer(m, &s, call, i, sink, err))

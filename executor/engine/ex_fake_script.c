@@ -11,7 +11,7 @@
 enum value_kind { DURATION, SIZE, COUNT, CHOICE, FLAG, TEXT };
 
 static const char *const hows[] = {"sleep", "busy", NULL};
-static const char *const results[] = {"zeros", "copy", "hash", "params", NULL};
+static const char *const results[] = {"zeros", "copy", "hash", "params", "items", NULL};
 static const char *const crashes[] = {"none", "segv", "abort", "exit", "kill", NULL};
 static const char *const flags[] = {"false", "true", NULL};
 
@@ -26,6 +26,7 @@ struct key {
 #define AT(field) offsetof(struct ex_fake_script, field)
 static const struct key keys[] = {
     {"run", DURATION, AT(run_ns), NULL, true},
+    {"item", DURATION, AT(item_ns), NULL, true},
     {"how", CHOICE, AT(how), hows, true},
     {"result", CHOICE, AT(result), results, true},
     {"rows", COUNT, AT(rows), NULL, true},
@@ -35,6 +36,7 @@ static const struct key keys[] = {
     {"crash", CHOICE, AT(crash), crashes, true},
     {"hang", FLAG, AT(hang), flags, true},
     {"every", COUNT, AT(every), NULL, true},
+    {"bad", COUNT, AT(bad), NULL, true},
     {"load_delay", DURATION, AT(load_delay_ns), NULL, false},
     {"load_error", TEXT, AT(load_error), NULL, false},
     {"load_memory", SIZE, AT(load_memory_bytes), NULL, false},

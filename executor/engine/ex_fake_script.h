@@ -2,11 +2,13 @@
  * one call its parameters, which have the same names with "fake_" before them. Pure.
  *
  *   run          how long a run takes: a duration (as a parameter also a number of milliseconds)
+ *   item         how much longer it takes for each item: row of the first input's first dimension
  *   how          how that time passes: sleep | busy
- *   result       zeros | copy | hash | params. copy: the i-th output's bytes are the i-th input's, from the
+ *   result       zeros | copy | hash | params | items. copy: the i-th output's bytes are the i-th input's, from the
  *                start again when they end. hash: numbers that depend on every input byte and on
  *                the output's index (ex_fake_hash). BYTES outputs are empty elements; with
- *                params those of one dimension are the call's parameters (ex_fake_params.h)
+ *                params those of one dimension are the call's parameters (ex_fake_params.h). items: the number
+ *                of the run's items, as words of 8 bytes
  *   rows         the first free dimension of each output; without it the first dimension of the
  *                first input, or 1. Other free dimensions are 1
  *   memory       bytes that are taken, written to, and given back in each run
@@ -15,6 +17,7 @@
  *   crash        none | segv | abort | exit | kill: so the process ends, after the run's time
  *   hang         true | false: the run never ends
  *   every        error, crash and hang befall only each n-th run of the process
+ *   bad          they befall only runs of which an item of the first input begins with this byte
  *   load_delay   how long loading takes: a duration            (model.yaml only)
  *   load_error   loading fails with this text                  (model.yaml only)
  *   load_memory  bytes that are written to and kept            (model.yaml only)
@@ -33,11 +36,12 @@
 #include "sl_reason.h"
 
 enum ex_fake_how { EX_FAKE_SLEEP, EX_FAKE_BUSY };
-enum ex_fake_result { EX_FAKE_ZEROS, EX_FAKE_COPY, EX_FAKE_HASH, EX_FAKE_PARAMS };
+enum ex_fake_result { EX_FAKE_ZEROS, EX_FAKE_COPY, EX_FAKE_HASH, EX_FAKE_PARAMS, EX_FAKE_ITEMS };
 enum ex_fake_crash { EX_FAKE_NO_CRASH, EX_FAKE_SEGV, EX_FAKE_ABORT, EX_FAKE_EXIT, EX_FAKE_KILL };
 
 struct ex_fake_script {
     int64_t run_ns;
+    int64_t item_ns;
     int how;      /* enum ex_fake_how */
     int result;   /* enum ex_fake_result */
     int64_t rows; /* 0: as the input */
@@ -47,6 +51,7 @@ struct ex_fake_script {
     int crash;          /* enum ex_fake_crash */
     bool hang;
     int64_t every; /* 1: each run */
+    int64_t bad;   /* a byte; 0: each run */
     int64_t load_delay_ns;
     const char *load_error;
     uint64_t load_memory_bytes;

@@ -109,6 +109,20 @@ static const struct ex_tensor_spec *read_tensors(struct ex_model_file *f, const 
     return specs;
 }
 
+/* Items of several calls can be told apart in a tensor that is free along its first dimension. */
+static void check_batch(struct ex_model_file *f, const char *list,
+                        const struct ex_tensor_spec *specs, size_t count)
+{
+    char place[PLACE_BYTES];
+    for (size_t i = 0; f->spec.max_batch > 1 && i < count; i++) {
+        if (specs[i].rank > 0 && specs[i].dims[0] == -1)
+            continue;
+        snprintf(place, sizeof(place), "%s[%zu].shape", list, i);
+        complain(f, place, "%s must begin with -1, because max_batch is %" PRId64, place,
+                 f->spec.max_batch);
+    }
+}
+
 /* ---- the engine's own section */
 
 static const char *value_text(const struct sl_conf_key *key, const union ex_model_value *v,
@@ -258,6 +272,8 @@ static sl_status read_spec(struct ex_model_file *f)
     spec->size = v->size;
     spec->input_count = v->inputs.count;
     spec->output_count = v->outputs.count;
+    spec->max_batch = v->max_batch;
+    spec->batch_delay_us = v->batch_delay_ns / SL_NS_PER_US;
     check_name(f);
     struct sl_error err;
     if (!ex_model_duration_read(v->duration, spec, &err))
@@ -266,6 +282,8 @@ static sl_status read_spec(struct ex_model_file *f)
     spec->outputs = read_tensors(f, "outputs", &v->outputs);
     if (spec->inputs == NULL || spec->outputs == NULL)
         return SL_ENOMEM;
+    check_batch(f, "inputs", spec->inputs, spec->input_count);
+    check_batch(f, "outputs", spec->outputs, spec->output_count);
     const sl_status s = read_options(f);
     return s == SL_OK && f->has_errors ? SL_EINVAL : s;
 }

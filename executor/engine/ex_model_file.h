@@ -4,6 +4,8 @@
  *   engine: onnx                          # identity | fake | onnx
  *   duration: 5s                          # of a call that does not say; ex_model_duration.h; 60s without it
  *   max_duration: 60s                     # 300s without it
+ *   max_batch: 8                          # items of several calls that one run takes; 1 without it
+ *   batch_delay: 2ms                      # how long a call waits for others; 1ms without it
  *   inputs:  [{name: INPUT0, datatype: FP32, shape: [-1, 4]}]
  *   outputs: [{name: OUTPUT0, datatype: FP32, shape: [-1, 4]}]
  *   onnx: {file: model.onnx}              # the engine's own section; its keys stand at the engine

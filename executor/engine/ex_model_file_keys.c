@@ -1,6 +1,7 @@
 /* ex_model_file_keys.c - every key that model.yaml may have, with type, range, default, meaning. */
 #include "ex_model_file_keys.h"
 
+#include "ex_batch.h"
 #include "ex_engine.h"
 #include "ex_model.h"
 #include "sl_time.h"
@@ -13,7 +14,7 @@ static const char *const dtype_names[] = {
 #undef NAME_OF
         NULL};
 static const char *const hows[] = {"sleep", "busy", NULL};
-static const char *const results[] = {"zeros", "copy", "hash", "params", NULL};
+static const char *const results[] = {"zeros", "copy", "hash", "params", "items", NULL};
 static const char *const crashes[] = {"none", "segv", "abort", "exit", "kill", NULL};
 static const char *const optimizations[] = {"none", "basic", "extended", "all", NULL};
 
@@ -40,7 +41,7 @@ static const struct sl_conf_key tensor_keys[] = {
 #define AT(field) offsetof(struct ex_model_conf, field)
 #define VALUE(i) (AT(values) + (i) * sizeof(union ex_model_value))
 /* The engines' sections stand last, so that ex_model_options is the table's tail. */
-enum { FIRST_OPTION = 6 };
+enum { FIRST_OPTION = 8 };
 static struct sl_conf_key keys[] = {
     {.name = "engine", .type = SL_CONF_CHOICE, .offset = AT(engine),
      .help = "What runs the model."},
@@ -54,6 +55,14 @@ static struct sl_conf_key keys[] = {
     {.name = "size", .type = SL_CONF_STRING, .offset = AT(size), .default_text = "",
      .help = "The size of the slice for a call that does not say, such as xlarge: a name of the gateway's "
              "`sizes`; empty: the first one there, large."},
+    {.name = "max_batch", .type = SL_CONF_INT, .offset = AT(max_batch), .default_text = "1",
+     .min = 1, .max = EX_BATCH_MAX,
+     .help = "Items of several calls, along the first dimension of all tensors, that the engine "
+             "takes in one run; 1: each call has a run of its own."},
+    {.name = "batch_delay", .type = SL_CONF_DURATION, .offset = AT(batch_delay_ns),
+     .default_text = "1ms", .max = SL_NS_PER_S,
+     .help = "How long a call waits for as many others as ran together before; 0: it runs with those "
+             "that are there."},
     {.name = "inputs", .type = SL_CONF_LIST, .offset = AT(inputs), .items = tensor_keys,
      .item_bytes = sizeof(struct ex_model_tensor_conf), .max = EX_TENSORS_MAX,
      .help = "The tensors that a call gives."},
@@ -98,6 +107,12 @@ static struct sl_conf_key keys[] = {
      .max = SL_ERROR_TEXT_MAX - 1, .help = "Loading fails with this text."},
     {.name = "fake.load_memory", .type = SL_CONF_BYTES, .offset = VALUE(15),
      .default_text = "0B", .help = "Memory that is kept from loading on."},
+    {.name = "fake.item", .type = SL_CONF_DURATION, .offset = VALUE(16), .default_text = "0s",
+     .max = DAY_NS, .help = "How much longer a run takes for each item of its first input."},
+    {.name = "fake.bad", .type = SL_CONF_INT, .offset = VALUE(17), .default_text = "1", .min = 1,
+     .max = 255,
+     .help = "error, crash and hang befall only runs of which an item of the first input begins "
+             "with this byte; not given: all."},
     {0},
 };
 #undef VALUE

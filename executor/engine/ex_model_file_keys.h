@@ -22,6 +22,8 @@ struct ex_model_conf {
     const char *duration; /* ex_model_duration.h */
     int64_t max_duration_ns;
     const char *size;
+    int64_t max_batch;
+    int64_t batch_delay_ns;
     struct sl_conf_seq inputs; /* struct ex_model_tensor_conf */
     struct sl_conf_seq outputs;
     union ex_model_value values[EX_MODEL_VALUES_MAX]; /* in the order of ex_model_options */

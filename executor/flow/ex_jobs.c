@@ -6,40 +6,13 @@
 #define uthash_malloc(bytes)        sl_alloc_get(j->alloc, bytes)
 #define uthash_free(pointer, bytes) sl_alloc_free(j->alloc, pointer)
 
-#include "ex_jobs.h"
+#include "ex_jobs_int.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "ex_lease.h"
-#include "ex_task.h"
 #include "sl_text.h"
-
-/* What stands at one slice. */
-struct line {
-    struct ex_task *waiting; /* WAITING, in the order of arrival */
-    struct ex_task *posted; /* the first RUNNING or STOPPING, the others POSTED; all of one model */
-    uint32_t posted_count;
-    uint32_t job_count; /* all that belong to the slice, also RECEIVING */
-};
-
-struct ex_jobs {
-    const struct sl_alloc *alloc;
-    struct ex_jobs_conf conf;
-    const struct ex_catalog *catalog;
-    const struct ex_report_port *report;
-    const struct ex_worker_port *workers;
-    struct ex_lease_table *leases;
-    struct ex_task *by_lease;  /* hash of all but orphans */
-    struct ex_task *receiving; /* RECEIVING; the one that was fed last is last */
-    struct ex_job_counts counts;
-    struct ex_jobs_stats stats;
-    bool refuses_new;
-    uint64_t arrivals;
-    size_t wide_begin; /* the first wide slice; slice_count: there is none */
-    struct line lines[EX_ALL_SLICES_MAX];
-};
 
 sl_status ex_jobs_create(const struct sl_alloc *alloc, const struct ex_jobs_conf *conf,
                          const struct ex_catalog *catalog, const struct ex_report_port *report,
@@ -62,14 +35,15 @@ sl_status ex_jobs_create(const struct sl_alloc *alloc, const struct ex_jobs_conf
     j->workers = workers;
     while (j->wide_begin < conf->slice_count && conf->parts[j->wide_begin] == 0)
         j->wide_begin++;
+    for (size_t i = 0; i < EX_ALL_SLICES_MAX; i++)
+        j->lines[i].look_at = SL_MONO_NEVER;
     *out = j;
     return SL_OK;
 }
 
 /* ---- the ends of a job */
 
-/* Every job is moved by this: an illegal move is a bug here and shows in ex_jobs_check. */
-static void move(struct ex_jobs *j, struct ex_task *t, enum ex_job_state to)
+void ex_jobs_move(struct ex_jobs *j, struct ex_task *t, enum ex_job_state to)
 {
     j->stats.broken += ex_job_move(&j->counts, &t->state, to) != SL_OK;
 }
@@ -84,10 +58,9 @@ static void make_orphan(struct ex_jobs *j, struct ex_task *t)
     HASH_DEL(j->by_lease, t);
 }
 
-/* Out of whichever list held it already; the end of its memory. */
-static void end_task(struct ex_jobs *j, struct ex_task *t)
+void ex_jobs_end_task(struct ex_jobs *j, struct ex_task *t)
 {
-    move(j, t, EX_JOB_ENDED);
+    ex_jobs_move(j, t, EX_JOB_ENDED);
     j->lines[t->slice].job_count--;
     if (!t->is_orphan)
         HASH_DEL(j->by_lease, t);
@@ -103,23 +76,16 @@ static void tell_result(struct ex_jobs *j, uint64_t lease, const struct ex_outco
     j->report->result(j->report->ctx, lease, outcome);
 }
 
-/* How a lease held its slice: not at all, or as it stands in the journal. */
-struct hold {
-    bool started;
-    sl_gpu_us held;
-    uint64_t record;
-};
-
-static const struct hold no_hold = {.started = false};
+const struct ex_held ex_not_held = {.started = false};
 
 static void tell_failure(struct ex_jobs *j, uint64_t lease, const struct sl_error *why,
-                         const struct hold *hold)
+                         const struct ex_held *held)
 {
     const struct ex_outcome outcome = {.reason = why->reason,
                                        .text = why->text,
-                                       .started = hold->started,
-                                       .held_us = hold->held,
-                                       .record = hold->record};
+                                       .started = held->started,
+                                       .held_us = held->us,
+                                       .record = held->record};
     tell_result(j, lease, &outcome);
 }
 
@@ -130,12 +96,12 @@ static void tell_returned(struct ex_jobs *j, uint64_t lease, enum sl_reason reas
     j->report->returned(j->report->ctx, lease, reason, text);
 }
 
-static void fail_task(struct ex_jobs *j, struct ex_task *t, const struct sl_error *why,
-                      const struct hold *hold)
+void ex_jobs_fail_task(struct ex_jobs *j, struct ex_task *t, const struct sl_error *why,
+                       const struct ex_held *held)
 {
     if (!t->is_orphan)
-        tell_failure(j, t->lease, why, hold);
-    end_task(j, t);
+        tell_failure(j, t->lease, why, held);
+    ex_jobs_end_task(j, t);
 }
 
 /* A job that will not begin here. The gateway was told that it had started: then it is an end. */
@@ -145,21 +111,21 @@ static void give_back_task(struct ex_jobs *j, struct ex_task *t, enum sl_reason 
     if (t->is_announced && !t->is_orphan) {
         struct sl_error why;
         sl_error_set(&why, SL_REASON_EXECUTOR_LOST, "%s", text);
-        tell_failure(j, t->lease, &why, &no_hold);
+        tell_failure(j, t->lease, &why, &ex_not_held);
     } else if (!t->is_orphan) {
         tell_returned(j, t->lease, reason, text);
     }
-    end_task(j, t);
+    ex_jobs_end_task(j, t);
 }
 
 /* ---- a slice's line */
 
-static struct line *line_of(struct ex_jobs *j, const struct ex_task *t)
+static struct ex_line *line_of(struct ex_jobs *j, const struct ex_task *t)
 {
     return &j->lines[t->slice];
 }
 
-static bool is_stopping(const struct line *line)
+static bool is_stopping(const struct ex_line *line)
 {
     return line->posted && line->posted->state == EX_JOB_STOPPING;
 }
@@ -176,26 +142,26 @@ static uint32_t journal_place(const struct ex_jobs *j, uint32_t slice)
     return (uint32_t)__builtin_ctzll(parts_of(j, slice));
 }
 
-static void record_begin(struct ex_jobs *j, const struct ex_task *t, sl_mono_ns now)
+void ex_jobs_record_begin(struct ex_jobs *j, const struct ex_task *t, const char *call_id,
+                          sl_mono_ns at)
 {
     const struct ex_journal_start start = {.slice = journal_place(j, t->slice),
                                            .gateway_run = t->gateway_run,
                                            .lease = t->lease,
-                                           .call_id = t->posting.job.call_id,
+                                           .call_id = call_id,
                                            .model = ex_catalog_name(j->catalog, t->model),
-                                           .at = now};
+                                           .at = at};
     if (j->conf.journal)
         ex_journal_began(j->conf.journal, &start);
 }
 
-static uint64_t record_end(struct ex_jobs *j, uint32_t slice, sl_gpu_us held, enum sl_reason cause)
+uint64_t ex_jobs_record_end(struct ex_jobs *j, uint32_t slice, sl_gpu_us held, enum sl_reason cause)
 {
     const uint32_t place = journal_place(j, slice);
     return j->conf.journal ? ex_journal_ended(j->conf.journal, place, held, cause) : 0;
 }
 
-/* The lease did not hold its slice after all. */
-static void forget_begin(struct ex_jobs *j, uint32_t slice)
+void ex_jobs_forget_begin(struct ex_jobs *j, uint32_t slice)
 {
     if (j->conf.journal)
         ex_journal_undone(j->conf.journal, journal_place(j, slice));
@@ -207,14 +173,8 @@ static sl_mono_ns kill_time(const struct ex_jobs *j, sl_mono_ns now)
     return sl_sat_add(now, j->conf.cancel_grace_ns / 4 * 3);
 }
 
-/* The first of the posted jobs holds the slice from here on. */
-static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+void ex_jobs_announce(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
 {
-    struct ex_task *t = line->posted;
-    move(j, t, EX_JOB_RUNNING);
-    j->stats.broken += ex_lease_grant(j->leases, t->slice, t->lease) != SL_OK;
-    j->stats.broken += ex_lease_start(j->leases, t->slice, t->lease, t->limit_us, now) != SL_OK;
-    record_begin(j, t, now);
     if (t->is_orphan) {
         t->kill_at = kill_time(j, now);
     } else if (!t->is_announced) {
@@ -223,8 +183,19 @@ static void begin(struct ex_jobs *j, struct line *line, sl_mono_ns now)
     }
 }
 
-/* The slice is free of the first posted job, which is taken out of the line. */
-static sl_gpu_us release_slice(struct ex_jobs *j, struct line *line, sl_mono_ns end)
+/* The first of the posted jobs holds the slice from here on. */
+static void begin(struct ex_jobs *j, struct ex_line *line, sl_mono_ns now)
+{
+    struct ex_task *t = line->posted;
+    const sl_gpu_us limit = t->joint ? t->joint->limit_us : t->limit_us;
+    ex_jobs_move(j, t, EX_JOB_RUNNING);
+    j->stats.broken += ex_lease_grant(j->leases, t->slice, t->lease) != SL_OK;
+    j->stats.broken += ex_lease_start(j->leases, t->slice, t->lease, limit, now) != SL_OK;
+    ex_jobs_record_begin(j, t, t->posting.job.call_id, now);
+    ex_jobs_announce(j, t, now);
+}
+
+sl_gpu_us ex_jobs_release_slice(struct ex_jobs *j, struct ex_line *line, sl_mono_ns end)
 {
     struct ex_task *t = line->posted;
     sl_gpu_us held = 0;
@@ -234,30 +205,38 @@ static sl_gpu_us release_slice(struct ex_jobs *j, struct line *line, sl_mono_ns 
     return held;
 }
 
-static void to_posted(struct ex_jobs *j, struct line *line, struct ex_task *t, sl_mono_ns now)
+void ex_jobs_to_posted(struct ex_jobs *j, struct ex_line *line, struct ex_task *t, sl_mono_ns now)
 {
     DL_DELETE(line->waiting, t);
     DL_APPEND(line->posted, t);
     line->posted_count++;
-    move(j, t, EX_JOB_POSTED);
+    ex_jobs_move(j, t, EX_JOB_POSTED);
     if (line->posted == t)
         begin(j, line, now);
 }
 
 /* Offers a waiting job to its worker. Returns SL_EAGAIN when it has to wait on. */
-static sl_status offer(struct ex_jobs *j, struct line *line, struct ex_task *t, sl_mono_ns now)
+static sl_status offer_alone(struct ex_jobs *j, struct ex_line *line, struct ex_task *t,
+                             sl_mono_ns now)
 {
     struct sl_error why = {.reason = SL_REASON_NO_CAPACITY, .text = "its input is too large"};
     const sl_status st = j->workers->post(j->workers->ctx, t->slice, t->model, &t->posting, &why);
     if (st == SL_EAGAIN)
         return st;
     if (st == SL_OK) {
-        to_posted(j, line, t, now);
+        ex_jobs_to_posted(j, line, t, now);
         return SL_OK;
     }
     DL_DELETE(line->waiting, t);
     give_back_task(j, t, why.reason, why.text);
     return SL_OK;
+}
+
+/* The same, with those that may run together with it. */
+static sl_status offer(struct ex_jobs *j, struct ex_line *line, struct ex_task *t, sl_mono_ns now)
+{
+    const sl_status st = t->items > 0 ? ex_jobs_offer_joint(j, line, t, now) : SL_ENOENT;
+    return st == SL_ENOENT ? offer_alone(j, line, t, now) : st;
 }
 
 /* Does a job that came before this one wait for a slice that has a part in common with its own? */
@@ -273,7 +252,7 @@ static bool is_behind_others(const struct ex_jobs *j, const struct ex_task *t)
     return false;
 }
 
-static bool may_follow(const struct ex_jobs *j, const struct line *line, const struct ex_task *t)
+static bool may_follow(const struct ex_jobs *j, const struct ex_line *line, const struct ex_task *t)
 {
     if (line->posted)
         return !is_stopping(line) && line->posted_count < EX_POSTED_MAX &&
@@ -283,16 +262,21 @@ static bool may_follow(const struct ex_jobs *j, const struct line *line, const s
 
 /* Gives the slice's worker what it can take. While it works, only jobs of its own model that are next
  * in the line may follow; an idle slice takes the first job whose worker is ready. A job that the
- * gateway believes to be running, because its worker died before it began, lets nobody pass. */
-static void pump_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+ * gateway believes to be running, because its worker died before it began, lets nobody pass. Jobs that may run
+ * together gather while the slice is busy. */
+static void pump_line(struct ex_jobs *j, struct ex_line *line, sl_mono_ns now)
 {
     struct ex_task *t, *next;
     DL_FOREACH_SAFE (line->waiting, t, next) {
-        const bool is_announced = t->is_announced;
+        const bool is_announced = t->is_announced, gathers = t->items > 0;
         if (!may_follow(j, line, t) || is_behind_others(j, t))
+            return;
+        if (gathers && (line->posted || ex_jobs_awaits_company(j, line, t, now)))
             return;
         if (offer(j, line, t, now) == SL_EAGAIN && (line->posted || is_announced))
             return;
+        if (gathers && line->posted)
+            return; /* with others, who have left the list: next may be one */
     }
 }
 
@@ -336,7 +320,8 @@ static enum sl_reason may_accept(const struct ex_jobs *j, const struct ex_call *
 static bool may_record(struct ex_jobs *j, struct sl_error *why)
 {
     const uint64_t open = ex_job_open_count(&j->counts);
-    if (!j->conf.journal || ex_journal_has_room(j->conf.journal, open))
+    /* Besides their own, any two open jobs may leave the record of a run that failed for both. */
+    if (!j->conf.journal || ex_journal_has_room(j->conf.journal, open + open / 2))
         return true;
     j->stats.unrecorded++;
     sl_error_set(why, SL_REASON_NO_CAPACITY,
@@ -358,16 +343,20 @@ static bool check_size(const struct ex_jobs *j, const struct ex_call *call, stru
 
 static void wait_for_slice(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
 {
-    struct line *line = line_of(j, t);
-    move(j, t, EX_JOB_WAITING);
+    struct ex_line *line = line_of(j, t);
+    ex_jobs_move(j, t, EX_JOB_WAITING);
     DL_APPEND(line->waiting, t);
-    pump(j, t->slice, now);
+    t->came_at = now;
+    if (t->items > 0)
+        line->is_due = true;
+    else
+        pump(j, t->slice, now);
 }
 
 static void wait_for_bulk(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
 {
     uint8_t *map;
-    move(j, t, EX_JOB_RECEIVING);
+    ex_jobs_move(j, t, EX_JOB_RECEIVING);
     struct ex_segment *segment = j->workers->segment_open(j->workers->ctx, t->slice, t->model,
                                                           ex_task_segment_bytes(t), &map);
     if (!segment) {
@@ -408,7 +397,7 @@ void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns no
     }
     if (!check_size(j, call, &why) ||
         !ex_task_create(j->alloc, call, model, ex_catalog_spec(j->catalog, model), &t, &why)) {
-        tell_failure(j, call->lease, &why, &no_hold);
+        tell_failure(j, call->lease, &why, &ex_not_held);
         return;
     }
     if (!enter(j, t)) {
@@ -442,10 +431,31 @@ sl_status ex_jobs_bulk(struct ex_jobs *j, uint64_t lease, uint64_t offset, uint6
     return SL_OK;
 }
 
-/* Ends the worker of the running job; the job ends for that reason when the worker is gone. */
+/* The number of the run that a posted job is in, alone or with others. */
+static uint64_t seq_of(const struct ex_task *t)
+{
+    return t->joint ? t->joint->posting.job.seq : t->posting.job.seq;
+}
+
+void ex_jobs_worker_ready(struct ex_jobs *j, uint32_t slice, uint32_t model, sl_mono_ns now)
+{
+    (void)model;
+    pump(j, slice, now);
+}
+
+/* Does nobody wait for the run of a posted job any more? */
+static bool is_unwanted(const struct ex_task *t)
+{
+    return t->joint ? ex_joint_is_unwanted(t->joint) : t->is_cancelled;
+}
+
+/* Ends the worker of the running job t, the first of those that run together; they end for that reason when the
+ * worker is gone. */
 static void stop(struct ex_jobs *j, struct ex_task *t, enum sl_reason reason)
 {
-    move(j, t, EX_JOB_STOPPING);
+    ex_jobs_move(j, t, EX_JOB_STOPPING);
+    for (size_t i = 1; t->joint && i < t->joint->count; i++)
+        ex_jobs_move(j, t->joint->tasks[i], EX_JOB_STOPPING);
     t->stop_reason = reason;
     t->kill_at = SL_MONO_NEVER;
     j->stats.broken += ex_lease_take_back(j->leases, t->slice, t->lease) != SL_OK;
@@ -454,7 +464,7 @@ static void stop(struct ex_jobs *j, struct ex_task *t, enum sl_reason reason)
 
 static void ask_to_stop(struct ex_jobs *j, const struct ex_task *t)
 {
-    j->workers->cancel(j->workers->ctx, t->slice, t->model, t->posting.job.seq);
+    j->workers->cancel(j->workers->ctx, t->slice, t->model, seq_of(t));
 }
 
 /* A posted job lies in the ring behind another one. The worker skips it, and if it had just begun it
@@ -465,18 +475,21 @@ static void disown_posted(struct ex_jobs *j, struct ex_task *t)
     make_orphan(j, t);
 }
 
-/* It is still told how it ended. */
+/* It is still told how it ended. The run goes on for others whose it is. */
 static void cancel_running(struct ex_jobs *j, struct ex_task *t, sl_mono_ns now)
 {
     if (t->is_cancelled)
         return;
     t->is_cancelled = true;
+    if (!is_unwanted(t))
+        return;
+    struct ex_task *first = t->joint ? t->joint->tasks[0] : t;
     if (j->conf.cancel_grace_ns == 0) {
-        stop(j, t, SL_REASON_CANCELLED);
+        stop(j, first, SL_REASON_CANCELLED);
         return;
     }
-    t->kill_at = kill_time(j, now);
-    ask_to_stop(j, t);
+    first->kill_at = kill_time(j, now);
+    ask_to_stop(j, first);
 }
 
 void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
@@ -491,15 +504,15 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
     if (t->state == EX_JOB_RUNNING) {
         cancel_running(j, t, now);
     } else if (t->state == EX_JOB_POSTED) {
-        tell_failure(j, lease, &why, &no_hold);
+        tell_failure(j, lease, &why, &ex_not_held);
         disown_posted(j, t);
     } else if (t->state == EX_JOB_WAITING) {
         DL_DELETE(line_of(j, t)->waiting, t);
-        fail_task(j, t, &why, &no_hold);
+        ex_jobs_fail_task(j, t, &why, &ex_not_held);
         pump(j, slice, now); /* others may have waited behind it */
     } else if (t->state == EX_JOB_RECEIVING) {
         DL_DELETE(j->receiving, t);
-        fail_task(j, t, &why, &no_hold);
+        ex_jobs_fail_task(j, t, &why, &ex_not_held);
     }
 }
 
@@ -522,13 +535,13 @@ void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease)
     }
 }
 
-static void drop_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
+static void drop_line(struct ex_jobs *j, struct ex_line *line, sl_mono_ns now)
 {
     struct ex_task *t, *next;
     DL_FOREACH_SAFE (line->waiting, t, next) {
         DL_DELETE(line->waiting, t);
         make_orphan(j, t);
-        end_task(j, t);
+        ex_jobs_end_task(j, t);
     }
     DL_FOREACH (line->posted, t) {
         if (t->state == EX_JOB_POSTED && !t->is_orphan)
@@ -536,6 +549,10 @@ static void drop_line(struct ex_jobs *j, struct line *line, sl_mono_ns now)
         if (t->state == EX_JOB_RUNNING && !t->is_orphan)
             cancel_running(j, t, now);
         make_orphan(j, t);
+        for (size_t i = 1; t->joint && i < t->joint->count; i++) {
+            cancel_running(j, t->joint->tasks[i], now);
+            make_orphan(j, t->joint->tasks[i]);
+        }
     }
 }
 
@@ -545,7 +562,7 @@ void ex_jobs_drop_all(struct ex_jobs *j, sl_mono_ns now)
     DL_FOREACH_SAFE (j->receiving, t, next) {
         DL_DELETE(j->receiving, t);
         make_orphan(j, t);
-        end_task(j, t);
+        ex_jobs_end_task(j, t);
     }
     for (size_t i = 0; i < j->conf.slice_count; i++)
         drop_line(j, &j->lines[i], now);
@@ -553,14 +570,8 @@ void ex_jobs_drop_all(struct ex_jobs *j, sl_mono_ns now)
 
 /* ---- from the workers: results, deaths */
 
-void ex_jobs_worker_ready(struct ex_jobs *j, uint32_t slice, uint32_t model, sl_mono_ns now)
-{
-    (void)model;
-    pump(j, slice, now);
-}
-
 /* When the first posted job ended: now, or earlier when others that followed it end now too. */
-static sl_mono_ns end_of_first(const struct ex_jobs *j, const struct line *line, sl_gpu_us run,
+static sl_mono_ns end_of_first(const struct ex_jobs *j, const struct ex_line *line, sl_gpu_us run,
                                sl_mono_ns now)
 {
     if (line->posted->done_at != 0)
@@ -580,7 +591,7 @@ static uint64_t payload_bytes(const struct ex_outcome *outcome)
     return sum;
 }
 
-static void end_sentence(const struct ex_task *t, enum sl_reason reason, struct sl_error *out)
+void ex_jobs_end_sentence(const struct ex_task *t, enum sl_reason reason, struct sl_error *out)
 {
     char limit[32];
     sl_text_format_duration(t->limit_us * SL_NS_PER_US, limit);
@@ -596,12 +607,12 @@ static void tell_cancelled(struct ex_jobs *j, const struct ex_task *t,
                            const struct ex_outcome *outcome)
 {
     struct sl_error why;
-    end_sentence(t, SL_REASON_CANCELLED, &why);
+    ex_jobs_end_sentence(t, SL_REASON_CANCELLED, &why);
     tell_failure(j, t->lease, &why,
-                 &(struct hold){outcome->started, outcome->held_us, outcome->record});
+                 &(struct ex_held){outcome->started, outcome->held_us, outcome->record});
 }
 
-static void tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome *outcome)
+void ex_jobs_tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome *outcome)
 {
     const uint64_t bytes = payload_bytes(outcome);
     if (t->is_cancelled) {
@@ -618,14 +629,14 @@ static void tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome
     sl_error_set(&why, SL_REASON_TOO_LARGE, "outputs of %llu bytes are more than the node's %s",
                  (unsigned long long)bytes, limit);
     tell_failure(j, t->lease, &why,
-                 &(struct hold){outcome->started, outcome->held_us, outcome->record});
+                 &(struct ex_held){outcome->started, outcome->held_us, outcome->record});
 }
 
 void ex_jobs_result_came(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
                          sl_mono_ns now)
 {
     struct ex_task *t = j->lines[slice].posted;
-    if (!t || t->model != model || t->posting.job.seq != seq || t->state != EX_JOB_RUNNING ||
+    if (!t || t->model != model || seq_of(t) != seq || t->state != EX_JOB_RUNNING ||
         t->done_at != 0)
         return;
     t->done_at = now;
@@ -635,57 +646,68 @@ void ex_jobs_result_came(struct ex_jobs *j, uint32_t slice, uint32_t model, uint
 void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,
                     struct ex_outcome *outcome, sl_gpu_us run, sl_mono_ns now)
 {
-    struct line *line = &j->lines[slice];
+    struct ex_line *line = &j->lines[slice];
     struct ex_task *t = line->posted;
-    if (!t || t->model != model || t->posting.job.seq != seq) {
+    if (!t || t->model != model || seq_of(t) != seq) {
         j->stats.refused_messages++;
         return;
     }
     if (t->state == EX_JOB_STOPPING)
         return; /* too late: its worker is being ended, and what follows it runs again */
     const sl_mono_ns end = end_of_first(j, line, run, now);
+    if (t->joint) {
+        ex_jobs_joint_result(j, line, outcome, end);
+        pump(j, slice, now);
+        return;
+    }
     outcome->started = true;
-    outcome->held_us = release_slice(j, line, end);
+    outcome->held_us = ex_jobs_release_slice(j, line, end);
     if (t->is_orphan && !t->is_cancelled && outcome->reason == SL_REASON_CANCELLED && run == 0)
-        forget_begin(j, slice); /* its worker passed it over */
+        ex_jobs_forget_begin(j, slice); /* its worker passed it over */
     else
-        outcome->record = record_end(j, slice, outcome->held_us,
-                                     t->is_cancelled ? SL_REASON_CANCELLED : outcome->reason);
+        outcome->record = ex_jobs_record_end(
+            j, slice, outcome->held_us, t->is_cancelled ? SL_REASON_CANCELLED : outcome->reason);
+    if (t->items > 0)
+        ex_jobs_note_run(j, line, t, 1, now);
     if (!t->is_orphan)
-        tell_outcome(j, t, outcome);
-    end_task(j, t);
+        ex_jobs_tell_outcome(j, t, outcome);
+    ex_jobs_end_task(j, t);
     if (line->posted)
         begin(j, line, end);
     pump(j, slice, now);
 }
 
 /* The job that held the slice of a worker that is gone. True: it had not begun and was put to `back`. */
-static void settle_first(struct ex_jobs *j, struct line *line, uint64_t started_seq,
+static void settle_first(struct ex_jobs *j, struct ex_line *line, uint64_t started_seq,
                          const char *text, sl_mono_ns now, struct ex_task **back)
 {
     struct ex_task *t = line->posted;
     struct sl_error why;
-    const bool has_begun = t->posting.job.seq <= started_seq;
+    const bool has_begun = seq_of(t) <= started_seq;
     const bool was_stopped = t->state == EX_JOB_STOPPING;
-    struct hold hold = {.started = true, .held = release_slice(j, line, now)};
+    if (t->joint) {
+        ex_jobs_joint_lost(j, line, has_begun, now, back);
+        return;
+    }
+    struct ex_held held = {.started = true, .us = ex_jobs_release_slice(j, line, now)};
     if (!was_stopped && !has_begun && !t->is_orphan && !t->is_cancelled) {
-        forget_begin(j, t->slice);
+        ex_jobs_forget_begin(j, t->slice);
         t->death_count++;
         DL_APPEND(*back, t);
         return;
     }
     if (was_stopped)
-        end_sentence(t, t->stop_reason, &why);
+        ex_jobs_end_sentence(t, t->stop_reason, &why);
     else if (t->is_cancelled)
-        end_sentence(t, SL_REASON_CANCELLED, &why);
+        ex_jobs_end_sentence(t, SL_REASON_CANCELLED, &why);
     else
         sl_error_set(&why, SL_REASON_MODEL_ERROR, "the model's process %s", text);
-    hold.record = record_end(j, t->slice, hold.held, why.reason);
-    fail_task(j, t, &why, &hold);
+    held.record = ex_jobs_record_end(j, t->slice, held.us, why.reason);
+    ex_jobs_fail_task(j, t, &why, &held);
 }
 
 /* Jobs behind it have not begun, or nobody knows of their beginning: they run again. */
-static void settle_others(struct line *line, bool was_stopped, struct ex_task **back)
+static void settle_others(struct ex_line *line, bool was_stopped, struct ex_task **back)
 {
     struct ex_task *t, *next;
     DL_FOREACH_SAFE (line->posted, t, next) {
@@ -696,10 +718,8 @@ static void settle_others(struct line *line, bool was_stopped, struct ex_task **
     }
 }
 
-/* Puts jobs in front of those that wait, without those that nobody wants or that outlived too many
- * workers. */
-static void back_to_waiting(struct ex_jobs *j, struct line *line, struct ex_task *back,
-                            const char *text)
+void ex_jobs_back_to_waiting(struct ex_jobs *j, struct ex_line *line, struct ex_task *back,
+                             const char *text)
 {
     struct ex_task *keep = NULL, *t, *next;
     char sentence[SL_ERROR_TEXT_MAX];
@@ -712,7 +732,7 @@ static void back_to_waiting(struct ex_jobs *j, struct line *line, struct ex_task
         if (t->is_orphan || t->death_count >= EX_DEATHS_MAX) {
             give_back_task(j, t, SL_REASON_NO_CAPACITY, sentence);
         } else {
-            move(j, t, EX_JOB_WAITING);
+            ex_jobs_move(j, t, EX_JOB_WAITING);
             DL_APPEND(keep, t);
         }
     }
@@ -723,21 +743,21 @@ static void back_to_waiting(struct ex_jobs *j, struct line *line, struct ex_task
 void ex_jobs_worker_lost(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t started_seq,
                          const char *text, sl_mono_ns now)
 {
-    struct line *line = &j->lines[slice];
+    struct ex_line *line = &j->lines[slice];
     struct ex_task *back = NULL;
     if (!line->posted || line->posted->model != model)
         return;
     const bool was_stopped = is_stopping(line);
     settle_first(j, line, started_seq, text, now, &back);
     settle_others(line, was_stopped, &back);
-    back_to_waiting(j, line, back, text);
+    ex_jobs_back_to_waiting(j, line, back, text);
     pump(j, slice, now);
 }
 
 void ex_jobs_worker_failed(struct ex_jobs *j, uint32_t slice, uint32_t model, const char *text,
                            sl_mono_ns now)
 {
-    struct line *line = &j->lines[slice];
+    struct ex_line *line = &j->lines[slice];
     struct ex_task *t, *next;
     DL_FOREACH_SAFE (line->waiting, t, next) {
         if (t->model != model)
@@ -759,15 +779,26 @@ static void give_up_receiving(struct ex_jobs *j, sl_mono_ns now)
     }
 }
 
+static void pump_if_due(struct ex_jobs *j, uint32_t slice, sl_mono_ns now)
+{
+    struct ex_line *line = &j->lines[slice];
+    if (!line->is_due && now < line->look_at)
+        return;
+    line->is_due = false;
+    line->look_at = SL_MONO_NEVER;
+    pump(j, slice, now);
+}
+
 void ex_jobs_tick(struct ex_jobs *j, sl_mono_ns now)
 {
     give_up_receiving(j, now);
     for (uint32_t i = 0; i < j->conf.slice_count; i++) {
+        pump_if_due(j, i, now);
         struct ex_task *t = j->lines[i].posted;
         if (!t || t->state != EX_JOB_RUNNING)
             continue;
         if (ex_lease_is_expired(j->leases, i, now))
-            stop(j, t, t->is_cancelled ? SL_REASON_CANCELLED : SL_REASON_DURATION_EXCEEDED);
+            stop(j, t, is_unwanted(t) ? SL_REASON_CANCELLED : SL_REASON_DURATION_EXCEEDED);
         else if (t->kill_at <= now)
             stop(j, t, SL_REASON_CANCELLED);
     }
@@ -782,6 +813,8 @@ sl_mono_ns ex_jobs_next_at(const struct ex_jobs *j)
         const struct ex_task *t = j->lines[i].posted;
         if (t && t->kill_at < next)
             next = t->kill_at;
+        if (j->lines[i].look_at < next)
+            next = j->lines[i].look_at;
     }
     return next;
 }
@@ -791,7 +824,7 @@ void ex_jobs_refuse_new(struct ex_jobs *j)
     j->refuses_new = true;
 }
 
-static void abandon_line(struct ex_jobs *j, struct line *line)
+static void abandon_line(struct ex_jobs *j, struct ex_line *line)
 {
     static const char stopped[] = "the node stopped before the call began";
     struct ex_task *t, *next;
@@ -822,6 +855,15 @@ void ex_jobs_abandon(struct ex_jobs *j, sl_mono_ns now)
         abandon_line(j, &j->lines[i]);
 }
 
+static void end_posted(struct ex_jobs *j, struct ex_task *t)
+{
+    struct ex_joint *g = t->joint;
+    for (size_t i = 1; g && i < g->count; i++)
+        ex_jobs_end_task(j, g->tasks[i]);
+    ex_jobs_end_task(j, t);
+    ex_jobs_end_joint(j, g);
+}
+
 void ex_jobs_destroy(struct ex_jobs *j)
 {
     if (!j)
@@ -831,7 +873,7 @@ void ex_jobs_destroy(struct ex_jobs *j)
         struct ex_task *t, *next;
         DL_FOREACH_SAFE (j->lines[i].posted, t, next) {
             DL_DELETE(j->lines[i].posted, t);
-            end_task(j, t);
+            end_posted(j, t);
         }
     }
     ex_lease_destroy(j->leases);
@@ -853,7 +895,7 @@ struct ex_jobs_stats ex_jobs_stats(const struct ex_jobs *j)
 /* The slice's lease and its first posted job say the same, and the others wait behind it. */
 static bool is_line_sound(const struct ex_jobs *j, uint32_t slice, uint64_t seen[])
 {
-    const struct line *line = &j->lines[slice];
+    const struct ex_line *line = &j->lines[slice];
     const struct ex_lease_view view = ex_lease_look(j->leases, slice);
     const struct ex_task *t;
     uint32_t count = 0;
@@ -870,6 +912,8 @@ static bool is_line_sound(const struct ex_jobs *j, uint32_t slice, uint64_t seen
             return false;
         if (is_first != (t->state == EX_JOB_RUNNING || t->state == EX_JOB_STOPPING))
             return false;
+        for (size_t i = 1; t->joint && i < t->joint->count; i++)
+            seen[t->joint->tasks[i]->state]++;
     }
     if (!line->posted)
         return count == line->posted_count && view.state == EX_LEASE_FREE;

@@ -66,6 +66,8 @@ struct ex_jobs_stats {
     uint64_t returned;
     uint64_t refused_messages; /* dispatches, cancels and bulk that broke the protocol */
     uint64_t orphans;          /* ended without a report */
+    uint64_t joints;           /* runs of several calls */
+    uint64_t joints_failed;    /* of them; their calls ran again alone */
     uint64_t unrecorded;       /* calls given back because too many leases wait in the journal */
     uint64_t broken; /* moves that no state allows: a bug here; ex_jobs_check reports it */
 };

@@ -30,8 +30,10 @@ struct ex_segment;
 struct ex_posting {
     struct ex_job job; /* job.inputs == inputs */
     struct ex_record_tensor *inputs;
-    const struct sl_span *bytes; /* of each input, when there is no segment; else NULL */
-    struct ex_segment *segment;  /* the inputs' offsets are in it; or NULL */
+    const struct sl_span
+        *bytes; /* of each input, in part_count pieces, when there is no segment; else NULL */
+    size_t part_count;
+    struct ex_segment *segment; /* the inputs' offsets are in it; or NULL */
 };
 
 /* ---- down: one worker per (slice, model); the story gives work to one worker of a slice at a time */

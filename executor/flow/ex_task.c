@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ex_batch.h"
+
 /* ---- is it a call of this model? */
 
 static bool refuse(struct sl_error *err, const char *format, const char *name)
@@ -184,6 +186,7 @@ static void copy_call(struct ex_task *t, const struct ex_call *call, const uint1
         spans[i] = sl_span_of(payload + sources[i], (size_t)inputs[i].bytes);
     t->posting.inputs = inputs;
     t->posting.bytes = t->payload_bytes > 0 ? NULL : spans;
+    t->posting.part_count = 1;
     t->posting.job.inputs = inputs;
     t->posting.job.input_count = n;
     t->posting.job.params = params;
@@ -248,6 +251,8 @@ bool ex_task_create(const struct sl_alloc *alloc, const struct ex_call *call, ui
         sl_alloc_free(alloc, t);
         return false;
     }
+    if (spec->max_batch > 1)
+        t->items = ex_batch_items(&t->posting.job);
     *out = t;
     return true;
 }
@@ -309,4 +314,12 @@ sl_status ex_task_receive(struct ex_task *t, uint64_t offset, struct sl_span byt
     }
     t->received_bytes += bytes.len;
     return SL_OK;
+}
+
+struct sl_span ex_task_input(const struct ex_task *t, size_t i)
+{
+    if (t->posting.bytes)
+        return t->posting.bytes[i];
+    const struct ex_record_tensor *in = &t->posting.inputs[i];
+    return sl_span_of(t->segment_map + in->offset, (size_t)in->bytes);
 }

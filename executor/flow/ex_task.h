@@ -25,12 +25,15 @@ struct ex_task {
     uint64_t arrival; /* at the node */
     enum ex_job_state state;
     sl_gpu_us limit_us;
-    unsigned death_count;       /* workers that died of themselves before this job began */
-    bool is_announced;          /* the gateway was told Started */
-    bool is_orphan;             /* the gateway does not wait any more: nothing is reported */
-    bool is_cancelled;          /* while it ran: whatever comes of it is no result */
-    sl_mono_ns kill_at;         /* when the worker of a run that nobody waits for is ended */
-    sl_mono_ns done_at;         /* when its result was seen; 0: not yet */
+    unsigned death_count;   /* workers that died of themselves before this job began */
+    bool is_announced;      /* the gateway was told Started */
+    bool is_orphan;         /* the gateway does not wait any more: nothing is reported */
+    bool is_cancelled;      /* while it ran: whatever comes of it is no result */
+    int64_t items;          /* that it brings to a run with others; 0: it runs alone */
+    struct ex_joint *joint; /* POSTED and later, together with others; shared by them. Or NULL */
+    sl_mono_ns came_at;     /* in its slice's line since */
+    sl_mono_ns kill_at;     /* when the worker of a run that nobody waits for is ended */
+    sl_mono_ns done_at;     /* when its result was seen; 0: not yet */
     enum sl_reason stop_reason; /* of STOPPING */
 
     struct ex_posting posting; /* arrays behind the struct */
@@ -53,6 +56,8 @@ void ex_task_destroy(const struct sl_alloc *alloc, struct ex_task *t); /* NULL i
 uint64_t ex_task_segment_bytes(const struct ex_task *t);
 /* Ties the task to a segment of at least that size, mapped at map: inputs get their offsets. */
 void ex_task_use_segment(struct ex_task *t, struct ex_segment *segment, uint8_t *map);
+/* Where the i-th input's bytes are, all of them received. */
+struct sl_span ex_task_input(const struct ex_task *t, size_t i);
 /* Copies the next bytes of the payload to where they belong in the segment. Errors: SL_EPROTO (not
  * the next ones, or beyond the end; nothing changed). */
 SL_MUST_CHECK sl_status ex_task_receive(struct ex_task *t, uint64_t offset, struct sl_span bytes);

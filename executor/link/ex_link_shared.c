@@ -112,17 +112,19 @@ void ex_link_shared_end(struct ex_link_shared *s, struct ex_link_request *r)
 
 /* ---- results */
 
-/* The blob that holds all outputs, one behind the other; NULL: there is none. */
+/* The blob that holds all outputs, one behind the other, and nothing else; NULL: there is none. */
 static struct ex_blob *common_blob(const struct ex_outcome *outcome)
 {
     struct ex_blob *blob = outcome->output_count > 0 ? outcome->outputs[0].blob : NULL;
+    uint64_t bytes = blob ? outcome->outputs[0].bytes.len : 0;
     for (size_t i = 1; blob && i < outcome->output_count; i++) {
         const struct sl_span before = outcome->outputs[i - 1].bytes;
+        bytes += outcome->outputs[i].bytes.len;
         if (outcome->outputs[i].blob != blob ||
             outcome->outputs[i].bytes.data != before.data + before.len)
             return NULL;
     }
-    return blob && blob->block ? blob : NULL;
+    return blob && blob->block && blob->bytes.len == bytes ? blob : NULL;
 }
 
 static bool lend(struct ex_link_shared *s, struct ex_blob *blob)

@@ -296,6 +296,9 @@ sl_status ex_link_put_result(struct sl_buf *out, uint64_t lease, const struct ex
     result.started = outcome->started;
     result.held_us = (uint64_t)outcome->held_us;
     result.record = outcome->record;
+    result.run_us = (uint64_t)outcome->run_us;
+    result.run_calls = outcome->run_calls;
+    result.run_place = outcome->run_place;
     batch.results = &one;
     batch.n_results = 1;
     return append(out, &batch);
@@ -452,6 +455,7 @@ static bool fill_model(const struct ex_catalog *catalog, uint32_t model, struct 
     out->engine = unconst(spec->engine);
     out->duration_us = (uint64_t)spec->duration_us;
     out->max_duration_us = (uint64_t)spec->max_duration_us;
+    out->max_batch = (uint32_t)spec->max_batch;
     out->duration = unconst(spec->duration);
     out->size = unconst(spec->size ? spec->size : "");
     out->inputs = make_specs(spec->inputs, spec->input_count, arena);

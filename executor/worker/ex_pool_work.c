@@ -60,10 +60,14 @@ static sl_status place_inputs(struct ex_posting *posting, size_t head_bytes, uin
 
 static void copy_inputs(const struct ex_posting *posting, uint8_t *record)
 {
-    for (size_t i = 0; posting->bytes && i < posting->job.input_count; i++) {
-        if (posting->bytes[i].len > 0)
-            memcpy(record + posting->inputs[i].offset, posting->bytes[i].data,
-                   posting->bytes[i].len);
+    const struct sl_span *part = posting->bytes;
+    for (size_t i = 0; part && i < posting->job.input_count; i++) {
+        uint8_t *to = record + posting->inputs[i].offset;
+        for (size_t k = 0; k < posting->part_count; k++, part++) {
+            if (part->len > 0)
+                memcpy(to, part->data, part->len);
+            to += part->len;
+        }
     }
 }
 

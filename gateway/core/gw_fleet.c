@@ -105,13 +105,25 @@ static bool is_better_idle(const struct gw_fleet_slice *a, const struct gw_fleet
     return a->last_used_at < b->last_used_at;
 }
 
+/* Do calls wait there to run together, and is there room for one more? It adds little to their time. */
+static bool has_open_batch(const struct gw_fleet_slice *s, const struct gw_fleet_model *m)
+{
+    const struct gw_fleet_lease *lease;
+    uint32_t unstarted = 0;
+    if (m->spec.max_batch < 2)
+        return false;
+    DL_FOREACH (s->leases, lease)
+        unstarted += !lease->is_started;
+    return unstarted > 0 && unstarted < m->spec.max_batch;
+}
+
 static bool may_feed(const struct gw_fleet *f, const struct gw_fleet_slice *s,
                      const struct gw_fleet_model *m)
 {
     uint64_t most = (uint64_t)s->node->slice_backlog_max + 1;
     return s->leases->model == m && !s->leases->is_background &&
            s->lease_count < f->conf.feed_ahead_max && s->lease_count < most &&
-           s->expected_us <= f->conf.feed_ahead_us;
+           (s->expected_us <= f->conf.feed_ahead_us || has_open_batch(s, m));
 }
 
 static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,

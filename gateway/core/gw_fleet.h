@@ -8,7 +8,8 @@
  * before.
  *
  * A slice is kept fed: calls of the model that a slice runs are sent ahead of their turn while the
- * work expected there is at most feed_ahead_us; at least one call, at most what the node takes.
+ * work expected there is at most feed_ahead_us; at least one call, at most what the node takes. Of a model whose calls
+ * may run together (max_batch) as many more are sent as join those that wait there already.
  *
  * A wide slice is made of others of its node, its parts (both halves of a device): who has it has all of them, and none
  * of them is given to anybody meanwhile. A call of a size takes one slice that is large enough; a wide one only where
@@ -97,6 +98,7 @@ struct gw_fleet_model {
     uint64_t call_count;        /* started; the flow counts, here and below */
     struct gw_fleet_runs succeeded, failed; /* from the queue to the result */
     struct gw_fleet_runs queued, executed;  /* the two parts of that */
+    uint64_t engine_runs;                   /* that succeeded: several calls may share one */
 };
 
 struct gw_fleet_lease;

@@ -73,6 +73,7 @@ static bool copy_spec(struct gw_fleet *f, struct model_slot *m, const struct gw_
     struct gw_model_spec *to = &m->model.spec;
     to->duration_us = from->duration_us;
     to->max_duration_us = from->max_duration_us;
+    to->max_batch = from->max_batch;
     to->input_count = from->input_count;
     to->output_count = from->output_count;
     to->problem = "";
@@ -102,8 +103,8 @@ static bool same_spec(const struct gw_model_spec *a, const struct gw_model_spec 
     return strcmp(a->version, b->version) == 0 && strcmp(a->engine, b->engine) == 0 &&
            strcmp(a->size, b->size != NULL ? b->size : "") == 0 &&
            a->duration_us == b->duration_us && a->max_duration_us == b->max_duration_us &&
-           strcmp(duration_text(a), duration_text(b)) == 0 && a->input_count == b->input_count &&
-           a->output_count == b->output_count &&
+           a->max_batch == b->max_batch && strcmp(duration_text(a), duration_text(b)) == 0 &&
+           a->input_count == b->input_count && a->output_count == b->output_count &&
            same_tensors(a->inputs, b->inputs, a->input_count) &&
            same_tensors(a->outputs, b->outputs, a->output_count);
 }

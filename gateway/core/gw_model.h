@@ -31,6 +31,7 @@ struct gw_model_spec {
     const char *duration;    /* gw_duration.h: "", "auto" or an expression; NULL is "" */
     int64_t max_duration_us; /* the most a call may ask for */
     const char *size;        /* of a call that does not say; "" or NULL: the first there is */
+    uint32_t max_batch;      /* items of several calls that may run together; 1: none */
     const char *problem;     /* "": ready; else why it cannot run */
 };
 

@@ -194,7 +194,7 @@ static bool fill_reply(struct gw_flow *f, struct gw_call *c, const struct gw_res
 static sl_mono_ns started_at(const struct gw_call *c, const struct gw_result *result,
                              sl_mono_ns now)
 {
-    sl_mono_ns at = now - sl_sat_mul(result->held_us, SL_NS_PER_US);
+    sl_mono_ns at = now - sl_sat_mul(gw_result_run_us(result), SL_NS_PER_US);
     return at > c->queued_at ? at : c->queued_at;
 }
 
@@ -204,11 +204,13 @@ static void add_run(struct gw_fleet_runs *runs, int64_t us)
     runs->total_us = sl_sat_add(runs->total_us, us);
 }
 
-static void count_run(struct gw_fleet_model *m, bool is_good, int64_t queued_us, int64_t held_us)
+static void count_run(struct gw_fleet_model *m, const struct gw_result *result, int64_t queued_us)
 {
+    const bool is_good = result->reason == SL_REASON_OK;
     add_run(&m->queued, queued_us);
-    add_run(&m->executed, held_us);
-    add_run(is_good ? &m->succeeded : &m->failed, sl_sat_add(queued_us, held_us));
+    add_run(&m->executed, gw_result_run_us(result));
+    add_run(is_good ? &m->succeeded : &m->failed, sl_sat_add(queued_us, gw_result_run_us(result)));
+    m->engine_runs += is_good && result->run_place == 0;
 }
 
 static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_result *result)
@@ -218,11 +220,15 @@ static void tell_times(struct gw_flow *f, struct gw_call *c, const struct gw_res
         return;
     int64_t queued_ns = c->started_at - c->queued_at;
     gw_exchange_add_trailer(x, "sluice-queue-ms", gw_exchange_ms_text(x, queued_ns / SL_NS_PER_US));
-    gw_exchange_add_trailer(x, "sluice-exec-ms", gw_exchange_ms_text(x, result->held_us));
+    gw_exchange_add_trailer(x, "sluice-exec-ms", gw_exchange_ms_text(x, gw_result_run_us(result)));
     gw_exchange_add_trailer(x, "sluice-node", c->node);
-    count_run(c->model, result->reason == SL_REASON_OK, queued_ns / SL_NS_PER_US, result->held_us);
+    count_run(c->model, result, queued_ns / SL_NS_PER_US);
     sl_metric_observe_ns(f->metrics.queue_seconds, queued_ns);
-    sl_metric_observe_ns(f->metrics.exec_seconds, sl_sat_mul(result->held_us, SL_NS_PER_US));
+    sl_metric_observe_ns(f->metrics.exec_seconds,
+                         sl_sat_mul(gw_result_run_us(result), SL_NS_PER_US));
+    if (result->run_place == 0)
+        sl_metric_observe_count(f->metrics.run_calls,
+                                result->run_calls > 1 ? result->run_calls : 1);
 }
 
 void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_result *result,
@@ -233,7 +239,7 @@ void gw_call_on_result(struct gw_flow *f, struct gw_call *c, const struct gw_res
     c->usage.was_started = result->was_started;
     c->usage.used_us = result->held_us;
     if (result->was_started)
-        start(f, c, started_at(c, result, now), result->held_us);
+        start(f, c, started_at(c, result, now), gw_result_run_us(result));
     if (result->reason != SL_REASON_OK)
         sl_error_set(&err, result->reason, "%.*s", (int)result->text.len,
                      (const char *)result->text.data);

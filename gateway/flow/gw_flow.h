@@ -63,6 +63,7 @@ struct gw_flow_metrics {
     struct sl_metric *in_state[GW_CALL_STATE_COUNT];
     struct sl_metric *queue_seconds;
     struct sl_metric *exec_seconds;
+    struct sl_metric *run_calls;          /* that shared a run of the engine */
     struct sl_metric *freed_after_cancel; /* how long a slice was still taken, for nobody */
     struct sl_metric *freed_after_limit;
     struct sl_metric *nodes;

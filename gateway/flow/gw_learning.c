@@ -50,9 +50,9 @@ void gw_learning_on_result(struct gw_flow *f, struct gw_call *c, const struct gw
                            sl_mono_ns now)
 {
     if (result->reason == SL_REASON_OK)
-        add(f, c->model, result->held_us, now);
+        add(f, c->model, gw_result_run_us(result), now);
     else if (result->reason == SL_REASON_DURATION_EXCEEDED && c->asks.is_auto)
-        add(f, c->model, sl_sat_mul(result->held_us, 2), now);
+        add(f, c->model, sl_sat_mul(gw_result_run_us(result), 2), now);
 }
 
 void gw_learning_take_up(struct gw_flow *f, const struct gw_fleet_node *node)

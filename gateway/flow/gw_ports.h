@@ -96,6 +96,10 @@ struct gw_result {
     bool was_started;
     int64_t held_us;
     uint64_t record; /* of the lease in the node's journal; 0: none */
+    /* Of a call that ran together with others, and had a share of the run's time; see run_us of its Result. */
+    int64_t run_us;
+    uint32_t run_calls;
+    uint32_t run_place;
     const struct gw_result_output *outputs;
     size_t output_count;
     struct gw_result_payload payload;
@@ -104,6 +108,12 @@ struct gw_result {
     void (*release)(void *release_ctx);
     void *release_ctx;
 };
+
+/* How long the engine worked on it, alone or with others; what it used is its share of that. */
+static inline int64_t gw_result_run_us(const struct gw_result *r)
+{
+    return r->run_us > 0 ? r->run_us : r->held_us;
+}
 
 /* What a node says of a lease whose result it cannot, or may not have, told. Spans are borrowed. */
 struct gw_ended {

@@ -68,6 +68,7 @@ static bool read_models(const Sluice__Node__V1__Hello *h, struct sl_arena *arena
                                        .duration = m->duration,
                                        .max_duration_us = clamp_us(m->max_duration_us),
                                        .size = m->size,
+                                       .max_batch = m->max_batch > 1 ? m->max_batch : 1,
                                        .problem = m->problem};
         bool fits = true;
         if (!read_specs(m->inputs, m->n_inputs, arena, &spec->inputs, &fits) ||
@@ -203,6 +204,9 @@ static bool read_results(const Sluice__Node__V1__NodeBatch *b, struct sl_arena *
         results[i].result.was_started = r->started;
         results[i].result.held_us = clamp_us(r->held_us);
         results[i].result.record = r->record;
+        results[i].result.run_us = clamp_us(r->run_us);
+        results[i].result.run_calls = r->run_calls;
+        results[i].result.run_place = r->run_place;
         if (!read_outputs(r, arena, &results[i].result))
             return false;
     }

@@ -55,7 +55,8 @@ static statistics *statistics_of(struct sl_arena *arena, const struct gw_fleet_m
     inference__model_statistics__init(s);
     s->name = text(m->spec.name);
     s->version = text(m->spec.version);
-    s->inference_count = s->execution_count = m->succeeded.count;
+    s->inference_count = m->succeeded.count;
+    s->execution_count = m->engine_runs;
     s->inference_stats = runs_of(arena, m);
     return s->inference_stats != NULL ? s : NULL;
 }

@@ -19,7 +19,8 @@ static void test_ended_is_the_end_and_new_is_never_entered(void **state)
     }
     assert_false(ex_job_may_move(EX_JOB_WAITING, EX_JOB_STATE_COUNT));
     assert_false(ex_job_may_move(EX_JOB_WAITING, EX_JOB_RUNNING));
-    assert_false(ex_job_may_move(EX_JOB_STOPPING, EX_JOB_WAITING));
+    assert_false(ex_job_may_move(EX_JOB_STOPPING, EX_JOB_POSTED));
+    assert_true(ex_job_may_move(EX_JOB_STOPPING, EX_JOB_WAITING)); /* after a run with others */
 }
 
 static void test_an_illegal_move_changes_nothing(void **state)

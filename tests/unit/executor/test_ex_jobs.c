@@ -281,7 +281,7 @@ static void test_the_clock_stops_when_the_result_came(void **state)
     world_call(&w, 1, 0, 0, false, 1000000);
     begin(0, 0);
     w.now += 900 * SL_NS_PER_MS;
-    const uint64_t seq = w.workers[0][0].ring[0];
+    const uint64_t seq = w.workers[0][0].ring[0].seq;
     ex_jobs_result_came(w.jobs, 0, 0, seq + 1, w.now); /* of nobody */
     ex_jobs_result_came(w.jobs, 0, 0, seq, w.now);
     w.now += SL_NS_PER_S; /* it is copied for longer than what was left */
@@ -708,6 +708,7 @@ static void random_gateway_step(struct sl_rng *rng, uint64_t *next_lease)
     const uint64_t what = sl_rng_below(rng, 100);
     const uint64_t some = *next_lease > 30 ? *next_lease - 1 - sl_rng_below(rng, 30) : 1;
     if (what < 45) {
+        w.leases[*next_lease].is_bad = w.specs[0].max_batch > 1 && sl_rng_below(rng, 20) == 0;
         world_call(&w, (*next_lease)++, random_slice(rng),
                    (uint32_t)sl_rng_below(rng, WORLD_MODELS), sl_rng_below(rng, 4) == 0,
                    1 + sl_rng_below(rng, 20));
@@ -746,12 +747,14 @@ static void play_out(void)
     assert_int_equal(ex_jobs_open_count(w.jobs), 0);
 }
 
-static void play(uint64_t seed)
+static void play(uint64_t seed, int64_t max_batch)
 {
     struct sl_rng rng;
     uint64_t next_lease = 1;
     sl_rng_seed(&rng, seed);
     world_init(&w, &sl_alloc_malloc);
+    world_set_batch(&w, max_batch, 1);
+    w.ring_bytes = max_batch > 1 ? 60 : WORLD_JOB_BYTES; /* most runs of several are in segments */
     while (next_lease < WORLD_LEASES - 1) {
         if (sl_rng_below(&rng, 2) == 0)
             random_gateway_step(&rng, &next_lease);
@@ -761,8 +764,10 @@ static void play(uint64_t seed)
             world_check(&w);
     }
     play_out();
-    for (size_t i = 0; i < WORLD_LEASES; i++)
+    for (size_t i = 0; i < WORLD_LEASES; i++) {
         assert_false(w.leases[i].is_open);
+        assert_true(w.leases[i].is_bad || strcmp(w.leases[i].text, "a bad item") != 0);
+    }
     world_check(&w);
     world_check_journal(&w);
     assert_true(ex_journal_totals(w.journal).leases > WORLD_LEASES / 4);
@@ -773,17 +778,28 @@ static void test_random_plays(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++)
-        play(seed);
+        play(seed, 1);
+}
+
+static void test_random_plays_of_calls_that_run_together(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        play(seed, 2 + (int64_t)(seed % 16));
+        assert_true(w.run_calls > 1);
+    }
 }
 
 /* ---- memory */
 
-static void play_short(const struct sl_alloc *alloc)
+static void play_short(const struct sl_alloc *alloc, int64_t max_batch)
 {
     if (world_try_init(&w, alloc) == SL_OK) {
+        world_set_batch(&w, max_batch, 0);
         for (uint64_t lease = 1; lease <= 6; lease++)
             world_call(&w, lease, lease % 2, 0, lease % 3 == 0, 1000);
         (void)world_bulk(&w, 3);
+        ex_jobs_tick(w.jobs, w.now);
         for (int i = 0; i < 3; i++) {
             if (w.workers[0][0].ring_count > 0)
                 world_complete(&w, 0, 0, 0);
@@ -798,7 +814,11 @@ static void test_each_allocation_may_fail(void **state)
     struct fail_alloc f;
     (void)state;
     for (size_t i = 1; fail_alloc_start(&f, i); i++) {
-        play_short(&f.alloc);
+        play_short(&f.alloc, 1);
+        assert_int_equal(fail_alloc_finish(&f), 0);
+    }
+    for (size_t i = 1; fail_alloc_start(&f, i); i++) {
+        play_short(&f.alloc, 8);
         assert_int_equal(fail_alloc_finish(&f), 0);
     }
 }
@@ -844,6 +864,7 @@ int main(void)
         cmocka_unit_test(test_a_wide_job_that_is_cancelled_lets_the_others_pass),
         cmocka_unit_test(test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone),
         cmocka_unit_test(test_random_plays),
+        cmocka_unit_test(test_random_plays_of_calls_that_run_together),
         cmocka_unit_test(test_each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -510,6 +510,30 @@ static void a_busy_slice_is_fed_ahead_up_to_the_limits(void **state SL_UNUSED)
     gw_fleet_destroy(f);
 }
 
+/* Work that is far beyond feed_ahead_us: only what runs with calls that wait anyway is sent. */
+static void calls_that_may_run_together_are_sent_together(void **state SL_UNUSED)
+{
+    struct gw_fleet *f = make(&sl_alloc_malloc);
+    struct announcement a;
+    announce(&a, "n", 1);
+    add_model(&a, "m")->max_batch = 3;
+    a.models[0].duration_us = a.models[0].max_duration_us = 1000000;
+    join(f, &a);
+    struct gw_fleet_model *m = find(f, "m");
+    struct gw_fleet_lease *leases[3];
+    for (size_t i = 0; i < 3; i++)
+        leases[i] = lease(f, gw_fleet_pick(f, m, &large, NULL), m, i + 1, 1);
+    assert_null(gw_fleet_pick(f, m, &large, NULL)); /* a fourth would be another run */
+    leases[0]->is_started = true;
+    assert_non_null(gw_fleet_pick(f, m, &large, NULL));
+    leases[1]->is_started = leases[2]->is_started = true;
+    assert_null(gw_fleet_pick(f, m, &large, NULL)); /* nobody waits there */
+    for (size_t i = 0; i < 3; i++)
+        gw_fleet_end_lease(f, leases[i], -1, 2);
+    assert_non_null(gw_fleet_pick(f, m, &large, NULL));
+    gw_fleet_destroy(f);
+}
+
 static void draining_and_full_nodes_are_passed_over(void **state SL_UNUSED)
 {
     struct gw_fleet *f = make(&sl_alloc_malloc);
@@ -767,6 +791,7 @@ int main(void)
         cmocka_unit_test(models_nobody_has_give_up_their_places),
         cmocka_unit_test(warm_slices_first_then_the_longest_idle),
         cmocka_unit_test(a_busy_slice_is_fed_ahead_up_to_the_limits),
+        cmocka_unit_test(calls_that_may_run_together_are_sent_together),
         cmocka_unit_test(draining_and_full_nodes_are_passed_over),
         cmocka_unit_test(the_mean_is_learned_after_some_samples),
         cmocka_unit_test(stale_lease_ids_find_nothing),

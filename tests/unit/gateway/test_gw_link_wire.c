@@ -185,6 +185,9 @@ static void news_of_leases_are_read(void **state SL_UNUSED)
     results[0].payload = (ProtobufCBinaryData){8, (uint8_t *)TEXT("12345678")};
     results[0].held_us = 5000;
     results[0].started = true;
+    results[0].run_us = 9000;
+    results[0].run_calls = 3;
+    results[0].run_place = 1;
     results[0].n_outputs = 1;
     results[0].outputs = &outs;
     out.name = TEXT("OUT");
@@ -207,6 +210,9 @@ static void news_of_leases_are_read(void **state SL_UNUSED)
     assert_int_equal(b->result_count, 3);
     assert_true(b->results[0].result.lease == 12 && b->results[0].result.reason == SL_REASON_OK);
     assert_true(b->results[0].result.was_started && b->results[0].result.held_us == 5000);
+    assert_int_equal(b->results[0].result.run_us, 9000);
+    assert_int_equal(b->results[0].result.run_calls, 3);
+    assert_int_equal(b->results[0].result.run_place, 1);
     assert_span_text(b->results[0].inline_payload, "12345678");
     const struct gw_result_output *o = &b->results[0].result.outputs[0];
     assert_span_text(o->name, "OUT");
