@@ -41,7 +41,7 @@ static void check_leases(struct sim *s)
         sim_complain(s, "%zu leases are out, and nodes have %" PRIu64 " calls", leases,
                      s->job_count);
     for (size_t i = 0; i < s->node_count; i++)
-        for (size_t j = 0; j < s->nodes[i].slice_count; j++) {
+        for (size_t j = 0; j < s->nodes[i].slice_count + s->nodes[i].wide_count; j++) {
             const struct sim_job *first = s->nodes[i].slices[j].jobs;
             for (const struct sim_job *k = first; k != NULL; k = k->next)
                 if (k != first && k->is_started)

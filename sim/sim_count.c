@@ -64,7 +64,7 @@ void sim_count_run(struct sim *s, const struct sim_job *j, bool is_good)
     if (!j->is_started)
         return;
     int64_t held_us = (s->now - j->started_at) / SL_NS_PER_US;
-    int64_t us = measured_us(s, j->started_at);
+    int64_t us = measured_us(s, j->started_at) * (int64_t)j->slice->width;
     tier_of(s, j->group)->used_us += us;
     s->result->groups[j->group].used_us += us;
     if (is_good && j->is_measured)

@@ -58,15 +58,18 @@ struct sim_slice {
     struct sim_job *jobs; /* the first runs, or is next */
     uint32_t id;
     uint32_t last_model; /* 1 + index; 0: none */
+    uint64_t parts;      /* bit i: sim_node.slices[i]; of one that is not wide: itself */
+    size_t width;        /* of how many it is */
 };
 
 struct sim_node {
     const struct sim_fleet_row *row;
     struct gw_fleet_node *fleet_node; /* NULL: down */
     char name[GW_FLEET_NODE_NAME_MAX + 1];
-    struct sim_slice *slices;
-    size_t slice_count;
-    struct sim_event life; /* its loss, or its return */
+    struct sim_slice *slices; /* those that are not wide first */
+    size_t slice_count, wide_count;
+    uint64_t running_parts; /* slices on which calls run */
+    struct sim_event life;  /* its loss, or its return */
 };
 
 struct sim_loss {

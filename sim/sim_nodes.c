@@ -53,7 +53,10 @@ static void drop_job(struct sim *s, struct sim_job *j)
 {
     struct sim_slice *slice = j->slice;
     gw_timers_clear(&s->events, &j->step.timer);
-    s->slices_running -= j->is_started;
+    if (j->is_started) {
+        s->slices_running -= slice->width;
+        slice->node->running_parts &= ~slice->parts;
+    }
     s->job_count--;
     DL_DELETE(slice->jobs, j);
     j->next = s->unused_jobs;
@@ -120,13 +123,17 @@ static void on_start(struct sim *s, struct sim_event *e)
         end_without_result(s, j, SL_REASON_CANCELLED);
         return;
     }
+    struct sim_node *n = j->slice->node;
+    if ((n->running_parts & j->slice->parts) != 0)
+        sim_complain(s, "two calls run on the same slice of %s", n->name);
+    n->running_parts |= j->slice->parts;
     j->is_started = true;
     j->started_at = s->now;
     j->slice->last_model = j->model + 1;
     j->step.fire = on_end;
     int64_t us = j->run_us < j->limit_us ? j->run_us : j->limit_us;
     sim_at(s, &j->step, s->now + us * SL_NS_PER_US);
-    s->slices_running++;
+    s->slices_running += j->slice->width;
     sim_count_start(s, j);
     gw_flow_on_started(s->flow, j->slice->node->fleet_node, j->lease, s->now);
 }
@@ -168,15 +175,19 @@ static size_t fill_models(const struct sim *s, const struct sim_node *n,
 enum { DEVICE_NAME_BYTES = 16 };
 
 static void fill_slices(const struct sim_node *n, char names[][DEVICE_NAME_BYTES],
-                        struct gw_hello_slice out[GW_FLEET_SLICES_MAX])
+                        struct gw_hello_slice *out)
 {
-    for (uint32_t i = 0; i < n->slice_count; i++) {
-        snprintf(names[i], DEVICE_NAME_BYTES, "gpu%u", (unsigned)(i / (uint32_t)n->row->slices));
-        out[i] = (struct gw_hello_slice){.id = i,
-                                         .device = names[i],
-                                         .kind = "cpu",
-                                         .share_thousandths =
-                                             (uint32_t)(GW_FACTOR_ONE / n->row->slices)};
+    for (uint32_t i = 0; i < n->slice_count + n->wide_count; i++) {
+        const struct sim_slice *slice = &n->slices[i];
+        bool is_wide = i >= n->slice_count;
+        unsigned device = (unsigned)(is_wide ? i - n->slice_count : i / (uint32_t)n->row->slices);
+        snprintf(names[i], DEVICE_NAME_BYTES, "gpu%u", device);
+        out[i] = (struct gw_hello_slice){
+            .id = i,
+            .device = names[i],
+            .kind = "cpu",
+            .share_thousandths = (uint32_t)(GW_FACTOR_ONE * (int64_t)slice->width / n->row->slices),
+            .parts = is_wide ? slice->parts : 0};
     }
 }
 
@@ -191,8 +202,8 @@ static int64_t chance_ns(struct sim *s, int64_t mean_ns)
 static void join(struct sim *s, struct sim_node *n)
 {
     struct gw_model_spec models[SIM_MODELS_MAX];
-    struct gw_hello_slice slices[GW_FLEET_SLICES_MAX];
-    char names[GW_FLEET_SLICES_MAX][DEVICE_NAME_BYTES];
+    struct gw_hello_slice slices[2 * GW_FLEET_SLICES_MAX];
+    char names[2 * GW_FLEET_SLICES_MAX][DEVICE_NAME_BYTES];
     struct sl_error err;
     fill_slices(n, names, slices);
     struct gw_hello hello = {.session = ++s->sessions,
@@ -201,6 +212,7 @@ static void join(struct sim *s, struct sim_node *n)
                              .slice_backlog_max = BACKLOG_MAX,
                              .slices = slices,
                              .slice_count = n->slice_count,
+                             .wide_count = n->wide_count,
                              .models = models,
                              .model_count = fill_models(s, n, models)};
     if (!gw_flow_on_hello(s->flow, &hello, s->now, &n->fleet_node, &err)) {
@@ -227,7 +239,7 @@ static void lose(struct sim *s, struct sim_node *n)
     struct gw_fleet_node *gone = n->fleet_node;
     s->result->nodes_lost++;
     s->slices_up -= n->slice_count;
-    for (size_t i = 0; i < n->slice_count; i++)
+    for (size_t i = 0; i < n->slice_count + n->wide_count; i++)
         empty_slice(s, &n->slices[i]);
     n->fleet_node = NULL;
     gw_flow_on_lost(s->flow, gone, "the simulator took it", s->now);
@@ -292,7 +304,7 @@ static sl_status dispatch(void *ctx, const struct gw_fleet_node *fleet_node,
     struct sim *s = ctx;
     struct sim_node *n = node_of(s, fleet_node);
     const struct sim_call *c = sim_callers_find(d->message);
-    if (n == NULL || d->slice->id >= n->slice_count) {
+    if (n == NULL || d->slice->id >= n->slice_count + n->wide_count) {
         sim_complain(s, "a call was sent to a node or slice that is not there");
         return SL_ENOENT;
     }
@@ -305,7 +317,7 @@ static sl_status dispatch(void *ctx, const struct gw_fleet_node *fleet_node,
 static struct sim_job *find_job(struct sim_node *n, sl_slot_id lease)
 {
     struct sim_job *j;
-    for (size_t i = 0; i < n->slice_count; i++)
+    for (size_t i = 0; i < n->slice_count + n->wide_count; i++)
         DL_FOREACH (n->slices[i].jobs, j) {
             if (j->lease == lease)
                 return j;
@@ -330,6 +342,14 @@ static void cancel(void *ctx, const struct gw_fleet_node *fleet_node, sl_slot_id
     }
 }
 
+/* Nobody drains a node here. */
+static void call_back(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
+{
+    struct sim *s = ctx;
+    (void)lease;
+    sim_complain(s, "node %s is told to give a call back", node->name);
+}
+
 /* The nodes here keep no journal. */
 static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t record)
 {
@@ -338,23 +358,45 @@ static void acknowledge(void *ctx, const struct gw_fleet_node *node, uint64_t re
 
 struct gw_link_port sim_nodes_port(struct sim *s)
 {
-    return (struct gw_link_port){
-        .ctx = s, .dispatch = dispatch, .cancel = cancel, .acknowledge = acknowledge};
+    return (struct gw_link_port){.ctx = s,
+                                 .dispatch = dispatch,
+                                 .cancel = cancel,
+                                 .call_back = call_back,
+                                 .acknowledge = acknowledge};
 }
 
 /* ---- all of them */
 
+/* Those of a device are one behind the other, and a wide one is all of them. */
+static bool make_slices(struct sim_node *n)
+{
+    size_t width = (size_t)n->row->slices;
+    n->slices = calloc(n->slice_count + n->wide_count, sizeof *n->slices);
+    if (n->slices == NULL)
+        return false;
+    for (uint32_t i = 0; i < n->slice_count; i++)
+        n->slices[i] =
+            (struct sim_slice){.node = n, .id = i, .parts = UINT64_C(1) << i, .width = 1};
+    for (uint32_t i = 0; i < n->wide_count; i++) {
+        uint32_t id = (uint32_t)n->slice_count + i;
+        uint64_t all = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+        n->slices[id] =
+            (struct sim_slice){.node = n, .id = id, .parts = all << (i * width), .width = width};
+    }
+    return true;
+}
+
 static sl_status start_node(struct sim *s, const struct sim_fleet_row *row, int64_t number)
 {
     struct sim_node *n = &s->nodes[s->node_count];
-    *n = (struct sim_node){
-        .row = row, .slice_count = (size_t)(row->devices * row->slices), .life = {.fire = on_life}};
+    *n = (struct sim_node){.row = row,
+                           .slice_count = (size_t)(row->devices * row->slices),
+                           .wide_count =
+                               row->gives_whole && row->slices > 1 ? (size_t)row->devices : 0,
+                           .life = {.fire = on_life}};
     snprintf(n->name, sizeof n->name, "%s-%d", row->name, (int)number);
-    n->slices = calloc(n->slice_count, sizeof *n->slices);
-    if (n->slices == NULL)
+    if (!make_slices(n))
         return SL_ENOMEM;
-    for (uint32_t i = 0; i < n->slice_count; i++)
-        n->slices[i] = (struct sim_slice){.node = n, .id = i};
     s->node_count++;
     join(s, n);
     return SL_OK;

@@ -2,7 +2,7 @@
  * that reports share.
  *
  * Measured   Calls that came within the scenario's measure.from and measure.until, and slice time within these.
- * Units      Microseconds; slice time is that of slices really held, without a size's factor.
+ * Units      Microseconds; slice time is that of slices really held, of each of those that a call has at once.
  */
 #ifndef SIM_RESULT_H
 #define SIM_RESULT_H

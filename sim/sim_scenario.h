@@ -27,6 +27,7 @@ struct sim_model_row {
 struct sim_fleet_row {
     const char *name; /* of a kind of nodes; they are NAME-0, NAME-1, ... */
     int64_t nodes, devices, slices;
+    bool gives_whole;
     struct sl_conf_seq models; /* of const char *; empty: all */
     int64_t life_ns, repair_ns;
 };

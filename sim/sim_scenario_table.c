@@ -50,6 +50,8 @@ static const struct sl_conf_key fleet_table[] = {
         .help = "Devices of a node."),
     KEY(sim_fleet_row, "slices", SL_CONF_INT, slices, "2", .min = 1, .max = GW_FLEET_SLICES_MAX,
         .help = "Slices of a device, each an equal part of it."),
+    KEY(sim_fleet_row, "whole", SL_CONF_BOOL, gives_whole, "true",
+        .help = "Whether all slices of a device can also be one, for a size that needs it."),
     KEY(sim_fleet_row, "models", SL_CONF_LIST, models, NULL, .max = SIM_MODELS_MAX,
         ROWS(name_table, const char *), .help = "Which models they offer; none named: all."),
     KEY(sim_fleet_row, "life", SL_CONF_DURATION, life_ns, "0s", .max = 365 * DAY,
