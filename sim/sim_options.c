@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sl_text.h"
 
@@ -18,6 +19,8 @@ static const char help[] =
     "file\n"
     "                         that is laid over it; may be repeated\n"
     "      --what-if CHANGE   plays the day as it is, and changed so; may be repeated\n"
+    "      --policy P         fair, strict or fifo\n"
+    "      --compare          plays the day by each policy\n"
     "      --replay FILE      plays the calls of `sluice receipts --everybody --json` once more, "
     "on\n"
     "                         the scenario's fleet\n"
@@ -33,6 +36,8 @@ enum {
     OPT_SEED = 256,
     OPT_SET,
     OPT_WHAT_IF,
+    OPT_POLICY,
+    OPT_COMPARE,
     OPT_REPLAY,
     OPT_CALLS,
     OPT_PARANOID,
@@ -46,7 +51,11 @@ enum {
 struct given {
     const char *sets[GIVEN_MAX], *what_ifs[GIVEN_MAX];
     size_t set_count, what_if_count;
+    const char *policy;
+    bool compares;
 };
+
+static const char *const policies[] = {"fair", "strict", "fifo"};
 
 static int usage(const char *why, const char *what)
 {
@@ -88,6 +97,16 @@ static int print_help(void)
     return EXIT_SUCCESS;
 }
 
+static int take_policy(struct given *g, const char *value)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(policies); i++)
+        if (strcmp(policies[i], value) == 0) {
+            g->policy = policies[i];
+            return SIM_GO_ON;
+        }
+    return usage("--policy is fair, strict or fifo, not ", value);
+}
+
 static int take_option(struct sim_options *o, struct given *g, int option, const char *value)
 {
     switch (option) {
@@ -101,6 +120,11 @@ static int take_option(struct sim_options *o, struct given *g, int option, const
         return take_change(g->sets, &g->set_count, value);
     case OPT_WHAT_IF:
         return take_change(g->what_ifs, &g->what_if_count, value);
+    case OPT_POLICY:
+        return take_policy(g, value);
+    case OPT_COMPARE:
+        g->compares = true;
+        return SIM_GO_ON;
     case OPT_PARANOID:
         o->day.is_paranoid = true;
         return SIM_GO_ON;
@@ -133,24 +157,45 @@ static int add_changes(struct sim_run *run, const char *const *changes, size_t c
     return SIM_GO_ON;
 }
 
-static int add_run(struct sim_options *o, const struct given *g, const char *label)
+static int add_run(struct sim_options *o, const struct given *g, const char *label,
+                   const char *policy)
 {
     struct sim_run *run = &o->runs[o->run_count++];
+    static const char *const by_policy[] = {"scheduler.policy=fair", "scheduler.policy=strict",
+                                            "scheduler.policy=fifo"};
     snprintf(run->label, sizeof run->label, "%s", label);
-    return add_changes(run, g->sets, g->set_count);
+    int code = add_changes(run, g->sets, g->set_count);
+    for (size_t i = 0; code == SIM_GO_ON && policy != NULL && i < SL_ARRAY_LEN(policies); i++)
+        if (strcmp(policies[i], policy) == 0)
+            code = add_changes(run, &by_policy[i], 1);
+    return code;
+}
+
+static int add_policies(struct sim_options *o, const struct given *g)
+{
+    int code = SIM_GO_ON;
+    for (size_t i = 0; code == SIM_GO_ON && i < SL_ARRAY_LEN(policies); i++)
+        code = add_run(o, g, policies[i], policies[i]);
+    return code;
 }
 
 static int add_what_if(struct sim_options *o, const struct given *g)
 {
-    int code = add_run(o, g, "as it is");
+    int code = add_run(o, g, "as it is", g->policy);
     if (code == SIM_GO_ON)
-        code = add_run(o, g, "what if");
+        code = add_run(o, g, "what if", g->policy);
     return code == SIM_GO_ON ? add_changes(&o->runs[1], g->what_ifs, g->what_if_count) : code;
 }
 
 static int make_runs(struct sim_options *o, const struct given *g)
 {
-    return g->what_if_count > 0 ? add_what_if(o, g) : add_run(o, g, "");
+    if (g->compares && (g->policy != NULL || g->what_if_count > 0))
+        return usage("--compare plays all policies: ", "leave out --policy and --what-if");
+    if (g->compares)
+        return add_policies(o, g);
+    if (g->what_if_count > 0)
+        return add_what_if(o, g);
+    return add_run(o, g, "", g->policy);
 }
 
 int sim_options_read(struct sim_options *o, int argc, char **argv)
@@ -158,6 +203,8 @@ int sim_options_read(struct sim_options *o, int argc, char **argv)
     static const struct option table[] = {{"seed", required_argument, NULL, OPT_SEED},
                                           {"set", required_argument, NULL, OPT_SET},
                                           {"what-if", required_argument, NULL, OPT_WHAT_IF},
+                                          {"policy", required_argument, NULL, OPT_POLICY},
+                                          {"compare", no_argument, NULL, OPT_COMPARE},
                                           {"replay", required_argument, NULL, OPT_REPLAY},
                                           {"calls", required_argument, NULL, OPT_CALLS},
                                           {"paranoid", no_argument, NULL, OPT_PARANOID},

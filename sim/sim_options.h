@@ -1,6 +1,7 @@
 /* sim_options.h - the command line of `sluice sim`, and the runs that it asks for.
  *
- * A run is the scenario with some changes: --set belongs to every run, --what-if to a second one.
+ * A run is the scenario with some changes: --set and --policy belong to every run, --what-if to a second one, and
+ * --compare makes a run for each policy.
  */
 #ifndef SIM_OPTIONS_H
 #define SIM_OPTIONS_H

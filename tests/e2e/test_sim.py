@@ -52,6 +52,33 @@ def test_what_if_is_played_beside_it():
     assert as_it_is["digest"] != what_if["digest"]
 
 
+def test_policies_are_compared():
+    """Where everybody asks for too much: by weight, the highest first, by what came first."""
+    fair, strict, fifo = runs(
+        ROOT / "scenarios/overload.yaml",
+        "--compare",
+        "--set",
+        "length=90m",
+        "--set",
+        "measure.until=90m",
+    )
+    assert [r["label"] for r in (fair, strict, fifo)] == ["fair", "strict", "fifo"]
+    shares = {tier: t["share"] for tier, t in fair["tiers"].items()}
+    assert shares["anonymous"] == pytest.approx(1 / 21, abs=0.01)
+    assert shares["free"] == pytest.approx(4 / 21, abs=0.02)
+    assert strict["tiers"]["anonymous"]["share"] < 0.001
+    assert fifo["tiers"]["anonymous"]["share"] > 0.1
+    for run in (fair, strict):
+        assert run["utilisation"] == pytest.approx(fifo["utilisation"], abs=0.02)
+
+
+def test_a_policy_alone():
+    scenario = ROOT / "scenarios/overload.yaml"
+    by_policy = {p: runs(scenario, "--policy", p, "--calls", "3000")[0] for p in ("fair", "strict")}
+    as_it_is = runs(scenario, "--calls", "3000")[0]
+    assert by_policy["fair"]["digest"] == as_it_is["digest"] != by_policy["strict"]["digest"]
+
+
 def test_a_page_is_whole(tmp_path):
     page = tmp_path / "day.html"
     told = sim(SCENARIOS[0], "--calls", "2000", "--set", "title='<b>&'", "--html", page)
@@ -120,6 +147,8 @@ def test_wrong_usage():
     assert sim(SCENARIOS[0], "--seed", "x").returncode == 2
     assert sim(SCENARIOS[0], "--set", "seed").returncode == 2
     assert sim(SCENARIOS[0], "--replay", "/nowhere.json").returncode == 2
+    assert sim(SCENARIOS[0], "--policy", "unfair").returncode == 2
+    assert sim(SCENARIOS[0], "--policy", "fair", "--compare").returncode == 2
     told = sim(SCENARIOS[0], "--what-if", "tiers.pro.weigt=3")
     assert told.returncode == 2
     assert "tiers.pro.weigt=3:1:" in told.stderr
