@@ -33,17 +33,23 @@ static bool may_see(const struct gw_inquiry *q, const struct gw_call *c)
     return strcmp(gw_principal_name(&q->who), gw_principal_name(&c->who)) == 0;
 }
 
-/* The newest of the caller's calls of that id; NULL: he has none that the flow still has. */
+/* The newest of the caller's calls of that id that has not ended, else the newest; NULL: he has none that the flow
+ * still has. */
 static struct gw_call *find_call(struct gw_flow *f, const struct gw_inquiry *q,
                                  const uint8_t call_id[GW_NAME_BYTES])
 {
-    const struct gw_name *n = gw_names_find(&f->names, call_id);
+    struct gw_call *found = NULL;
+    struct gw_name *n = gw_names_find(&f->names, call_id);
     for (int i = 0; n != NULL && i < NAMESAKES_MAX; i++, n = gw_names_next(n)) {
         struct gw_call *c = SL_CONTAINER_OF(n, struct gw_call, name);
-        if (may_see(q, c))
+        if (!may_see(q, c))
+            continue;
+        if (c->state != GW_CALL_ENDED)
             return c;
+        if (found == NULL)
+            found = c;
     }
-    return NULL;
+    return found;
 }
 
 /* ---- answers */

@@ -120,19 +120,19 @@ static void play_refused(struct stage *s)
 #define TWO(len, text)   "\x12" len text
 #define THREE(len, text) "\x1a" len text
 
+#define CALL_ID   "01234567-89ab-cdef-0123-456789abcdef"
+#define THIS_CALL ONE("\x24", CALL_ID)
+
 static const struct question {
     const char *message; /* NULL: an empty one */
     enum sl_grpc_code answer;
 } questions[GW_METHOD_COUNT] = {
     [GW_METHOD_MODEL_READY] = {ONE("\x04", "echo"), SL_GRPC_OK},
     [GW_METHOD_MODEL_METADATA] = {ONE("\x04", "echo"), SL_GRPC_OK},
-    [GW_METHOD_GET_RESULT] = {ONE("\x24", "01234567-89ab-cdef-0123-456789abcdef"),
-                              SL_GRPC_NOT_FOUND},
-    [GW_METHOD_GET_CALL] = {ONE("\x24", "01234567-89ab-cdef-0123-456789abcdef"), SL_GRPC_NOT_FOUND},
-    [GW_METHOD_WATCH_CALL] = {ONE("\x24", "01234567-89ab-cdef-0123-456789abcdef"),
-                              SL_GRPC_NOT_FOUND},
-    [GW_METHOD_CANCEL_CALL] = {ONE("\x24", "01234567-89ab-cdef-0123-456789abcdef"),
-                               SL_GRPC_NOT_FOUND},
+    [GW_METHOD_GET_RESULT] = {THIS_CALL, SL_GRPC_NOT_FOUND},
+    [GW_METHOD_GET_CALL] = {THIS_CALL, SL_GRPC_NOT_FOUND},
+    [GW_METHOD_WATCH_CALL] = {THIS_CALL, SL_GRPC_NOT_FOUND},
+    [GW_METHOD_CANCEL_CALL] = {THIS_CALL, SL_GRPC_NOT_FOUND},
     [GW_METHOD_ISSUE_VISITOR_TOKEN] = {NULL, SL_GRPC_PERMISSION_DENIED},
     [GW_METHOD_DRAIN_NODE] = {ONE("\x02", "n9"), SL_GRPC_NOT_FOUND},
     [GW_METHOD_UNDRAIN_NODE] = {ONE("\x02", "n1"), SL_GRPC_OK},
@@ -220,6 +220,24 @@ static void play_cancelled(struct stage *s)
     struct h2_call *b = call_floats(s, "echo", 3);
     stage_run(s);
     stage_expect(s, b, SL_GRPC_OK);
+}
+
+/* One that runs is watched, and then cancelled, by its name. */
+static void play_watched(struct stage *s)
+{
+    struct infer_builder b;
+    s->other_status = SL_GRPC_NOT_FOUND; /* the call has failed before it is asked for */
+    struct h2_call *a = stage_call_named(s, CALL_ID, floats(&b, "stalls", 3));
+    infer_end(&b);
+    stage_run(s);
+    struct h2_call *w = stage_call(s, GW_METHOD_WATCH_CALL, sl_span_str(THIS_CALL));
+    stage_run(s);
+    struct h2_call *c = stage_call(s, GW_METHOD_CANCEL_CALL, sl_span_str(THIS_CALL));
+    stage_run(s);
+    bool is_cancelled = stage_expect(s, c, SL_GRPC_OK);
+    stage_wait(s, 3 * SL_NS_PER_S);
+    stage_expect(s, w, SL_GRPC_OK);
+    stage_expect(s, a, is_cancelled ? SL_GRPC_CANCELLED : SL_GRPC_DEADLINE_EXCEEDED);
 }
 
 static void play_too_long(struct stage *s)
@@ -327,6 +345,7 @@ static void sweep(const char *name, scene play_it, unsigned options, size_t at_l
     X(typed, 10, 3)                                                                                \
     X(zipped, 15, 3)                                                                               \
     X(zipped_large, 15, 3)                                                                         \
+    X(watched, 20, 2)                                                                              \
     X(twice, 20, 2)                                                                                \
     X(twice_large, 20, 4)                                                                          \
     X(refused, 10, 0)                                                                              \

@@ -264,6 +264,12 @@ struct h2_call *stage_call_by_key(struct stage *s, const char *key, struct sl_sp
                 message);
 }
 
+struct h2_call *stage_call_named(struct stage *s, const char *call_id, struct sl_span message)
+{
+    return call(s, gw_method_path(GW_METHOD_MODEL_INFER), field("sluice-call-id", call_id), false,
+                message);
+}
+
 struct h2_call *stage_call_zipped(struct stage *s, struct sl_span message)
 {
     uint8_t *packed = malloc(MESSAGE_MAX);

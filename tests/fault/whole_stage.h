@@ -49,6 +49,7 @@ bool stage_disarm(struct stage *s);
 
 struct h2_call *stage_call(struct stage *s, enum gw_method method, struct sl_span message);
 struct h2_call *stage_call_by_key(struct stage *s, const char *key, struct sl_span message);
+struct h2_call *stage_call_named(struct stage *s, const char *call_id, struct sl_span message);
 struct h2_call *stage_call_zipped(struct stage *s, struct sl_span message);
 /* What can happen at once, happens: one turn of each. */
 void stage_turn(struct stage *s);

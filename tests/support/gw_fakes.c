@@ -43,12 +43,33 @@ void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
 
 /* ---- the ports */
 
+void fake_read(struct fake_exchange *e)
+{
+    struct gw_body *update = gw_exchange_take_update(&e->x);
+    if (update == NULL)
+        return;
+    gw_body_release(e->update);
+    e->update = update;
+    e->updates++;
+}
+
+static void forget(struct fake_exchange *e)
+{
+    fake_read(e);
+    gw_body_release(e->update);
+    sl_arena_finish(&e->x.arena);
+    free(e);
+}
+
 static void post(void *ctx, struct gw_exchange *x, unsigned events)
 {
     struct fake_exchange *e = SL_CONTAINER_OF(x, struct fake_exchange, x);
     (void)ctx;
     e->grants += (events & GW_TO_NET_GRANT) != 0;
     e->replies += (events & GW_TO_NET_REPLY) != 0;
+    e->heads += (events & GW_TO_NET_HEAD) != 0;
+    if ((events & GW_TO_NET_UPDATE) != 0 && !e->reads_slowly)
+        fake_read(e);
 }
 
 static uint64_t connections(void *ctx)
@@ -361,10 +382,8 @@ const char *fake_world_finish(struct fake_world *w)
     if (wrong == NULL && w->file_count > 0)
         wrong = "a file was not dropped";
     open_door_finish(&w->door);
-    DL_FOREACH_SAFE (w->open, e, next) {
-        sl_arena_finish(&e->x.arena);
-        free(e);
-    }
+    DL_FOREACH_SAFE (w->open, e, next)
+        forget(e);
     return wrong;
 }
 
@@ -412,8 +431,7 @@ void fake_leave(struct fake_world *w, struct fake_exchange *e)
         e->x.reply.release(e->x.reply.release_ctx);
     fake_event(w, e, GW_EV_SENT);
     DL_DELETE(w->open, e);
-    sl_arena_finish(&e->x.arena);
-    free(e);
+    forget(e);
 }
 
 /* ---- time */

@@ -25,7 +25,10 @@ enum { FAKE_WIDE = 100 }; /* a slice's number */
 
 struct fake_exchange {
     struct gw_exchange x;
-    unsigned grants, replies;
+    unsigned grants, replies, heads;
+    unsigned updates;                  /* that were read */
+    struct gw_body *update;            /* the last of them; NULL: none was */
+    bool reads_slowly;                 /* only by fake_read */
     struct fake_exchange *prev, *next; /* fake_world.open */
 };
 
@@ -122,6 +125,8 @@ struct fake_exchange *fake_exchange(struct fake_world *w, enum gw_method method)
 void fake_event(struct fake_world *w, struct fake_exchange *e, unsigned events);
 /* Takes the body's reference over to the flow, as the net side does. */
 void fake_message(struct fake_world *w, struct fake_exchange *e, struct gw_body *give_body);
+/* Takes the update that waits, if there is one. */
+void fake_read(struct fake_exchange *e);
 struct fake_exchange *fake_call(struct fake_world *w, struct gw_body *give_body);
 /* The reply has left: its payload is released, the exchange is gone. It must have been replied
  * to. */

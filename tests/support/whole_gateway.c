@@ -150,9 +150,15 @@ static void on_mail_to_net(void *ctx, struct gw_exchange *x, unsigned events)
 {
     struct whole_gateway *w = ctx;
     struct gw_stream *s = gw_stream_of(x);
-    if ((events & TO_NET_HOME) != 0)
+    if ((events & TO_NET_HOME) != 0) {
         gw_stream_give(&w->pool, s);
-    else if ((events & GW_TO_NET_REPLY) != 0)
+        return;
+    }
+    if ((events & GW_TO_NET_HEAD) != 0)
+        gw_h2_head(s);
+    if ((events & GW_TO_NET_UPDATE) != 0)
+        gw_h2_update(s);
+    if ((events & GW_TO_NET_REPLY) != 0)
         gw_h2_reply(s, &w->port);
     else if ((events & GW_TO_NET_GRANT) != 0)
         gw_h2_grant(s);
