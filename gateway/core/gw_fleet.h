@@ -247,7 +247,8 @@ struct gw_fleet_slice *gw_fleet_pick(struct gw_fleet *f, const struct gw_fleet_m
 struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fleet_model *m,
                                           const struct gw_size *size);
 /* A call that wants a wide slice, and whose turn it is, cannot start: the parts of one that is free soonest go to nobody
- * else until the next round of placing, in which the same one is kept again. Nothing happens when no wide slice serves it. */
+ * else until the next round of placing, in which the same one is kept again. Nothing happens when no wide slice serves
+ * it, or one is free. */
 void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size);
 /* Is this a slice for calls of that size? */
 bool gw_fleet_slice_serves(const struct gw_fleet_slice *slice, const struct gw_size *size);

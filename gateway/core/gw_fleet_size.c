@@ -128,8 +128,7 @@ uint64_t gw_fleet_kept_parts(const struct gw_fleet *f, const struct gw_fleet_nod
 
 /* How far a wide slice is from being free; less is nearer. */
 struct distance {
-    bool
-        is_new; /* another one was kept in the round before, or none: keeping on with one comes to an end */
+    bool is_new; /* it was not kept in the round before: to keep on with one comes to an end */
     size_t busy_parts;
     int64_t expected_us; /* of the part that has most to do */
 };
@@ -151,6 +150,8 @@ static struct distance distance_of(const struct gw_fleet *f, const struct gw_fle
 
 static bool is_nearer(const struct distance *a, const struct distance *b)
 {
+    if ((a->busy_parts == 0) != (b->busy_parts == 0))
+        return a->busy_parts == 0;
     if (a->is_new != b->is_new)
         return b->is_new;
     if (a->busy_parts != b->busy_parts)
@@ -183,7 +184,7 @@ void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const str
     DL_FOREACH2(m->offers, offer, model_next)
     if (gw_fleet_node_takes(offer->node))
         look_at(f, offer->node, size, &best, &d);
-    if (best == NULL)
+    if (best == NULL || d.busy_parts == 0) /* it can start there */
         return;
     struct gw_fleet_node *node = best->node;
     node->kept_parts = best->parts | gw_fleet_kept_parts(f, node);

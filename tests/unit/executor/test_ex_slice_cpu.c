@@ -24,6 +24,13 @@ static void two_halves_are_a_device(void **state SL_UNUSED)
     assert_int_equal(slices[5].memory_bytes, 200);
 }
 
+static void threads_have_a_limit(void **state SL_UNUSED)
+{
+    const struct ex_slice_cpu_plan plan = {.count = 2, .per_device = 2, .threads = EX_THREADS_MAX};
+    assert_int_equal(ex_slice_cpu_make(slices, &plan), 3);
+    assert_int_equal(slices[2].cpu_threads, EX_THREADS_MAX);
+}
+
 static void one_slice_is_a_whole_device(void **state SL_UNUSED)
 {
     assert_int_equal(make(1, 2), 1);
@@ -60,9 +67,9 @@ static void threads_are_shared_out(void **state SL_UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_halves_are_a_device),   cmocka_unit_test(one_slice_is_a_whole_device),
-        cmocka_unit_test(half_a_device_may_be_left), cmocka_unit_test(there_may_be_as_many_as_fit),
-        cmocka_unit_test(threads_are_shared_out),
+        cmocka_unit_test(two_halves_are_a_device),     cmocka_unit_test(threads_have_a_limit),
+        cmocka_unit_test(one_slice_is_a_whole_device), cmocka_unit_test(half_a_device_may_be_left),
+        cmocka_unit_test(there_may_be_as_many_as_fit), cmocka_unit_test(threads_are_shared_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,8 +176,7 @@ static void what_is_kept_goes_to_nobody_until_the_next_round(void **state SL_UNU
     take(f, &n->slices[0]);
     struct gw_fleet_lease *second = take(f, &n->slices[2]);
     take(f, &n->slices[3]);
-    gw_fleet_keep(f, model(f),
-                  xlarge); /* the first device has one half to wait for, the other has two */
+    gw_fleet_keep(f, model(f), xlarge); /* one half to wait for there, two at the other device */
     assert_null(gw_fleet_pick_idle(f, model(f), large));
     gw_fleet_new_round(f);
     assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[1]);
@@ -191,6 +190,12 @@ static void what_is_kept_goes_to_nobody_until_the_next_round(void **state SL_UNU
     gw_fleet_new_round(f);
     gw_fleet_keep(f, model(f), large); /* no wide slice serves it */
     assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[2]);
+    gw_fleet_new_round(f);
+    gw_fleet_new_round(f); /* what was kept is forgotten */
+    join(f, "n2", halves, SLICES, WIDE);
+    gw_fleet_keep(f, model(f), xlarge); /* it can start at the other node */
+    assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[2]);
+    assert_non_null(gw_fleet_pick_idle(f, model(f), xlarge));
     gw_fleet_destroy(f);
 }
 

@@ -14,8 +14,9 @@ static const struct gw_tiers tiers = {.tiers = {{.name = "low", .weight = 1},
                                                 {.name = "high", .weight = 16},
                                                 {.name = "other", .weight = 4}},
                                       .tier_count = 4,
-                                      .sizes = {{"large", 500, 1, 1000}},
-                                      .size_count = 1};
+                                      .sizes = {{"large", 500, 1, 1000}, {"xlarge", 1000, 1, 2000}},
+                                      .size_count = 2};
+enum { SIZE_LARGE, SIZE_XLARGE };
 
 struct rig {
     struct gw_fleet *fleet;
@@ -23,6 +24,7 @@ struct rig {
     struct gw_queue_item items[ITEMS];
     struct gw_fleet_node *nodes[4];
     size_t node_count;
+    bool has_wide; /* of nodes that join: all their slices are one, too */
     sl_mono_ns now;
 };
 
@@ -47,12 +49,17 @@ static void finish(struct rig *r)
 static void join(struct rig *r, unsigned models, size_t slices)
 {
     char name[] = "n0";
-    struct gw_hello_slice list[4] = {{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}};
+    struct gw_hello_slice list[5] = {{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}};
     struct gw_model_spec specs[MODELS];
     size_t count = 0;
     name[1] = (char)('0' + r->node_count);
     for (size_t i = 0; i < 4; i++)
         list[i].device = list[i].kind = "cpu";
+    for (size_t i = 0; r->has_wide && i < slices; i++)
+        list[i].share_thousandths = 500;
+    if (r->has_wide)
+        list[slices] =
+            (struct gw_hello_slice){9, "cpu", "cpu", 0, 1000, (UINT64_C(1) << slices) - 1};
     for (unsigned m = 0; m < MODELS; m++)
         if (models & 1u << m)
             specs[count++] = (struct gw_model_spec){.name = names[m],
@@ -66,6 +73,7 @@ static void join(struct rig *r, unsigned models, size_t slices)
                              .version = "v",
                              .slices = list,
                              .slice_count = slices,
+                             .wide_count = r->has_wide,
                              .models = specs,
                              .model_count = count};
     struct sl_error err;
@@ -83,6 +91,7 @@ struct call {
     size_t item, model;
     uint16_t tier;
     int64_t key_us;
+    uint8_t size;
 };
 
 static void push_as(struct rig *r, struct call c, bool is_background)
@@ -90,8 +99,9 @@ static void push_as(struct rig *r, struct call c, bool is_background)
     const struct gw_queue_ask ask = {.key_us = c.key_us,
                                      .arrival = c.item + 1,
                                      .expected_us = 1000,
-                                     .factor_thousandths = 1000,
-                                     .tier = c.tier};
+                                     .factor_thousandths = tiers.sizes[c.size].factor_thousandths,
+                                     .tier = c.tier,
+                                     .size = c.size};
     assert_ok(gw_sched_push(&r->sched, model(r, c.model), &r->items[c.item], &ask, is_background));
 }
 
@@ -301,6 +311,55 @@ static void other_weights_begin_anew(void **state SL_UNUSED)
     finish(&r);
 }
 
+/* ---- sizes */
+
+static void who_wants_a_whole_device_is_waited_for_on_one(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *half, *other, *wide, *later;
+    begin(&r, GW_SCHED_FAIR);
+    r.has_wide = true;
+    join(&r, 1, 2);
+    push(&r, (struct call){.item = 0, .key_us = 1});
+    push(&r, (struct call){.item = 1, .key_us = 2});
+    assert_int_equal(place(&r, &half), 0);
+    assert_int_equal(place(&r, &other), 1);
+    push(&r, (struct call){.item = 2, .key_us = 3, .size = SIZE_XLARGE});
+    push(&r, (struct call){.item = 3, .key_us = 4});
+    end(&r, half, 1000);
+    gw_sched_new_round(&r.sched, r.fleet);
+    assert_int_equal(place(&r, &later), -1); /* one half is free, for item 2 */
+    end(&r, other, 1000);
+    gw_sched_new_round(&r.sched, r.fleet);
+    assert_int_equal(place(&r, &wide), 2);
+    assert_int_equal(wide->slice->id, 9);
+    end(&r, wide, 1000);
+    gw_sched_new_round(&r.sched, r.fleet);
+    assert_int_equal(place(&r, &later), 3);
+    end(&r, later, 1000);
+    finish(&r);
+}
+
+/* The first group has no room for it; the second one has, and is not kept from it. */
+static void who_wants_a_whole_device_has_the_one_that_is_free(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *half, *wide;
+    begin(&r, GW_SCHED_FAIR);
+    r.has_wide = true;
+    join(&r, 1, 2);
+    push(&r, (struct call){.item = 0, .key_us = 1});
+    assert_int_equal(place(&r, &half), 0);
+    join(&r, 3, 2);
+    push(&r, (struct call){.item = 1, .key_us = 2, .size = SIZE_XLARGE});
+    gw_sched_new_round(&r.sched, r.fleet);
+    assert_int_equal(place(&r, &wide), 1);
+    assert_ptr_equal(wide->slice->node, r.nodes[1]);
+    end(&r, wide, 1000);
+    end(&r, half, 1000);
+    finish(&r);
+}
+
 static void those_who_pay_nothing_go_by_arrival_and_on_idle_slices(void **state SL_UNUSED)
 {
     struct rig r;
@@ -408,6 +467,8 @@ int main(void)
         cmocka_unit_test(calls_stay_where_they_are_while_their_nodes_are_gone),
         cmocka_unit_test(limits_count_by_tier),
         cmocka_unit_test(other_weights_begin_anew),
+        cmocka_unit_test(who_wants_a_whole_device_is_waited_for_on_one),
+        cmocka_unit_test(who_wants_a_whole_device_has_the_one_that_is_free),
         cmocka_unit_test(those_who_pay_nothing_go_by_arrival_and_on_idle_slices),
         cmocka_unit_test(nothing_changes_by_asking),
         cmocka_unit_test(whatever_waits_the_first_of_a_class_starts),
