@@ -120,6 +120,10 @@ const struct sl_conf_key gw_conf_table[] = {
            "(before TLS); one without is closed."),
     KEY("apps.max", SL_CONF_INT, auth.apps.max, "10000", .min = 1, .max = 1000000,
         .help = "Apps that may be registered."),
+    KEY("apps.max_running", SL_CONF_INT, auth.apps.max_running, "4", .min = 1, .max = 1000000,
+        .reloadable = true,
+        .help = "Calls of one app that have a slice at once; further ones wait in their place and "
+                "hold up nobody."),
     TIER("apps.visitor_tier", auth.apps.visitor_tier, "anonymous",
          "The most that an app's visitor has whom the app alone knows."),
     KEY("apps.tiers", SL_CONF_MAP, auth.apps.tiers, NULL, .max = GW_AUTH_APP_TIERS_MAX,

@@ -26,7 +26,7 @@ struct gw_conf_auth {
     struct sl_conf_seq trusted_proxies; /* of const char * */
     struct sl_conf_seq proxy_protocol;  /* of const char * */
     struct {
-        int64_t max;
+        int64_t max, max_running;
         const char *visitor_tier;
         struct sl_conf_seq tiers; /* of struct gw_conf_tier_of */
     } apps;

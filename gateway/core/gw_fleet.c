@@ -198,6 +198,11 @@ static int64_t expected_us(const struct gw_fleet_model *m)
     return mean_us(m, m->spec.duration_us);
 }
 
+bool gw_fleet_knows_time(const struct gw_fleet_model *m)
+{
+    return m->samples >= GW_FLEET_SAMPLES_MIN || m->learn.count >= GW_LEARN_SAMPLES_MIN;
+}
+
 int64_t gw_fleet_expected_us(const struct gw_fleet_model *m, int64_t declared_us)
 {
     int64_t us = mean_us(m, declared_us);

@@ -176,6 +176,7 @@ struct gw_fleet_lease {
     sl_mono_ns started_at; /* the flow's; 0: not known to have started */
     bool is_charged;       /* the scheduler's, here and below: to a class of its node's group */
     struct gw_share share;
+    struct gw_app_load *app; /* whose call it is; NULL: nobody's */
 };
 
 /* A node's announcement, as the link decoded it; borrowed. */
@@ -269,6 +270,8 @@ void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
 /* How long the calls that wait for m would take, one after the other on each of its slices, by what is known of
  * such calls; -1: no node has it. */
 int64_t gw_fleet_backlog_us(const struct gw_fleet_model *m);
+/* Is that more than what they declare? */
+bool gw_fleet_knows_time(const struct gw_fleet_model *m);
 /* What a call of m that declares so much is expected to take. */
 int64_t gw_fleet_expected_us(const struct gw_fleet_model *m, int64_t declared_us);
 /* Errors: SL_EFULL, SL_ENOMEM, SL_EAGAIN (it has a part in common with a slice that has leases). */

@@ -15,6 +15,7 @@ sl_status gw_queue_init(struct gw_queue *q, const struct sl_alloc *alloc, struct
     sl_status s = gw_order_pool_create(alloc, max_items, &q->places);
     if (s != SL_OK)
         return s;
+    gw_app_loads_init(&q->apps, alloc, q->places);
     q->scratch = sl_alloc_zero(alloc, groups->words_count, sizeof *q->scratch);
     return q->scratch != NULL ? SL_OK : SL_ENOMEM;
 }
@@ -24,6 +25,7 @@ void gw_queue_finish(struct gw_queue *q)
     struct gw_pool *p, *next;
     DL_FOREACH_SAFE (q->pools, p, next)
         sl_alloc_free(q->alloc, p);
+    gw_app_loads_finish(&q->apps);
     gw_order_pool_destroy(q->places);
     if (q->scratch != NULL)
         sl_alloc_free(q->alloc, q->scratch);
@@ -55,8 +57,7 @@ static struct gw_pool *make_pool(struct gw_queue *q, const uint64_t *groups)
     return p;
 }
 
-/* Where calls for a model wait. NULL: no memory. */
-static struct gw_pool *pool_of(struct gw_queue *q, struct gw_queue_model *model)
+struct gw_pool *gw_queue_pool_of(struct gw_queue *q, struct gw_queue_model *model)
 {
     if (model->epoch == q->epoch)
         return model->pool;
@@ -84,34 +85,48 @@ static struct gw_order *line_of(const struct gw_queue_item *item)
     return &item->pool->lines[item->ask.size][item->ask.class_index];
 }
 
-/* Returns whether its line began by it. */
-static sl_status enter_line(struct gw_queue_item *item, bool *began)
+static sl_status insert(struct gw_order *tree, struct gw_queue_item *item)
 {
     const struct gw_order_item entry = {.key_us = item->ask.key_us,
                                         .arrival = item->ask.arrival,
                                         .work_us = gw_queue_work_us(&item->ask),
                                         .call = (uintptr_t)item};
-    struct gw_order *line = line_of(item);
-    *began = gw_order_first(line) == 0;
-    sl_status s = gw_order_insert(line, &entry, &item->place);
-    if (s != SL_OK)
-        return s;
-    item->pool->count++;
-    item->pool->sizes[item->ask.class_index] |= (uint8_t)(1u << item->ask.size);
-    return SL_OK;
+    return gw_order_insert(tree, &entry, &item->place);
+}
+
+static void take_out(struct gw_order *tree, struct gw_queue_item *item)
+{
+    sl_status s = gw_order_remove(tree, item->place);
+    (void)s; /* who waits has a place */
+}
+
+/* *began: its line was empty. */
+static sl_status enter_line(struct gw_queue_item *item, bool *began)
+{
+    *began = gw_order_first(line_of(item)) == 0;
+    sl_status s = insert(line_of(item), item);
+    if (s == SL_OK)
+        item->pool->sizes[item->ask.class_index] |= (uint8_t)(1u << item->ask.size);
+    return s;
 }
 
 /* Returns whether its line ended by that. */
 static bool leave_line(struct gw_queue_item *item)
 {
-    struct gw_order *line = line_of(item);
-    sl_status s = gw_order_remove(line, item->place);
-    (void)s; /* who waits is in his line */
-    item->pool->count--;
-    if (gw_order_first(line) != 0)
+    take_out(line_of(item), item);
+    if (gw_order_first(line_of(item)) != 0)
         return false;
     item->pool->sizes[item->ask.class_index] &= (uint8_t) ~(1u << item->ask.size);
     return true;
+}
+
+static void leave_aside(struct gw_queue_item *item)
+{
+    struct gw_aside *a = item->aside;
+    take_out(&a->calls, item);
+    if (gw_order_first(&a->calls) == 0)
+        a->pool = NULL;
+    item->aside = NULL;
 }
 
 static void tell_began(struct gw_queue *q, const struct gw_queue_item *item)
@@ -161,19 +176,32 @@ static void unlist(struct gw_queue *q, struct gw_queue_item *item)
     item->model = NULL;
 }
 
+static bool take_app(struct gw_queue *q, struct gw_queue_item *item)
+{
+    bool has_app = item->ask.app != NULL && item->ask.app[0] != '\0';
+    item->app = has_app ? gw_app_loads_get(&q->apps, item->ask.app) : NULL;
+    return item->app != NULL || !has_app;
+}
+
 sl_status gw_queue_push(struct gw_queue *q, struct gw_queue_model *model,
                         struct gw_queue_item *item, const struct gw_queue_ask *ask)
 {
     bool began;
     item->ask = *ask;
-    item->pool = pool_of(q, model);
-    if (item->pool == NULL)
+    item->aside = NULL;
+    item->pool = gw_queue_pool_of(q, model);
+    if (item->pool == NULL || !take_app(q, item))
         return SL_ENOMEM;
     sl_status s = enter_line(item, &began);
-    if (s != SL_OK)
+    if (s != SL_OK) {
+        gw_app_loads_release(&q->apps, item->app);
         return s;
+    }
     if (began)
         tell_began(q, item);
+    item->pool->count++;
+    if (item->app != NULL)
+        item->app->waiting_count++;
     list(q, model, item);
     return SL_OK;
 }
@@ -182,16 +210,26 @@ void gw_queue_remove(struct gw_queue *q, struct gw_queue_item *item)
 {
     if (item->model == NULL)
         return;
-    if (leave_line(item))
+    if (item->aside != NULL)
+        leave_aside(item);
+    else if (leave_line(item))
         tell_ended(q, item);
+    item->pool->count--;
+    if (item->app != NULL)
+        item->app->waiting_count--;
+    gw_app_loads_release(&q->apps, item->app);
     unlist(q, item);
+}
+
+static struct gw_queue_item *first_in(const struct gw_order *tree)
+{
+    const struct gw_order_item *entry = gw_order_get(tree, gw_order_first(tree));
+    return entry == NULL ? NULL : (struct gw_queue_item *)(uintptr_t)entry->call;
 }
 
 struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_t class_index)
 {
-    const struct gw_order *line = &p->lines[size][class_index];
-    const struct gw_order_item *entry = gw_order_get(line, gw_order_first(line));
-    return entry == NULL ? NULL : (struct gw_queue_item *)(uintptr_t)entry->call;
+    return first_in(&p->lines[size][class_index]);
 }
 
 bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_item *b)
@@ -199,6 +237,36 @@ bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_ite
     if (a->ask.key_us != b->ask.key_us)
         return a->ask.key_us < b->ask.key_us;
     return a->ask.arrival < b->ask.arrival;
+}
+
+/* ---- aside */
+
+void gw_queue_put_aside(struct gw_queue *q, struct gw_queue_item *item)
+{
+    struct gw_aside *a =
+        gw_app_load_aside(item->app, item->pool, item->ask.size, item->ask.class_index);
+    if (leave_line(item))
+        tell_ended(q, item);
+    item->aside = a;
+    sl_status s = insert(&a->calls, item);
+    (void)s; /* it had a place until now, and its key is its own */
+}
+
+static void come_back(struct gw_queue *q, struct gw_queue_item *item)
+{
+    bool began;
+    leave_aside(item);
+    sl_status s = enter_line(item, &began);
+    (void)s; /* likewise */
+    if (began)
+        tell_began(q, item);
+}
+
+void gw_queue_bring_back(struct gw_queue *q, struct gw_app_load *app)
+{
+    for (size_t i = 0; i < GW_ASIDES_MAX; i++)
+        if (app->asides[i].pool != NULL)
+            come_back(q, first_in(&app->asides[i].calls));
 }
 
 /* ---- other groups, other classes */
@@ -219,10 +287,16 @@ static void count_lines(struct gw_queue *q)
     gw_groups_lines_counted(q->groups);
 }
 
+/* To its place in another line; also who stands aside, until it is the first there. */
 static void move(struct gw_queue_item *item, struct gw_pool *to, size_t class_index)
 {
     bool began;
-    leave_line(item);
+    if (item->aside != NULL)
+        leave_aside(item);
+    else
+        leave_line(item);
+    item->pool->count--;
+    to->count++;
     item->pool = to;
     item->ask.class_index = (uint8_t)class_index;
     sl_status s = enter_line(item, &began);
@@ -234,7 +308,7 @@ static bool make_pools(struct gw_queue *q)
     struct gw_queue_model *m;
     for (size_t kind = 0; kind < 2; kind++)
         DL_FOREACH (q->models[kind], m) {
-            if (pool_of(q, m) == NULL)
+            if (gw_queue_pool_of(q, m) == NULL)
                 return false;
         }
     return true;
@@ -289,7 +363,7 @@ void gw_queue_reclass(struct gw_queue *q, const uint8_t class_of_tier[GW_TIERS_M
 /* ---- invariants */
 
 struct counted {
-    size_t items[2], tiers[GW_TIERS_MAX];
+    size_t items[2], tiers[GW_TIERS_MAX], of_apps;
 };
 
 /* What the set is to be, as far as groups are in use. */
@@ -304,9 +378,11 @@ static bool is_pool_of(const struct gw_queue *q, const struct gw_pool *p, const 
 
 static bool item_holds(const struct gw_queue_model *m, const struct gw_queue_item *item)
 {
-    const struct gw_order_item *entry = gw_order_get(line_of(item), item->place);
-    return item->model == m && entry != NULL && entry->call == (uintptr_t)item &&
-           entry->key_us == item->ask.key_us && entry->arrival == item->ask.arrival &&
+    const struct gw_order *tree = item->aside != NULL ? &item->aside->calls : line_of(item);
+    const struct gw_order_item *entry = gw_order_get(tree, item->place);
+    return item->model == m && (item->aside == NULL || item->app != NULL) && entry != NULL &&
+           entry->call == (uintptr_t)item && entry->key_us == item->ask.key_us &&
+           entry->arrival == item->ask.arrival &&
            (item->next == NULL || item->ask.arrival < item->next->ask.arrival) &&
            item->pool == m->head->pool;
 }
@@ -322,6 +398,7 @@ static bool model_holds(const struct gw_queue *q, const struct gw_queue_model *m
         count++;
         counted->items[gw_queue_is_background(item)]++;
         counted->tiers[item->ask.tier] += !gw_queue_is_background(item);
+        counted->of_apps += item->app != NULL;
     }
     gw_groups_of_model(q->groups, m->model, q->scratch);
     return count == m->count && count > 0 && is_pool_of(q, m->head->pool, q->scratch);
@@ -340,7 +417,7 @@ static bool pool_holds(const struct gw_pool *p, size_t lines[GW_QUEUE_CLASSES])
             lines[c] += n > 0;
             count += n;
         }
-    return holds && count == p->count;
+    return holds && count <= p->count;
 }
 
 /* The lines that a group's classes have there are those of all pools with it. */
@@ -370,6 +447,15 @@ static bool pools_hold(const struct gw_queue *q)
     return holds && count == q->counts[0] + q->counts[1] && gw_order_pool_count(q->places) == count;
 }
 
+static size_t waiting_of_apps(const struct gw_queue *q)
+{
+    size_t count = 0;
+    const struct gw_app_load *l = NULL;
+    while ((l = gw_app_loads_next(&q->apps, l)) != NULL)
+        count += l->waiting_count;
+    return count;
+}
+
 sl_status gw_queue_check(const struct gw_queue *q)
 {
     struct counted counted = {0};
@@ -380,6 +466,7 @@ sl_status gw_queue_check(const struct gw_queue *q)
                 return SL_EBROKEN;
         }
     bool holds = memcmp(counted.items, q->counts, sizeof q->counts) == 0 &&
-                 memcmp(counted.tiers, q->tier_counts, sizeof q->tier_counts) == 0 && pools_hold(q);
+                 memcmp(counted.tiers, q->tier_counts, sizeof q->tier_counts) == 0 &&
+                 counted.of_apps == waiting_of_apps(q) && pools_hold(q);
     return holds ? SL_OK : SL_EBROKEN;
 }

@@ -22,10 +22,12 @@
  *   Q1  each item is in one line, or aside of it, and in its model's list, which is by arrival
  *   Q2  a pool's counts, the counts of tiers, and of the lines of groups are those of their items
  *   Q3  an item's pool is of the groups that have its model, and of no other that is in use
+ *   Q4  who stands aside is of an app, and each app's count of those who wait is theirs
  */
 #ifndef GW_QUEUE_H
 #define GW_QUEUE_H
 
+#include "gw_app_load.h"
 #include "gw_groups.h"
 #include "gw_order.h"
 #include "gw_tier.h"
@@ -46,7 +48,8 @@ struct gw_queue_ask {
     uint32_t factor_thousandths;
     uint16_t tier;
     uint8_t class_index;
-    uint8_t size; /* index in gw_tiers.sizes */
+    uint8_t size;    /* index in gw_tiers.sizes */
+    const char *app; /* whose call it is; "": nobody's. Its owner's */
 };
 
 struct gw_queue_item {
@@ -54,6 +57,8 @@ struct gw_queue_item {
     struct gw_queue_item *prev, *next; /* gw_queue_model.head */
     struct gw_queue_model *model;      /* NULL: not queued */
     struct gw_pool *pool;
+    struct gw_app_load *app; /* NULL: nobody's */
+    struct gw_aside *aside;  /* NULL: it stands in its line */
     gw_order_id place;
     uint64_t kept_in; /* the scheduler's: the round in which room is kept for it */
 };
@@ -70,7 +75,7 @@ struct gw_queue_model {
 
 struct gw_pool {
     struct gw_pool *prev, *next; /* gw_queue.pools */
-    size_t count;                /* in its lines */
+    size_t count;                /* those that stand aside included */
     struct gw_order lines[GW_SIZES_MAX][GW_QUEUE_CLASSES];
     uint8_t sizes[GW_QUEUE_CLASSES]; /* a bit for each line that is not empty */
     uint64_t groups[];               /* a set of them */
@@ -80,6 +85,7 @@ struct gw_queue {
     const struct sl_alloc *alloc;
     struct gw_groups *groups; /* borrowed */
     struct gw_order_pool *places;
+    struct gw_app_loads apps; /* that have calls */
     struct gw_pool *pools;
     struct gw_queue_model *models[2]; /* that calls wait for: [1] those of background calls */
     size_t counts[2];
@@ -98,12 +104,19 @@ SL_MUST_CHECK sl_status gw_queue_push(struct gw_queue *q, struct gw_queue_model 
                                       struct gw_queue_item *item, const struct gw_queue_ask *ask);
 void gw_queue_remove(struct gw_queue *q, struct gw_queue_item *item); /* not queued: nothing */
 
+/* The first of its line, whose app has as many calls running as it may, stands aside. */
+void gw_queue_put_aside(struct gw_queue *q, struct gw_queue_item *item);
+/* The app may have one more: of each line the first of its calls that stand aside comes back. */
+void gw_queue_bring_back(struct gw_queue *q, struct gw_app_load *app);
+
 /* There is another group, or one is not there any more: calls wait for those that have their
  * models. Errors: SL_ENOMEM; they wait where they did then. */
 SL_MUST_CHECK sl_status gw_queue_regroup(struct gw_queue *q);
 /* The class of each tier's calls is another one. */
 void gw_queue_reclass(struct gw_queue *q, const uint8_t class_of_tier[GW_TIERS_MAX]);
 
+/* Where calls for a model wait. NULL: no memory. */
+struct gw_pool *gw_queue_pool_of(struct gw_queue *q, struct gw_queue_model *model);
 /* The first in a line; NULL: it is empty. */
 struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_t class_index);
 bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_item *b);

@@ -94,6 +94,14 @@ void gw_sched_set_tiers(struct gw_sched *s, struct gw_fleet *fleet)
     gw_queue_reclass(&s->queue, s->class_of_tier);
 }
 
+void gw_sched_set_limits(struct gw_sched *s, const struct gw_sched_limits *limits)
+{
+    struct gw_app_load *app = NULL;
+    s->limits = *limits;
+    while ((app = gw_app_loads_next(&s->queue.apps, app)) != NULL)
+        gw_queue_bring_back(&s->queue, app);
+}
+
 /* ---- nodes */
 
 static size_t models_of(const struct gw_fleet_node *node,
@@ -179,8 +187,23 @@ struct turn {
     unsigned sizes;   /* likewise */
 };
 
+static bool may_run(const struct gw_sched *s, const struct gw_queue_item *item)
+{
+    return item->app == NULL || item->app->running_count < s->limits.max_app_running;
+}
+
+/* The first of a line whose app may have one more; NULL. */
+static struct gw_queue_item *first_of(struct gw_sched *s, const struct gw_pool *p, size_t size,
+                                      size_t c)
+{
+    struct gw_queue_item *head;
+    while ((head = gw_queue_first(p, size, c)) != NULL && !may_run(s, head))
+        gw_queue_put_aside(&s->queue, head);
+    return head;
+}
+
 /* The first call of a class that could start there; NULL. */
-static struct gw_queue_item *head_of(const struct gw_sched *s, const struct turn *t, size_t c)
+static struct gw_queue_item *head_of(struct gw_sched *s, const struct turn *t, size_t c)
 {
     struct gw_queue_item *best = NULL;
     const struct gw_pool *p;
@@ -188,8 +211,8 @@ static struct gw_queue_item *head_of(const struct gw_sched *s, const struct turn
         if (p->sizes[c] == 0 || !gw_groups_has(p->groups, t->group->index))
             continue;
         for (unsigned left = p->sizes[c] & t->sizes; left != 0; left &= left - 1) {
-            struct gw_queue_item *head = gw_queue_first(p, (size_t)__builtin_ctz(left), c);
-            if (best == NULL || gw_queue_is_before(head, best))
+            struct gw_queue_item *head = first_of(s, p, (size_t)__builtin_ctz(left), c);
+            if (head != NULL && (best == NULL || gw_queue_is_before(head, best)))
                 best = head;
         }
     }
@@ -208,7 +231,7 @@ static size_t heaviest(const struct turn *t)
     return best;
 }
 
-static struct gw_queue_item *oldest_head(const struct gw_sched *s, const struct turn *t)
+static struct gw_queue_item *oldest_head(struct gw_sched *s, const struct turn *t)
 {
     struct gw_queue_item *best = NULL;
     for (uint32_t left = t->classes; left != 0; left &= left - 1) {
@@ -220,11 +243,11 @@ static struct gw_queue_item *oldest_head(const struct gw_sched *s, const struct 
 }
 
 /* Of all that may be next; NULL when nobody is left. */
-static struct gw_queue_item *next_head(const struct gw_sched *s, struct turn *t)
+static struct gw_queue_item *next_head(struct gw_sched *s, struct turn *t)
 {
     if (s->limits.policy == GW_SCHED_FIFO)
         return oldest_head(s, t);
-    while (t->classes != 0) {
+    while ((t->classes &= t->group->shares.waiting) != 0) {
         size_t c = s->limits.policy == GW_SCHED_STRICT
                        ? heaviest(t)
                        : gw_shares_next(&t->group->shares, t->classes);
@@ -273,8 +296,7 @@ static void keep_room(const struct gw_sched *s, struct gw_fleet *fleet, struct g
 
 /* What the group would start now. Who finds no slice is not passed by others of that size: all the
  * group's slices are alike to them. */
-static struct start start_of(const struct gw_sched *s, struct gw_fleet *fleet,
-                             const struct gw_group *g)
+static struct start start_of(struct gw_sched *s, struct gw_fleet *fleet, const struct gw_group *g)
 {
     struct turn t = {g, g->shares.waiting, (1u << GW_SIZES_MAX) - 1};
     struct gw_queue_item *head;
@@ -321,7 +343,7 @@ bool gw_sched_next(struct gw_sched *s, struct gw_fleet *fleet, struct gw_queue_i
 static void look_for_idle(const struct gw_sched *s, struct gw_fleet *fleet,
                           struct gw_queue_item *head, struct start *best)
 {
-    if (best->item != NULL && gw_queue_is_before(best->item, head))
+    if (head == NULL || (best->item != NULL && gw_queue_is_before(best->item, head)))
         return;
     struct gw_fleet_slice *slice =
         gw_fleet_pick_idle(fleet, model_of(head), gw_sched_size(s, head));
@@ -337,8 +359,7 @@ bool gw_sched_next_idle(struct gw_sched *s, struct gw_fleet *fleet, struct gw_qu
     DL_FOREACH (s->queue.pools, p) {
         for (unsigned left = p->sizes[GW_QUEUE_BACKGROUND]; left != 0; left &= left - 1)
             look_for_idle(s, fleet,
-                          gw_queue_first(p, (size_t)__builtin_ctz(left), GW_QUEUE_BACKGROUND),
-                          &best);
+                          first_of(s, p, (size_t)__builtin_ctz(left), GW_QUEUE_BACKGROUND), &best);
     }
     *out_item = best.item;
     *out_slice = best.slice;
@@ -354,12 +375,25 @@ void gw_sched_start(struct gw_sched *s, struct gw_queue_item *item, struct gw_fl
     if (lease->is_charged)
         lease->share = gw_shares_start(&g->shares, item->ask.class_index, item->ask.expected_us,
                                        item->ask.factor_thousandths);
+    lease->app = item->app;
+    if (item->app != NULL)
+        item->app->running_count++;
     gw_queue_remove(&s->queue, item);
+}
+
+/* One more of the app's calls may run. */
+static void leave_app(struct gw_sched *s, struct gw_app_load *app)
+{
+    app->running_count--;
+    gw_queue_bring_back(&s->queue, app);
+    gw_app_loads_release(&s->queue.apps, app);
 }
 
 void gw_sched_end(struct gw_sched *s, struct gw_fleet_lease *lease, int64_t used_us)
 {
-    (void)s;
+    if (lease->app != NULL)
+        leave_app(s, lease->app);
+    lease->app = NULL;
     if (lease->is_charged)
         gw_shares_end(&lease->slice->node->group->shares, &lease->share, used_us);
     lease->is_charged = false;
@@ -389,6 +423,29 @@ static bool group_holds(const struct gw_sched *s, struct gw_fleet *fleet, const 
     return true;
 }
 
+struct of_app {
+    const struct gw_app_load *app;
+    size_t count;
+};
+
+static void count_of_app(struct gw_fleet_lease *lease, void *ctx)
+{
+    struct of_app *o = ctx;
+    o->count += lease->app == o->app;
+}
+
+static bool apps_hold(const struct gw_sched *s, struct gw_fleet *fleet)
+{
+    const struct gw_app_load *app = NULL;
+    while ((app = gw_app_loads_next(&s->queue.apps, app)) != NULL) {
+        struct of_app o = {.app = app};
+        each_lease(fleet, count_of_app, &o);
+        if (o.count != app->running_count)
+            return false;
+    }
+    return true;
+}
+
 static bool nodes_hold(const struct gw_group *g, struct gw_fleet *fleet)
 {
     size_t cursor = 0, nodes = 0, slices = 0;
@@ -412,6 +469,8 @@ sl_status gw_sched_check(const struct gw_sched *s, struct gw_fleet *fleet)
         if (g->is_used && !(group_holds(s, fleet, g) && nodes_hold(g, fleet)))
             return SL_EBROKEN;
     }
+    if (!apps_hold(s, fleet))
+        return SL_EBROKEN;
     sl_status st = gw_groups_check(&s->groups);
     return st == SL_OK ? gw_queue_check(&s->queue) : st;
 }

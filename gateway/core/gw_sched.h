@@ -6,6 +6,9 @@
  * that finds none is not passed by others that want the same, and blocks nobody who wants another
  * node or another size; for one that wants a whole device its halves are kept (gw_fleet_keep).
  *
+ * Calls of an app that has as many running as it may stand aside until one of them ends, and come
+ * back to their old place: they block nobody.
+ *
  * Classes are the tiers of one weight. When weights change all begin anew: nobody owes anything.
  *
  * Policies differ in whose turn it is; the order within a class is the same in all:
@@ -20,6 +23,7 @@
  * Invariants (gw_sched_check): those of gw_queue and gw_groups, and
  *   C1  in each group as many calls of a class run as leases there were charged to it
  *   C2  the nodes of a group are those with its models
+ *   C3  as many calls of an app run as there are leases of it
  */
 #ifndef GW_SCHED_H
 #define GW_SCHED_H
@@ -33,10 +37,11 @@ struct gw_sched_limits {
     enum gw_sched_policy policy;
     size_t max_queued;         /* calls that wait; as many may of those who pay nothing */
     size_t max_queued_of_tier; /* of them */
+    size_t max_app_running;    /* calls of one app that have a lease */
 };
 
 struct gw_sched {
-    struct gw_sched_limits limits; /* changed in place */
+    struct gw_sched_limits limits;
     struct gw_groups groups;
     struct gw_queue queue;
     const struct gw_tiers *tiers; /* borrowed; changed in place, then gw_sched_set_tiers */
@@ -54,6 +59,9 @@ void gw_sched_finish(struct gw_sched *s); /* zeroed, or after an error: fine, to
 /* The tiers may have other weights, or be more. */
 void gw_sched_set_tiers(struct gw_sched *s, struct gw_fleet *fleet);
 
+/* From now on; nobody who waits is sent away. */
+void gw_sched_set_limits(struct gw_sched *s, const struct gw_sched_limits *limits);
+
 /* ---- nodes */
 
 /* After gw_fleet_join. Errors: SL_ENOMEM; then the node has no group and must leave. */
@@ -68,6 +76,15 @@ void gw_sched_leave(struct gw_sched *s, struct gw_fleet_node *node);
 SL_MUST_CHECK sl_status gw_sched_room(const struct gw_sched *s, size_t tier, size_t *out_limit,
                                       bool *is_of_tier);
 bool gw_sched_has_background_room(const struct gw_sched *s);
+
+/* A call's place in the order that holds now. */
+struct gw_sched_place {
+    size_t before;          /* calls that start before it: its position is one more */
+    size_t waiting;         /* of those that could want its slices, itself included: of so many */
+    size_t own_before;      /* of `before`, those of its class: only an earlier deadline adds one */
+    int64_t own_before_us;  /* what they are expected to be, times factors, as below */
+    int64_t work_before_us; /* what is given out before it starts */
+};
 
 /* Begins to wait; ask->class_index is filled in. Errors: SL_EFULL (max_items), SL_ENOMEM. */
 SL_MUST_CHECK sl_status gw_sched_push(struct gw_sched *s, struct gw_fleet_model *m,
@@ -96,6 +113,23 @@ void gw_sched_start(struct gw_sched *s, struct gw_queue_item *item, struct gw_fl
 /* Its lease is over, or will be at once; used_us of the slice, 0: it never began. Once it has been
  * told, nothing. */
 void gw_sched_end(struct gw_sched *s, struct gw_fleet_lease *lease, int64_t used_us);
+
+/* ---- gw_sched_place.c: where a call stands
+ *
+ * Of the calls whose pools share a group with its own: of its class those with an earlier key; of
+ * the others, by `fair` what they start before its turn comes by the fluid model of the shares
+ * (gw_fluid.h, with the tags of the group where its class is least ahead), by `strict` all of
+ * heavier classes, by `fifo` those with an earlier key, which is near that. Calls that stand aside
+ * count as if they did not; those of background calls count for nobody but each other.
+ *
+ * Cost  O(classes x lines x log n). */
+void gw_sched_place(const struct gw_sched *s, const struct gw_queue_item *item,
+                    struct gw_sched_place *out);
+/* Where it would stand if it came now. false: no memory to find out. */
+bool gw_sched_place_of(struct gw_sched *s, struct gw_fleet_model *m, const struct gw_queue_ask *ask,
+                       struct gw_sched_place *out);
+/* Slices, of the smallest size, that the model's calls could have now. */
+size_t gw_sched_slice_count(struct gw_sched *s, struct gw_fleet_model *m);
 
 /* SL_OK or SL_EBROKEN. For tests and the simulator. */
 SL_MUST_CHECK sl_status gw_sched_check(const struct gw_sched *s, struct gw_fleet *fleet);

@@ -64,9 +64,8 @@ void gw_call_stop_waiting_for_model(struct gw_flow *f, struct gw_call *c)
 
 /* ---- what can happen in any state */
 
-/* In seconds when they are whole ("60s"): the sentence is the same for every length that people ask
- * for. */
-static void format_wait(int64_t ns, char out[32])
+/* The sentence is the same for every length that people ask for. */
+void gw_call_format_wait(int64_t ns, char out[32])
 {
     if (ns % SL_NS_PER_S == 0)
         snprintf(out, 32, "%" PRId64 "s", ns / SL_NS_PER_S);
@@ -92,7 +91,7 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
                      c->exchange->message_bytes, waited, f->room.max_bytes,
                      f->room.share_bytes > 0 ? f->room.share_bytes : f->room.max_bytes);
     } else {
-        format_wait(c->wait_until - c->queued_at, waited);
+        gw_call_format_wait(c->wait_until - c->queued_at, waited);
         sl_error_set(&err, SL_REASON_ALLOCATION_TIMEOUT, "GPU allocation timed out after %s",
                      waited);
         gw_call_tell_retry(c);

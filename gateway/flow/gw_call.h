@@ -209,6 +209,8 @@ void gw_call_drop_message(struct gw_flow *f, struct gw_call *c);
 void gw_call_free_result(struct gw_flow *f, struct gw_call *c);
 
 /* ---- gw_call.c: in any state */
+/* In seconds when they are whole: "60s". */
+void gw_call_format_wait(int64_t ns, char out[32]);
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id);
 int64_t gw_call_queue_us(const struct gw_call *c); /* 0: it has not started */
 void gw_call_set_state(struct gw_flow *f, struct gw_call *c, enum gw_call_state to);

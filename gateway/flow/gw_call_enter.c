@@ -223,27 +223,72 @@ static bool has_room(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
 }
 
 /* By the operator's longest wait, not its own: see decision 024. */
-static int64_t key_of(const struct gw_flow *f, const struct gw_call *c)
+static int64_t key_of(const struct gw_flow *f, const struct gw_call *c, sl_gpu_us used_us,
+                      sl_gpu_us quota_us)
 {
     return gw_deadline_us(&(struct gw_deadline_ask){
         .arrived_us = c->queued_at / SL_NS_PER_US,
         .declared_us = c->limit_us,
-        .used_us = c->used_us,
-        .limit_us = c->quota_us,
+        .used_us = used_us,
+        .limit_us = quota_us,
         .max_wait_us = f->conf.asks.max_wait_default_ns / SL_NS_PER_US,
     });
 }
 
-static bool queue(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+static struct gw_queue_ask ask_of(const struct gw_flow *f, const struct gw_call *c, int64_t key_us)
 {
-    const struct gw_queue_ask ask = {
-        .key_us = c->is_background ? 0 : key_of(f, c),
+    return (struct gw_queue_ask){
+        .key_us = key_us,
         .arrival = c->arrival,
         .expected_us = gw_fleet_expected_us(c->model, c->limit_us),
-        .factor_thousandths = c->factor_thousandths,
+        .factor_thousandths = gw_money_size(f, c)->factor_thousandths,
         .tier = c->who.tier,
         .size = (uint8_t)c->size,
+        .app = c->who.app,
     };
+}
+
+/* How long it would wait if it came in now, as far as the order and the work before it tell; 0: nobody knows, or it
+ * would not. Nothing is held yet. */
+static int64_t wait_us(struct gw_flow *f, const struct gw_call *c)
+{
+    struct gw_quota q;
+    struct gw_sched_place place;
+    size_t slices = gw_sched_slice_count(&f->sched, c->model);
+    if (f->sched.queue.counts[0] == 0 || slices == 0 || !gw_fleet_knows_time(c->model))
+        return 0;
+    gw_ledger_quota(f->ledger, &c->who, f->conf.tiers, f->wall_now, &q);
+    const struct gw_queue_ask ask =
+        ask_of(f, c, key_of(f, c, q.spent_us + q.held_us, sl_sat_add(q.limit_us, q.granted_us)));
+    if (!gw_sched_place_of(&f->sched, c->model, &ask, &place))
+        return 0;
+    return place.work_before_us / (int64_t)slices;
+}
+
+/* Better than a wait in vain: it is told at once. false: refused, with the sentence. */
+static bool has_hope(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    enum { MS_MIN = 100, MS_MAX = 60000 };
+    char wait[32], longest[32];
+    int64_t wait_ns = sl_sat_mul(wait_us(f, c), SL_NS_PER_US);
+    int64_t longest_ns = c->wait_until - c->queued_at;
+    if (wait_ns <= longest_ns)
+        return true;
+    gw_call_format_wait(wait_ns / SL_NS_PER_S * SL_NS_PER_S, wait);
+    gw_call_format_wait(longest_ns, longest);
+    sl_error_set(err, SL_REASON_QUEUE_FULL,
+                 "the call would wait for about %s, and is to wait for %s at most; say "
+                 "sluice-max-wait to wait longer, or try again later",
+                 wait, longest);
+    int64_t ms = (wait_ns - longest_ns) / SL_NS_PER_MS;
+    c->exchange->reply.retry_after_ms = ms < MS_MIN ? MS_MIN : ms > MS_MAX ? MS_MAX : ms;
+    return false;
+}
+
+static bool queue(struct gw_flow *f, struct gw_call *c, struct sl_error *err)
+{
+    const struct gw_queue_ask ask =
+        ask_of(f, c, c->is_background ? 0 : key_of(f, c, c->used_us, c->quota_us));
     if (gw_sched_push(&f->sched, c->model, &c->queue_item, &ask, c->is_background) == SL_OK)
         return true;
     sl_error_set(err, SL_REASON_NO_CAPACITY, "no memory for the call to wait");
@@ -257,7 +302,7 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     c->queued_at = now;
     c->wait_until = sl_sat_add(now, wait);
     c->arrival = f->next_arrival++;
-    if (!has_room(f, c, &err) || !gw_receipts_may_admit(f, &err) ||
+    if (!has_room(f, c, &err) || !has_hope(f, c, &err) || !gw_receipts_may_admit(f, &err) ||
         !gw_kept_enter(f, c, now, &err) || !gw_money_hold(f, c, &err) || !queue(f, c, &err)) {
         gw_call_fail(f, c, &err);
         return;

@@ -80,8 +80,8 @@ sl_status gw_flow_create(const struct sl_alloc *alloc, const struct gw_flow_conf
                          struct gw_flow **out)
 {
     if (conf->tiers == NULL || conf->max_calls == 0 || conf->queue.max_queued == 0 ||
-        conf->queue.max_queued_of_tier == 0 || conf->max_watches == 0 ||
-        conf->max_message_bytes == 0)
+        conf->queue.max_queued_of_tier == 0 || conf->queue.max_app_running == 0 ||
+        conf->max_watches == 0 || conf->max_message_bytes == 0)
         return SL_EINVAL;
     struct gw_flow *f = sl_alloc_zero(alloc, 1, sizeof *f);
     if (f == NULL)
@@ -568,7 +568,8 @@ sl_mono_ns gw_flow_next_at(const struct gw_flow *f)
 
 void gw_flow_set_limits(struct gw_flow *f, const struct gw_flow_conf *conf)
 {
-    f->conf.queue = f->sched.limits = conf->queue;
+    f->conf.queue = conf->queue;
+    gw_sched_set_limits(&f->sched, &conf->queue);
     gw_sched_set_tiers(&f->sched, f->fleet);
     f->conf.background_grace_ns = conf->background_grace_ns;
     f->conf.max_visitor_watches = conf->max_visitor_watches;

@@ -74,7 +74,7 @@ static sl_status create_flow(struct sim *s)
         .tiers = &open_tiers,
         .max_accounts = 100,
         .max_calls = 2000,
-        .queue = {.max_queued = 500, .max_queued_of_tier = 500},
+        .queue = {.max_queued = 500, .max_queued_of_tier = 500, .max_app_running = 4},
         .max_watches = 1,
         .max_visitor_watches = 1,
         .max_message_bytes = 1 << 20,

@@ -17,7 +17,7 @@ void fake_world_init(struct fake_world *w, const struct sl_alloc *alloc)
         .tiers = &open_tiers,
         .max_accounts = 100,
         .max_calls = 32,
-        .queue = {.max_queued = 16, .max_queued_of_tier = 16},
+        .queue = {.max_queued = 16, .max_queued_of_tier = 16, .max_app_running = 4},
         .max_watches = 8,
         .max_visitor_watches = 4,
         .max_message_bytes = 1 << 20,

@@ -30,7 +30,7 @@ void whole_gateway_init(struct whole_gateway *w, const struct sl_alloc *alloc, s
         .tiers = &open_tiers,
         .max_accounts = 100,
         .max_calls = 16,
-        .queue = {.max_queued = 8, .max_queued_of_tier = 8},
+        .queue = {.max_queued = 8, .max_queued_of_tier = 8, .max_app_running = 4},
         .max_watches = 4,
         .max_visitor_watches = 4,
         .max_message_bytes = 1 << 20,

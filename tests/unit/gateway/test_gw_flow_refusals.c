@@ -101,6 +101,52 @@ static void a_tier_has_a_part_of_the_queue(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* What calls of "m" take is known: 40 s. */
+static void who_would_wait_in_vain_is_told_at_once(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    flow_begin_with_node(&w);
+    struct gw_fleet_model *m = gw_fleet_find(gw_flow_fleet(w.flow), sl_span_str("m"));
+    m->samples = 100;
+    m->mean_exec_us = 40 * SL_US_PER_S;
+    for (int i = 0; i < 3; i++) /* one runs, and one waits behind another for 40 s */
+        assert_int_equal(fake_call(&w, flow_request())->replies, 0);
+    struct fake_exchange *e = fake_call(&w, flow_request());
+    flow_assert_replied(e, SL_REASON_QUEUE_FULL,
+                        "the call would wait for about 80s, and is to wait for 60s at most; say "
+                        "sluice-max-wait to wait longer, or try again later");
+    assert_int_equal(e->x.reply.retry_after_ms, 20000);
+    e = fake_exchange(&w, GW_METHOD_MODEL_INFER);
+    e->x.req.max_wait = sl_span_str("81s");
+    fake_event(&w, e, GW_EV_OPEN);
+    fake_message(&w, e, flow_request());
+    assert_int_equal(e->replies, 0);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static void an_app_has_so_many_slices_and_no_more(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    flow_begin(&w);
+    w.conf.queue.max_app_running = 1;
+    w.who = &flow_member;
+    flow_start(&w);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 2, "m");
+    for (int i = 0; i < 3; i++)
+        fake_call(&w, flow_request());
+    assert_int_equal(w.sent_count, 1);
+    fake_result(&w, n, w.sent[0].lease, false);
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 2);
+    gw_flow_on_lost(w.flow, n, "test", w.now);
+    fake_join(&w, "n1", 2, "m");
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 3);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
 /* ---- messages that are refused */
 
 static void assert_message_refused(struct gw_body *give_body, enum sl_reason reason,
@@ -172,6 +218,8 @@ int main(void)
         cmocka_unit_test(calls_have_a_limit),
         cmocka_unit_test(the_queue_has_a_limit),
         cmocka_unit_test(a_tier_has_a_part_of_the_queue),
+        cmocka_unit_test(who_would_wait_in_vain_is_told_at_once),
+        cmocka_unit_test(an_app_has_so_many_slices_and_no_more),
         cmocka_unit_test(messages_that_cannot_be_served_are_refused),
     };
     sl_log_set_level(SL_LOG_ERROR);

@@ -34,7 +34,7 @@ static void begin(struct rig *r, enum gw_sched_policy policy)
         .max_nodes = 4, .max_models = 8, .max_leases = 100, .feed_ahead_max = 64};
     *r = (struct rig){.now = 1};
     assert_ok(gw_fleet_create(&sl_alloc_malloc, &conf, &r->fleet));
-    const struct gw_sched_limits limits = {policy, ITEMS, ITEMS};
+    const struct gw_sched_limits limits = {policy, ITEMS, ITEMS, 2};
     assert_ok(gw_sched_init(&r->sched, &sl_alloc_malloc, &tiers, &limits, ITEMS, conf.max_nodes));
 }
 
@@ -92,16 +92,19 @@ struct call {
     uint16_t tier;
     int64_t key_us;
     uint8_t size;
+    const char *app;
+    int64_t expected_us; /* 0: 1000 */
 };
 
 static void push_as(struct rig *r, struct call c, bool is_background)
 {
     const struct gw_queue_ask ask = {.key_us = c.key_us,
                                      .arrival = c.item + 1,
-                                     .expected_us = 1000,
+                                     .expected_us = c.expected_us > 0 ? c.expected_us : 1000,
                                      .factor_thousandths = tiers.sizes[c.size].factor_thousandths,
                                      .tier = c.tier,
-                                     .size = c.size};
+                                     .size = c.size,
+                                     .app = c.app != NULL ? c.app : ""};
     assert_ok(gw_sched_push(&r->sched, model(r, c.model), &r->items[c.item], &ask, is_background));
 }
 
@@ -384,6 +387,139 @@ static void those_who_pay_nothing_go_by_arrival_and_on_idle_slices(void **state 
     finish(&r);
 }
 
+/* ---- apps */
+
+static void calls_of_an_app_at_its_limit_block_nobody(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *lease[4];
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 4);
+    for (size_t i = 0; i < 5; i++)
+        push(&r, (struct call){.item = i, .key_us = (int64_t)i, .app = "x"});
+    push(&r, (struct call){.item = 5, .key_us = 90});
+    push(&r, (struct call){.item = 6, .key_us = 91, .tier = 1, .app = "y"});
+    static const int wanted[] = {6, 0, 1, 5}; /* 6 is of another class, and app */
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(place(&r, &lease[i]), wanted[i]);
+    end(&r, lease[0], 1000);
+    assert_int_equal(place(&r, &lease[0]), -1); /* there is a slice, but not for x */
+    gw_sched_remove(&r.sched, &r.items[3]);     /* whoever stands aside may leave */
+    end(&r, lease[1], 1000);
+    assert_int_equal(place(&r, &lease[0]), 2);
+    assert_int_equal(place(&r, &lease[1]), -1);
+    const struct gw_sched_limits more = {GW_SCHED_FAIR, ITEMS, ITEMS, 3};
+    gw_sched_set_limits(&r.sched, &more);
+    assert_int_equal(place(&r, &lease[1]), 4);
+    finish(&r);
+}
+
+static void an_app_waits_for_one_node_and_runs_on_another(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *first, *second;
+    begin(&r, GW_SCHED_FAIR);
+    r.sched.limits.max_app_running = 1;
+    join(&r, 1, 1);
+    join(&r, 2, 1);
+    push(&r, (struct call){.item = 0, .model = 0});
+    assert_int_equal(place(&r, &first), 0); /* the first node is busy */
+    push(&r, (struct call){.item = 1, .model = 0, .key_us = 1, .app = "x"});
+    push(&r, (struct call){.item = 2, .model = 1, .key_us = 2, .app = "x"});
+    push(&r, (struct call){.item = 3, .model = 1, .key_us = 3, .app = "x"});
+    assert_int_equal(place(&r, &second), 2);
+    end(&r, first, 1000);
+    assert_int_equal(place(&r, &first), -1); /* now it has one */
+    end(&r, second, 1000);
+    assert_true(place(&r, &first) > 0);
+    finish(&r);
+}
+
+/* ---- places */
+
+static void assert_place(struct rig *r, size_t item, size_t before, size_t waiting)
+{
+    struct gw_sched_place p;
+    gw_sched_place(&r->sched, &r->items[item], &p);
+    assert_int_equal(p.before, before);
+    assert_int_equal(p.waiting, waiting);
+}
+
+static void a_place_counts_who_starts_before(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_sched_place p;
+    begin(&r, GW_SCHED_STRICT);
+    join(&r, 1, 1);
+    join(&r, 2, 1);
+    push_some(&r);                                  /* 4, 3, 5, 2, 1, 0 */
+    push(&r, (struct call){.item = 6, .model = 1}); /* elsewhere */
+    static const size_t strict[] = {5, 4, 3, 1, 0, 2};
+    for (size_t i = 0; i < SL_ARRAY_LEN(strict); i++)
+        assert_place(&r, i, strict[i], 6);
+    assert_place(&r, 6, 0, 1);
+    gw_sched_place(&r.sched, &r.items[2], &p);
+    assert_true(p.own_before == 1 && p.own_before_us == 1000 && p.work_before_us == 3000);
+    r.sched.limits.policy = GW_SCHED_FIFO;
+    assert_place(&r, 1, 2, 6); /* by keys: 5 and 2 */
+    const struct gw_queue_ask ask = {.key_us = 45, .arrival = 99, .tier = 0};
+    assert_true(gw_sched_place_of(&r.sched, model(&r, 0), &ask, &p));
+    assert_true(p.before == 3 && p.waiting == 7);
+    assert_int_equal(gw_sched_slice_count(&r.sched, model(&r, 0)), 1);
+    finish(&r);
+}
+
+static void a_place_holds_for_who_stands_aside_and_who_pays_nothing(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *lease;
+    begin(&r, GW_SCHED_FAIR);
+    join(&r, 1, 4);
+    for (size_t i = 0; i < 4; i++)
+        push(&r, (struct call){.item = i, .key_us = (int64_t)i, .app = "x"});
+    while (place(&r, &lease) >= 0)
+        ;
+    assert_non_null(r.items[3].aside);
+    assert_place(&r, 3, 0, 1);
+    push(&r, (struct call){.item = 4, .key_us = 9});
+    push_as(&r, (struct call){.item = 5}, true);
+    push_as(&r, (struct call){.item = 6}, true);
+    assert_place(&r, 6, 2, 3);
+    finish(&r);
+}
+
+/* With one slice, and calls as long as expected, the order is as the places said: within a class
+ * exactly, between classes as far as shares of calls go. */
+static void calls_start_in_their_places(void **state SL_UNUSED)
+{
+    struct sl_rng rng;
+    sl_rng_seed(&rng, 83);
+    for (int round = 0; round < 200; round++) {
+        struct rig r;
+        struct gw_sched_place p;
+        struct gw_fleet_lease *lease;
+        size_t before[ITEMS];
+        begin(&r, (enum gw_sched_policy)sl_rng_below(&rng, 2));
+        join(&r, 7, 1);
+        for (size_t i = 0; i < ITEMS; i++)
+            push(&r, (struct call){.item = i,
+                                   .model = (size_t)sl_rng_below(&rng, MODELS),
+                                   .tier = (uint16_t)sl_rng_below(&rng, 3),
+                                   .key_us = (int64_t)sl_rng_below(&rng, 20)});
+        for (size_t i = 0; i < ITEMS; i++) {
+            gw_sched_place(&r.sched, &r.items[i], &p);
+            before[i] = p.before;
+        }
+        size_t slack = r.sched.limits.policy == GW_SCHED_FAIR ? 2 : 0; /* ties of tags */
+        for (size_t n = 0; n < ITEMS; n++) {
+            size_t i = (size_t)place(&r, &lease);
+            assert_true(before[i] <= n + slack && n <= before[i] + slack);
+            end(&r, lease, 1000);
+        }
+        finish(&r);
+    }
+}
+
 static void nothing_changes_by_asking(void **state SL_UNUSED)
 {
     struct rig r;
@@ -403,13 +539,19 @@ static void nothing_changes_by_asking(void **state SL_UNUSED)
 
 /* ---- against a plain search */
 
+static bool is_at_limit(const struct rig *r, const struct gw_queue_item *item)
+{
+    return item->app != NULL && item->app->running_count >= r->sched.limits.max_app_running;
+}
+
 /* Of a class, what starts on a group's slice is the first of all that could. */
 static void assert_first_of_its_class(struct rig *r, const struct gw_queue_item *got,
                                       const struct gw_fleet_node *node)
 {
     for (size_t i = 0; i < ITEMS; i++) {
         const struct gw_queue_item *other = &r->items[i];
-        if (other->model == NULL || other->ask.class_index != got->ask.class_index)
+        if (other->model == NULL || other->ask.class_index != got->ask.class_index ||
+            is_at_limit(r, other))
             continue;
         if (gw_groups_has(other->pool->groups, node->group->index))
             assert_true(other == got || gw_queue_is_before(got, other));
@@ -419,7 +561,7 @@ static void assert_first_of_its_class(struct rig *r, const struct gw_queue_item 
 static bool could_start(struct rig *r)
 {
     for (size_t i = 0; i < ITEMS; i++)
-        if (r->items[i].model != NULL &&
+        if (r->items[i].model != NULL && !is_at_limit(r, &r->items[i]) &&
             gw_fleet_pick_idle(r->fleet,
                                SL_CONTAINER_OF(r->items[i].model, struct gw_fleet_model, waiting),
                                &tiers.sizes[0]))
@@ -432,6 +574,7 @@ static void whatever_waits_the_first_of_a_class_starts(void **state SL_UNUSED)
     struct sl_rng rng;
     sl_rng_seed(&rng, 71);
     for (int round = 0; round < 300; round++) {
+        static const char *const apps[] = {"", "", "x", "y"};
         struct rig r;
         begin(&r, (enum gw_sched_policy)sl_rng_below(&rng, 3));
         join(&r, 7, 1); /* so that all are known */
@@ -441,7 +584,8 @@ static void whatever_waits_the_first_of_a_class_starts(void **state SL_UNUSED)
             push(&r, (struct call){.item = i,
                                    .model = (size_t)sl_rng_below(&rng, MODELS),
                                    .tier = (uint16_t)sl_rng_below(&rng, 4),
-                                   .key_us = (int64_t)sl_rng_below(&rng, 20)});
+                                   .key_us = (int64_t)sl_rng_below(&rng, 20),
+                                   .app = apps[sl_rng_below(&rng, 4)]});
         struct gw_queue_item *item;
         struct gw_fleet_slice *slice;
         struct gw_fleet_lease *lease;
@@ -470,6 +614,11 @@ int main(void)
         cmocka_unit_test(who_wants_a_whole_device_is_waited_for_on_one),
         cmocka_unit_test(who_wants_a_whole_device_has_the_one_that_is_free),
         cmocka_unit_test(those_who_pay_nothing_go_by_arrival_and_on_idle_slices),
+        cmocka_unit_test(calls_of_an_app_at_its_limit_block_nobody),
+        cmocka_unit_test(an_app_waits_for_one_node_and_runs_on_another),
+        cmocka_unit_test(a_place_counts_who_starts_before),
+        cmocka_unit_test(a_place_holds_for_who_stands_aside_and_who_pays_nothing),
+        cmocka_unit_test(calls_start_in_their_places),
         cmocka_unit_test(nothing_changes_by_asking),
         cmocka_unit_test(whatever_waits_the_first_of_a_class_starts),
     };
