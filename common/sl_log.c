@@ -152,30 +152,28 @@ static void put_quoted(struct line *l, const char *s)
     l->is_quote_open = l->is_quote_open && l->is_cut;
 }
 
-/* May s stand in a text line as it is, so that key=value can be split at spaces? A long value is
- * quoted too: only a quoted one can be cut. */
-static bool is_plain(const char *s)
+/* The length of s, when it may stand in a text line as it is, so that key=value can be split at spaces; else 0. A
+ * long value is quoted too: only a quoted one can be cut. */
+static size_t plain_len(const char *s)
 {
-    size_t len = strlen(s);
-    if (len == 0 || len > PLAIN_BYTES_MAX)
-        return false;
-    for (const char *p = s; *p; p++) {
-        if (*p <= ' ' || *p >= 0x7f || *p == '"' || *p == '\\' || *p == '=')
-            return false;
+    size_t len = 0;
+    for (; s[len] != '\0'; len++) {
+        char c = s[len];
+        if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=' || len == PLAIN_BYTES_MAX)
+            return 0;
     }
-    return true;
+    return len;
 }
 
 static void put_string_value(struct line *l, const char *value)
 {
-    if (!value && format == SL_LOG_JSON)
-        put_str(l, "null");
-    else if (!value)
-        put_str(l, "-");
-    else if (format == SL_LOG_TEXT && is_plain(value))
-        put_str(l, value);
-    else
+    size_t len = value && format == SL_LOG_TEXT ? plain_len(value) : 0;
+    if (len > 0)
+        put(l, value, len);
+    else if (value)
         put_quoted(l, value);
+    else
+        put_str(l, format == SL_LOG_JSON ? "null" : "-");
 }
 
 /* As many lines have numbers as calls have ends: no format is read for them. */

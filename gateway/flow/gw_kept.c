@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "sl_log.h"
@@ -115,8 +116,7 @@ static bool look_up(struct gw_flow *f, struct gw_call *c, struct sl_span key, co
 {
     struct gw_idem_call call = {
         .visitor = sl_span_str(gw_principal_name(&c->who)), .key = key, .call = c->id};
-    bool is_uuid = sl_text_read_uuid(sl_span_str(c->call_id), call.call_id);
-    (void)is_uuid; /* it was made, or looked at, when the call was named */
+    memcpy(call.call_id, c->name.id, sizeof call.call_id);
     if (digest != NULL)
         memcpy(call.digest, digest, sizeof call.digest);
     sl_status s = make_token(f, c, &call) ? gw_idem_open(f->idem, &call, now, out) : SL_ENOMEM;

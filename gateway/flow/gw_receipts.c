@@ -7,6 +7,7 @@
  * can be stored and `store.when_broken` is `serve`, nobody waits, and receipts gather until there is no room for more.
  */
 #include <inttypes.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "gw_kept.h"
@@ -75,8 +76,7 @@ static void fill(const struct gw_flow *f, const struct gw_call *c, struct gw_rec
         .lease_record = c->lease_record,
         .reason = c->usage.reason,
     };
-    bool is_uuid = sl_text_read_uuid(sl_span_str(c->call_id), r->call_id);
-    (void)is_uuid; /* it was made, or looked at, when the call was named */
+    memcpy(r->call_id, c->name.id, sizeof r->call_id);
     fill_purses(c, r);
 }
 
