@@ -1,52 +1,142 @@
 /* cli_status.c - sluice status: how the gateway does. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cli_ask.h"
+#include "cli_cells.h"
 #include "cli_options.h"
 #include "cli_time.h"
 #include "sluice/v1/admin.pb-c.h"
 
 typedef Sluice__V1__GetStatusResponse pb_status;
+typedef Sluice__V1__GetStatusResponse__Line pb_line;
 
-static const char help[] = "Usage: sluice status [OPTION]...\n\n"
-                           "Shows calls by state, slices, and how calls ended since the gateway's "
-                           "start.\n\n" CLI_COMMON_HELP;
+static const char help[] =
+    "Usage: sluice status [OPTION]...\n\n"
+    "Shows nodes and slices, calls by state, the queue by tier with how long one has waited, GPU "
+    "time\n"
+    "since 00:00 UTC, and how calls ended since the gateway's start.\n\n" CLI_COMMON_HELP;
 
-static int print_json(const pb_status *s)
+/* ---- for programs */
+
+static json_t *lines_json(const pb_status *s)
+{
+    json_t *lines = json_array();
+    for (size_t i = 0; i < s->n_lines; i++) {
+        const pb_line *l = s->lines[i];
+        json_array_append_new(lines, json_pack("{s:s, s:b, s:i, s:I, s:I, s:I}", "tier", l->tier,
+                                               "background", l->background, "weight",
+                                               (int)l->weight, "waiting", (json_int_t)l->waiting,
+                                               "longest_wait_us", (json_int_t)l->longest_wait_us,
+                                               "placed", (json_int_t)l->placed));
+    }
+    return lines;
+}
+
+static json_t *today_json(const pb_status *s)
+{
+    return json_pack("{s:I, s:I, s:I}", "began_at_us", (json_int_t)s->today_began_at_us, "used_us",
+                     (json_int_t)s->today_used_us, "charged_us", (json_int_t)s->today_charged_us);
+}
+
+static json_t *calls_json(const pb_status *s)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "receiving", (json_int_t)s->calls_receiving, "queued",
+                     (json_int_t)s->calls_queued, "dispatched", (json_int_t)s->calls_dispatched,
+                     "running", (json_int_t)s->calls_running);
+}
+
+static json_t *outcomes_json(const pb_status *s)
 {
     json_t *outcomes = json_object();
     for (size_t i = 0; i < s->n_outcomes; i++)
         json_object_set_new(outcomes, s->outcomes[i]->reason,
                             json_integer((json_int_t)s->outcomes[i]->calls));
-    json_t *calls =
-        json_pack("{s:I, s:I, s:I, s:I}", "receiving", (json_int_t)s->calls_receiving, "queued",
-                  (json_int_t)s->calls_queued, "dispatched", (json_int_t)s->calls_dispatched,
-                  "running", (json_int_t)s->calls_running);
+    return outcomes;
+}
+
+static int print_json(const pb_status *s)
+{
     return cli_print_json(json_pack(
-        "{s:s, s:I, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:o, s:o}", "version", s->version,
-        "uptime_ms", (json_int_t)s->uptime_ms, "ready", s->ready, "draining", s->draining, "nodes",
-        (int)s->nodes, "slices", (int)s->slices, "slices_busy", (int)s->slices_busy, "models",
-        (int)s->models, "connections", (int)s->connections, "calls", calls, "outcomes", outcomes));
+        "{s:s, s:I, s:I, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
+        "version", s->version, "started_at_us", (json_int_t)s->started_at_us, "uptime_ms",
+        (json_int_t)s->uptime_ms, "ready", s->ready, "draining", s->draining, "nodes",
+        (int)s->nodes, "nodes_drained", (int)s->nodes_drained, "slices", (int)s->slices,
+        "slices_busy", (int)s->slices_busy, "slices_background", (int)s->slices_background,
+        "models", (int)s->models, "connections", (int)s->connections, "calls", calls_json(s),
+        "queue", lines_json(s), "today", today_json(s), "outcomes", outcomes_json(s)));
+}
+
+/* ---- for people */
+
+static void print_gateway(const struct cli_common *c, const pb_status *s)
+{
+    char up[CLI_TIME_BYTES];
+    char since[CLI_TIME_BYTES];
+
+    cli_format_ms(s->uptime_ms, up);
+    cli_format_instant(s->started_at_us / SL_US_PER_S, since);
+    printf("gateway     %s, version %s, up %s since %s, %s\n", c->address, s->version, up, since,
+           s->draining ? "draining"
+           : s->ready  ? "ready"
+                       : "not ready");
+}
+
+static void print_fleet(const pb_status *s)
+{
+    printf("nodes       %" PRIu32, s->nodes);
+    if (s->nodes_drained > 0)
+        printf(" (%" PRIu32 " drained)", s->nodes_drained);
+    printf(", models %" PRIu32 "\nslices      %" PRIu32 " of %" PRIu32 " busy", s->models,
+           s->slices_busy, s->slices);
+    if (s->slices_background > 0)
+        printf(" (%" PRIu32 " with background calls)", s->slices_background);
+    printf(", %" PRIu32 " idle\nconnections %" PRIu32 "\n", s->slices - s->slices_busy,
+           s->connections);
+}
+
+static void print_calls(const pb_status *s)
+{
+    char used[CLI_TIME_BYTES];
+    char charged[CLI_TIME_BYTES];
+
+    cli_format_gpu(s->today_used_us, used);
+    cli_format_gpu(s->today_charged_us, charged);
+    printf("calls       %" PRIu64 " receiving, %" PRIu64 " queued, %" PRIu64 " dispatched, %" PRIu64
+           " running\n",
+           s->calls_receiving, s->calls_queued, s->calls_dispatched, s->calls_running);
+    printf("today       %s of GPU time used, %s charged\n", used, charged);
+}
+
+static void print_lines(const pb_status *s)
+{
+    static const char *const heads[] = {"TIER", ">WEIGHT", ">WAITING", ">LONGEST", ">AT SLICES"};
+    struct cli_table t;
+
+    cli_table_init(&t, heads, SL_ARRAY_LEN(heads));
+    for (size_t i = 0; i < s->n_lines; i++) {
+        const pb_line *l = s->lines[i];
+        char longest[CLI_TIME_BYTES];
+        cli_format_ms(l->longest_wait_us / 1000, longest);
+        cli_table_add(&t, "%s", l->background ? "(background)" : l->tier);
+        cli_table_add(&t, "%" PRIu32, l->weight);
+        cli_table_add(&t, "%" PRIu64, l->waiting);
+        cli_table_add(&t, "%s", l->waiting > 0 ? longest : "-");
+        cli_table_add(&t, "%" PRIu64, l->placed);
+    }
+    putchar('\n');
+    cli_table_print(&t);
 }
 
 static int print_text(const struct cli_common *c, const pb_status *s)
 {
-    char up[32];
-
-    cli_format_ms(s->uptime_ms, up);
-    printf("gateway     %s, version %s, up %s, %s\n", c->address, s->version, up,
-           s->draining ? "draining"
-           : s->ready  ? "ready"
-                       : "not ready");
-    printf("nodes       %u, models %u, slices %u of %u busy\n", s->nodes, s->models, s->slices_busy,
-           s->slices);
-    printf("connections %u\n", s->connections);
-    printf("calls       %llu receiving, %llu queued, %llu dispatched, %llu running\n",
-           (unsigned long long)s->calls_receiving, (unsigned long long)s->calls_queued,
-           (unsigned long long)s->calls_dispatched, (unsigned long long)s->calls_running);
+    print_gateway(c, s);
+    print_fleet(s);
+    print_calls(s);
+    print_lines(s);
     for (size_t i = 0; i < s->n_outcomes; i++)
-        printf("%s%12llu %s\n", i == 0 ? "ended so far\n" : "",
-               (unsigned long long)s->outcomes[i]->calls, s->outcomes[i]->reason);
+        printf("%s%12" PRIu64 " %s\n", i == 0 ? "\nended so far\n" : "", s->outcomes[i]->calls,
+               s->outcomes[i]->reason);
     return CLI_OK;
 }
 

@@ -7,7 +7,7 @@
  * fifth of the table is kept for those who signed in, and what they spent goes for none but their like.
  *
  * Purity   No I/O, no clock, no threads.
- * Memory   Some 180 bytes for each account there is, and 22 to 43 for each there may be, from the
+ * Memory   Some 200 bytes for each account there is, and 22 to 43 for each there may be, from the
  *          beginning.
  * Cost     O(1); a name costs one keyed hash.
  * Errors   All-or-nothing.
@@ -34,11 +34,12 @@ struct gw_purse_hold;
 
 struct gw_account {
     char *name;
-    struct gw_account *prev, *next;               /* of the idle accounts of its class */
-    struct gw_account *opened_prev, *opened_next; /* gw_accounts.opened */
-    struct gw_purse_hold *holds;                  /* open, of all windows, oldest first */
-    sl_wall_us window_opened_at;                  /* 0: none is open */
-    sl_gpu_us spent_us;                           /* in this window */
+    struct gw_account *prev, *next;                   /* of the idle accounts of its class */
+    struct gw_account *opened_prev, *opened_next;     /* gw_accounts.opened */
+    struct gw_account *visiting_prev, *visiting_next; /* the ledger's, while in_flight > 0 */
+    struct gw_purse_hold *holds;                      /* open, of all windows, oldest first */
+    sl_wall_us window_opened_at;                      /* 0: none is open */
+    sl_gpu_us spent_us;                               /* in this window */
     sl_gpu_us granted_us;  /* beside the tier's time, in this window or the next to open */
     sl_gpu_us held_us;     /* by holds that belong to this window, or will to the next */
     sl_gpu_us admitted_us; /* the largest limit by which a hold of this window was let in */

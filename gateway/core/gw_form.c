@@ -60,6 +60,7 @@ static const struct field fields[] = {
     TEXT(ISSUE_VISITOR_TOKEN, 1, "visitor", visitor, 0, GW_FORM_VISITOR_MAX),
     TEXT(ISSUE_VISITOR_TOKEN, 2, "address", address, 0, GW_FORM_VISITOR_MAX),
     TEXT(ISSUE_VISITOR_TOKEN, 3, "tier", tier, 0, GW_TIER_NAME_MAX),
+    NUMBER(GET_TOP, 1, "rows", page_rows, 0, GW_FORM_PAGE_ROWS_MAX),
     TEXT(DRAIN_NODE, 1, "node", node, 1, GW_FLEET_NODE_NAME_MAX),
     TEXT(UNDRAIN_NODE, 1, "node", node, 1, GW_FLEET_NODE_NAME_MAX),
     TEXT(CREATE_TOKEN, 1, "user", user, 0, GW_FORM_USER_MAX),

@@ -190,9 +190,25 @@ static sl_status take_purses(struct gw_ledger *l, const struct gw_principal *who
     return SL_OK;
 }
 
-static void put_aside(struct gw_open_hold *h, const struct gw_quota *quotas)
+static void begin_visit(struct gw_ledger *l, struct gw_account *a)
 {
-    h->purses[0].account->in_flight++;
+    if (a->in_flight++ > 0)
+        return;
+    DL_APPEND2(l->visiting, a, visiting_prev, visiting_next);
+    l->visiting_count++;
+}
+
+static void end_visit(struct gw_ledger *l, struct gw_account *a)
+{
+    if (--a->in_flight > 0)
+        return;
+    DL_DELETE2(l->visiting, a, visiting_prev, visiting_next);
+    l->visiting_count--;
+}
+
+static void put_aside(struct gw_ledger *l, struct gw_open_hold *h, const struct gw_quota *quotas)
+{
+    begin_visit(l, h->purses[0].account);
     for (size_t i = 0; i < h->purse_count; i++) {
         struct gw_purse_hold *p = &h->purses[i];
         struct gw_account *a = p->account;
@@ -256,7 +272,7 @@ static sl_status open_hold(struct gw_ledger *l, const struct gw_hold_ask *ask, s
     }
     h->held_us = amount;
     h->factor_thousandths = ask->factor_thousandths;
-    put_aside(h, quotas);
+    put_aside(l, h, quotas);
     *out = hold_of(id, amount, quotas, ask->who->purse_count);
     return SL_OK;
 }
@@ -333,7 +349,7 @@ static void close_purse(struct gw_ledger *l, struct gw_purse_hold *p, sl_gpu_us 
 static void close_hold(struct gw_ledger *l, gw_hold_id id, struct gw_open_hold *h,
                        sl_gpu_us charged)
 {
-    h->purses[0].account->in_flight--;
+    end_visit(l, h->purses[0].account);
     for (size_t i = 0; i < h->purse_count; i++)
         close_purse(l, &h->purses[i], charged);
     sl_status s = sl_slot_put(l->holds, id);

@@ -28,7 +28,8 @@
  *   L2  spent + held <= the largest limit by which a hold of that window was let in, grants included
  *   L3  nothing is spent without a window
  *   L4  open holds == calls in flight of all visitors
- *   L5  the table finds every account, and only what may go is listed as such
+ *   L5  who has calls in flight, and nobody else, is listed as visiting
+ *   L6  the table finds every account, and only what may go is listed as such
  */
 #ifndef GW_LEDGER_H
 #define GW_LEDGER_H
@@ -187,13 +188,20 @@ bool gw_ledger_find_account(struct gw_ledger *l, struct sl_span account, sl_wall
 /* All accounts: *cursor starts at 0. false: that was the last. */
 bool gw_ledger_next_account(struct gw_ledger *l, size_t *cursor, struct gw_account_view *out);
 
+/* Of those with calls in flight, who have spent most in their window, the most first: up to max of them; so many
+ * are looked at, those who have had calls open for longest. Names are borrowed. */
+enum { GW_LEDGER_LOOK_MAX = 4096 };
+size_t gw_ledger_busiest(struct gw_ledger *l, sl_wall_us now, struct gw_account_view *out,
+                         size_t max);
+
 struct gw_ledger_totals {
     size_t accounts, holds;
     uint64_t evicted; /* accounts that had spent in their window and made room */
+    size_t visiting;  /* accounts with calls in flight */
 };
 struct gw_ledger_totals gw_ledger_totals(const struct gw_ledger *l);
 
-/* SL_OK, or SL_EBROKEN when one of L1-L5 fails. For tests, the simulator and operators. */
+/* SL_OK, or SL_EBROKEN when one of L1-L6 fails. For tests, the simulator and operators. */
 SL_MUST_CHECK sl_status gw_ledger_check(const struct gw_ledger *l);
 
 #endif

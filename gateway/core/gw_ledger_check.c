@@ -35,16 +35,30 @@ static bool are_holds_right(const struct gw_ledger *l, size_t purse_holds, size_
     return count == in_flight && purses == purse_holds;
 }
 
+static bool is_visiting_right(const struct gw_ledger *l, size_t visiting)
+{
+    const struct gw_account *a;
+    size_t count = 0;
+    DL_FOREACH2(l->visiting, a, visiting_next)
+    {
+        count++;
+        if (a->in_flight == 0)
+            return false;
+    }
+    return count == visiting && count == l->visiting_count;
+}
+
 sl_status gw_ledger_check(const struct gw_ledger *l)
 {
     const struct gw_account *a;
-    size_t cursor = 0, purse_holds = 0, in_flight = 0;
+    size_t cursor = 0, purse_holds = 0, in_flight = 0, visiting = 0;
     while ((a = gw_accounts_next(&l->accounts, &cursor)) != NULL) {
         if (!is_account_right(a))
             return SL_EBROKEN;
         purse_holds += a->hold_count;
         in_flight += a->in_flight;
+        visiting += a->in_flight > 0;
     }
-    bool is_whole = gw_accounts_are_whole(&l->accounts);
+    bool is_whole = gw_accounts_are_whole(&l->accounts) && is_visiting_right(l, visiting);
     return is_whole && are_holds_right(l, purse_holds, in_flight) ? SL_OK : SL_EBROKEN;
 }

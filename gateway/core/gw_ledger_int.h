@@ -25,6 +25,10 @@ struct gw_ledger {
     const struct sl_alloc *alloc;
     struct gw_accounts accounts;
     struct sl_slot_table *holds; /* of gw_open_hold */
+    struct gw_account *visiting; /* with calls in flight, in the order in which they came */
+    size_t visiting_count;
 };
+
+struct gw_account_view gw_ledger_view(const struct gw_account *a);
 
 #endif

@@ -111,7 +111,7 @@ bool gw_ledger_next_opened(struct gw_ledger *l, struct gw_account_row *out)
 
 /* ---- what there is */
 
-static struct gw_account_view view_of(const struct gw_account *a)
+struct gw_account_view gw_ledger_view(const struct gw_account *a)
 {
     return (struct gw_account_view){row_of(a), a->held_us, a->in_flight, a->is_blocked};
 }
@@ -122,7 +122,7 @@ bool gw_ledger_find_account(struct gw_ledger *l, struct sl_span account, sl_wall
     const struct gw_account *a = gw_accounts_find(&l->accounts, account, now);
     if (a == NULL)
         return false;
-    *out = view_of(a);
+    *out = gw_ledger_view(a);
     return true;
 }
 
@@ -131,12 +131,12 @@ bool gw_ledger_next_account(struct gw_ledger *l, size_t *cursor, struct gw_accou
     const struct gw_account *a = gw_accounts_next(&l->accounts, cursor);
     if (a == NULL)
         return false;
-    *out = view_of(a);
+    *out = gw_ledger_view(a);
     return true;
 }
 
 struct gw_ledger_totals gw_ledger_totals(const struct gw_ledger *l)
 {
     return (struct gw_ledger_totals){l->accounts.count, sl_slot_count(l->holds),
-                                     l->accounts.evicted_count};
+                                     l->accounts.evicted_count, l->visiting_count};
 }

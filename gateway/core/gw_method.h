@@ -33,6 +33,7 @@
     X(CANCEL_CALL, GW_VISITOR "CancelCall", false, CALLERS)                                        \
     X(ISSUE_VISITOR_TOKEN, GW_VISITOR "IssueVisitorToken", false, CALLERS)                         \
     X(GET_STATUS, GW_ADMIN "GetStatus", false, ADMINS)                                             \
+    X(GET_TOP, GW_ADMIN "GetTop", false, ADMINS)                                                   \
     X(LIST_NODES, GW_ADMIN "ListNodes", false, ADMINS)                                             \
     X(DRAIN_NODE, GW_ADMIN "DrainNode", false, ADMINS)                                             \
     X(UNDRAIN_NODE, GW_ADMIN "UndrainNode", false, ADMINS)                                         \

@@ -22,8 +22,9 @@ int64_t gw_call_queue_us(const struct gw_call *c)
 
 void gw_call_set_state(struct gw_flow *f, struct gw_call *c, enum gw_call_state to)
 {
-    sl_status s = gw_call_move(&c->state, to, &f->counts);
-    (void)s; /* the callers check the state first; gw_call_move refuses anything else */
+    enum gw_call_state from = c->state;
+    if (gw_call_move(&c->state, to, &f->counts) == SL_OK) /* the callers check the state first */
+        gw_lines_follow(f, c, from);
     gw_watch_note(f, c);
 }
 

@@ -8,11 +8,13 @@
 #ifndef GW_CALL_H
 #define GW_CALL_H
 
+#include "gw_day.h"
 #include "gw_flow.h"
 #include "gw_idem.h"
 #include "gw_inquiry.h"
 #include "gw_learned.h"
 #include "gw_ledger.h"
+#include "gw_lines.h"
 #include "gw_marks.h"
 #include "gw_names.h"
 #include "gw_room.h"
@@ -62,6 +64,7 @@ struct gw_call {
     sl_mono_ns queued_at, started_at;
     uint64_t arrival;
     struct gw_queue_item queue_item;
+    struct gw_call *line_prev, *line_next; /* gw_line.waiting, while it is QUEUED */
     struct gw_timer timer; /* the earliest instant at which this call must be looked at */
     struct gw_call *room_prev,
         *room_next; /* gw_flow.identity_waiting, room_waiting, model_waiting, store_waiting,
@@ -120,6 +123,8 @@ struct gw_flow {
     sl_mono_ns turn_at;          /* of the last turn, or of an exchange's event after it */
     struct gw_blocks *blocks;    /* whom the ledger blocks, and why */
     struct gw_drains *drains;    /* nodes where nothing is placed */
+    struct gw_line lines[GW_LINES];
+    struct gw_day today;
     char sign_in_url[GW_FLOW_URL_MAX + 1];
     sl_wall_us wall_now;           /* of this turn */
     struct gw_call *store_waiting; /* ENDED calls whose reply waits for the store, oldest first */

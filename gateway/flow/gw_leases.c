@@ -40,6 +40,7 @@ static void count_owned(struct gw_flow *f, const struct gw_fleet_node *node,
 {
     sl_metric_add(f->metrics.leases, 1);
     sl_metric_add(f->metrics.lease_us, result->held_us);
+    gw_day_add(&f->today, f->wall_now, result->held_us, 0);
     log_lease(node, "lease", result->record, result->held_us);
 }
 
@@ -58,6 +59,7 @@ static void count_orphan(struct gw_flow *f, const struct gw_fleet_node *node,
     size_t len = ended->model.len < sizeof model ? ended->model.len : sizeof model - 1;
     sl_metric_add(f->metrics.orphan_leases, 1);
     sl_metric_add(f->metrics.orphan_lease_us, ended->held_us);
+    gw_day_add(&f->today, f->wall_now, ended->held_us, 0);
     sl_text_format_uuid(ended->call_id, call);
     if (len > 0)
         memcpy(model, ended->model.data, len);

@@ -135,24 +135,6 @@ static void answer_health(struct gw_flow *f, struct gw_exchange *x)
     }
 }
 
-static struct sl_span status_of(struct gw_flow *f, const struct gw_inquiry *q)
-{
-    const struct gw_status_facts facts = {
-        .version = f->conf.version,
-        .uptime_ms = (q->now - f->conf.started_at) / SL_NS_PER_MS,
-        .is_draining = f->is_draining,
-        .is_ready = gw_flow_is_ready(f),
-        .fleet = gw_fleet_totals(f->fleet),
-        .connections = f->ports.net.connections(f->ports.net.ctx),
-        .calls_receiving = f->counts.in[GW_CALL_RECEIVING],
-        .calls_queued = f->counts.in[GW_CALL_QUEUED],
-        .calls_dispatched = f->counts.in[GW_CALL_DISPATCHED],
-        .calls_running = f->counts.in[GW_CALL_RUNNING],
-        .outcomes = f->ended,
-    };
-    return f->ports.wire.status(&q->exchange->arena, &facts);
-}
-
 /* Whoever asks; the others are inquiries. */
 void gw_methods_answer(struct gw_flow *f, struct gw_exchange *x, sl_mono_ns now)
 {
@@ -192,9 +174,6 @@ void gw_methods_serve(struct gw_flow *f, struct gw_inquiry *q)
         return;
     case GW_METHOD_REPOSITORY_INDEX:
         answer_index(f, q);
-        return;
-    case GW_METHOD_GET_STATUS:
-        gw_inquiry_answer(f, q, status_of(f, q));
         return;
     case GW_METHOD_LIST_NODES:
         gw_inquiry_answer(f, q, wire->nodes(arena, f->fleet, f->drains, q->now));

@@ -13,7 +13,7 @@ static uint32_t call_back(struct gw_flow *f, struct gw_fleet_node *node)
 {
     uint32_t count = 0;
     struct gw_fleet_lease *lease;
-    for (size_t i = 0; i < node->slice_count; i++)
+    for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
         DL_FOREACH (node->slices[i].leases, lease) {
             struct gw_call *c = gw_call_find(f, lease->call);
             if (lease->is_started || c == NULL || c->owes || c->is_called_back)

@@ -102,6 +102,7 @@ void gw_money_settle(struct gw_flow *f, struct gw_call *c)
     c->charged_us = c->settled.charged_us;
     c->ended_wall = f->wall_now;
     sl_metric_add(f->metrics.charged_us, c->charged_us);
+    gw_day_add(&f->today, f->wall_now, 0, c->charged_us);
     gw_money_log(f, c);
     gw_receipts_leave(f, c);
 }

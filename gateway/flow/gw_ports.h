@@ -130,16 +130,8 @@ struct gw_ended {
 
 /* ---- the wire: messages that are small enough to be unpacked */
 
-struct gw_status_facts {
-    const char *version;
-    int64_t uptime_ms;
-    bool is_draining;
-    bool is_ready;
-    struct gw_fleet_totals fleet;
-    uint64_t connections;
-    uint64_t calls_receiving, calls_queued, calls_dispatched, calls_running;
-    const uint64_t *outcomes; /* SL_REASON_COUNT */
-};
+struct gw_status_facts; /* gw_top_facts.h */
+struct gw_top_facts;
 
 struct gw_drained_facts {
     const char *name;
@@ -169,6 +161,7 @@ struct gw_wire_port {
                                        bool only_ready);
     struct sl_span (*health)(struct sl_arena *arena, bool is_serving);
     struct sl_span (*status)(struct sl_arena *arena, const struct gw_status_facts *facts);
+    struct sl_span (*top)(struct sl_arena *arena, const struct gw_top_facts *facts);
     struct sl_span (*nodes)(struct sl_arena *arena, struct gw_fleet *fleet,
                             const struct gw_drains *drains, sl_mono_ns now);
     /* The one of that name, connected or drained or both. */

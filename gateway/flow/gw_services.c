@@ -1,4 +1,4 @@
-/* gw_services.c - the methods of sluice.v1 about money, by name, and what they share. */
+/* gw_services.c - the methods of sluice.v1 by name, and what they share. */
 #include "gw_services.h"
 
 #include <stdarg.h>
@@ -16,6 +16,8 @@ static void (*const served_by[GW_METHOD_COUNT])(struct gw_flow *, struct gw_inqu
     [GW_METHOD_WATCH_CALL] = gw_visitor_watch,
     [GW_METHOD_CANCEL_CALL] = gw_visitor_cancel,
     [GW_METHOD_ISSUE_VISITOR_TOKEN] = gw_visitor_issue,
+    [GW_METHOD_GET_STATUS] = gw_admin_status,
+    [GW_METHOD_GET_TOP] = gw_admin_top,
     [GW_METHOD_DRAIN_NODE] = gw_admin_drain,
     [GW_METHOD_UNDRAIN_NODE] = gw_admin_undrain,
     [GW_METHOD_CREATE_TOKEN] = gw_admin_create_token,

@@ -26,6 +26,10 @@ void gw_visitor_cancel(struct gw_flow *f, struct gw_inquiry *q);
 SL_MUST_CHECK bool gw_visitor_kept_result(struct gw_flow *f, struct gw_inquiry *q,
                                           const uint8_t call_id[16]);
 
+/* ---- gw_methods_top.c */
+void gw_admin_status(struct gw_flow *f, struct gw_inquiry *q);
+void gw_admin_top(struct gw_flow *f, struct gw_inquiry *q);
+
 /* ---- gw_methods_node.c */
 void gw_admin_drain(struct gw_flow *f, struct gw_inquiry *q);
 void gw_admin_undrain(struct gw_flow *f, struct gw_inquiry *q);

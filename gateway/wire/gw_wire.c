@@ -4,6 +4,7 @@
 
 #include "gw_pb.h"
 #include "gw_wire_models.h"
+#include "gw_wire_top.h"
 #include "inference/inference.pb-c.h"
 #include "sl_pack.h"
 #include "sl_text.h"
@@ -105,36 +106,6 @@ static struct sl_span model_metadata(struct sl_arena *arena, const struct gw_mod
 }
 
 /* ---- sluice.v1.Admin */
-
-static struct sl_span status(struct sl_arena *arena, const struct gw_status_facts *facts)
-{
-    Sluice__V1__GetStatusResponse m = SLUICE__V1__GET_STATUS_RESPONSE__INIT;
-    Sluice__V1__GetStatusResponse__Outcome outcomes[SL_REASON_COUNT], *list[SL_REASON_COUNT];
-    m.version = text(facts->version);
-    m.uptime_ms = facts->uptime_ms;
-    m.draining = facts->is_draining;
-    m.ready = facts->is_ready;
-    m.nodes = (uint32_t)facts->fleet.nodes;
-    m.slices = (uint32_t)facts->fleet.slices;
-    m.slices_busy = (uint32_t)facts->fleet.slices_busy;
-    m.models = (uint32_t)facts->fleet.models;
-    m.connections = (uint32_t)facts->connections;
-    m.calls_receiving = facts->calls_receiving;
-    m.calls_queued = facts->calls_queued;
-    m.calls_dispatched = facts->calls_dispatched;
-    m.calls_running = facts->calls_running;
-    for (int r = 0; r < SL_REASON_COUNT; r++) {
-        if (facts->outcomes[r] == 0)
-            continue;
-        Sluice__V1__GetStatusResponse__Outcome *o = &outcomes[m.n_outcomes];
-        sluice__v1__get_status_response__outcome__init(o);
-        o->reason = text(sl_reason_name((enum sl_reason)r));
-        o->calls = facts->outcomes[r];
-        list[m.n_outcomes++] = o;
-    }
-    m.outcomes = list;
-    return sl_pack(arena, &m.base);
-}
 
 static bool fill_slices(struct sl_arena *arena, const struct gw_fleet_node *node, pb_node *out)
 {
@@ -342,7 +313,8 @@ const struct gw_wire_port gw_wire_port = {
     .decode_index = gw_wire_decode_index,
     .repository_index = gw_wire_repository_index,
     .health = gw_wire_health,
-    .status = status,
+    .status = gw_wire_status,
+    .top = gw_wire_top,
     .nodes = nodes,
     .drained_node = drained_node,
     .models = models,

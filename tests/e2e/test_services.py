@@ -81,6 +81,7 @@ def call(stub, **metadata):
 
 ADMIN_METHODS = [
     "GetStatus",
+    "GetTop",
     "ListNodes",
     "DrainNode",
     "UndrainNode",

@@ -385,6 +385,35 @@ static void other_tiers_count_from_the_next_call_on(void **state SL_UNUSED)
     assert_int_equal(quota(&p, T0).left_us, 50 * S);
 }
 
+static void the_busiest_are_those_with_calls(void **state SL_UNUSED)
+{
+    struct gw_account_view rows[3];
+    gw_hold_id ids[5];
+    for (size_t i = 0; i < 5; i++) { /* who comes later has used more */
+        char name[16];
+        snprintf(name, sizeof name, "ip:10.0.0.%zu", i);
+        struct gw_principal p = address(name);
+        add_purse(&p, "ip:10.0.0.0/24", 4000);
+        gw_hold_id used = hold(&p, 60 * S, T0);
+        assert_ok(gw_ledger_start(ledger, used, T0));
+        settle(used, SL_REASON_OK, (sl_gpu_us)i * S, T0);
+        ids[i] = hold(&p, S, T0);
+    }
+    assert_int_equal(gw_ledger_totals(ledger).visiting, 5); /* the network makes no calls */
+    assert_int_equal(gw_ledger_busiest(ledger, T0, rows, 3), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(rows[i].row.spent_us, (int64_t)(4 - i) * S);
+    settle(ids[4], SL_REASON_OK, 0, T0);
+    assert_int_equal(gw_ledger_busiest(ledger, T0, rows, 3), 3);
+    assert_int_equal(rows[0].row.spent_us, 3 * S);
+    assert_int_equal(gw_ledger_busiest(ledger, T0 + 2 * DAY, rows, 1), 1); /* another window */
+    assert_int_equal(rows[0].row.spent_us, 0);
+    assert_int_equal(gw_ledger_busiest(ledger, T0, rows, 0), 0);
+    for (size_t i = 0; i < 4; i++)
+        settle(ids[i], SL_REASON_OK, 0, T0);
+    assert_int_equal(gw_ledger_totals(ledger).visiting, 0);
+}
+
 static void unsound_asks_are_errors(void **state SL_UNUSED)
 {
     struct gw_principal p = address("ip:1");
@@ -541,6 +570,7 @@ int main(void)
         WITH_LEDGER(who_is_blocked_is_refused_from_the_next_call_on),
         WITH_LEDGER(background_calls_pay_nothing),
         WITH_LEDGER(other_tiers_count_from_the_next_call_on),
+        WITH_LEDGER(the_busiest_are_those_with_calls),
         WITH_LEDGER(unsound_asks_are_errors),
         WITH_LEDGER(what_was_kept_comes_back),
         WITH_LEDGER(exactly_seven_of_200_calls_run),

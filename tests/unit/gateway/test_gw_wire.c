@@ -1,5 +1,6 @@
 /* test_gw_wire.c - the small public messages, read back by protobuf-c; names that it would cut are
  * refused. */
+#include "gw_top_facts.h"
 #include "gw_wire.h"
 
 #include "grpc/health/v1/health.pb-c.h"
@@ -240,7 +241,11 @@ static void the_status_has_every_outcome_that_happened(void **state SL_UNUSED)
                                           .calls_queued = 2,
                                           .calls_dispatched = 3,
                                           .calls_running = 4,
-                                          .outcomes = outcomes};
+                                          .outcomes = outcomes,
+                                          .now = 80000,
+                                          .lines = {{"pro", 16, 3, 2, 1000}, {"", 0, 1, 0, 5}},
+                                          .line_count = 2,
+                                          .today = {7, 8, 9}};
     struct sl_span got = wire->status(&r.arena, &facts);
     Sluice__V1__GetStatusResponse *m =
         sluice__v1__get_status_response__unpack(NULL, got.len, got.data);
@@ -254,6 +259,13 @@ static void the_status_has_every_outcome_that_happened(void **state SL_UNUSED)
     assert_string_equal(m->outcomes[0]->reason, "OK");
     assert_int_equal(m->outcomes[0]->calls, 5);
     assert_string_equal(m->outcomes[1]->reason, "INTERNAL");
+    assert_int_equal(m->n_lines, 2);
+    assert_string_equal(m->lines[0]->tier, "pro");
+    assert_true(m->lines[0]->weight == 16 && m->lines[0]->waiting == 3 &&
+                m->lines[0]->placed == 2 && m->lines[0]->longest_wait_us == 1000);
+    assert_true(m->lines[1]->background && !m->lines[0]->background);
+    assert_true(m->started_at_us == 3000 && m->today_began_at_us == 7 && m->today_used_us == 8 &&
+                m->today_charged_us == 9 && m->slices_background == 0 && m->nodes_drained == 0);
     sluice__v1__get_status_response__free_unpacked(m, NULL);
     end(&r);
 }
@@ -274,6 +286,66 @@ static void a_models_name_and_version_are_found(void **state SL_UNUSED)
     assert_false(wire->decode_model(sl_span_of("\x0a\x03m\0x", 5), &name, &version));
     assert_false(wire->decode_model(sl_span_of("\x0a\x01\xff", 3), &name, &version));
     assert_false(wire->decode_model(sl_span_of("\x08\x01", 2), &name, &version));
+}
+
+/* The first node's slices: one runs, and a wide one of both is being cleared. */
+static struct sl_span encode_top(struct rig *r)
+{
+    static const uint64_t outcomes[SL_REASON_COUNT] = {[SL_REASON_OK] = 1};
+    struct gw_fleet_node node = *gw_fleet_node_by_name(r->fleet, "n1");
+    struct gw_fleet_slice slices[3] = {node.slices[0], node.slices[1], node.slices[0]};
+    slices[2].id = 9;
+    slices[2].parts = 3;
+    node.slices = slices;
+    node.wide_count = 1;
+    for (size_t i = 0; i < 3; i++)
+        slices[i].node = &node;
+    const struct gw_slice_facts uses[2] = {
+        {&slices[1], GW_SLICE_RUNNING, true, "m", "id", "pro", "user:ana", "large", 5, 60, 2},
+        {&slices[2], GW_SLICE_CLEARING, false, "m", "", "", "", "", 0, 0, 0}};
+    const struct gw_account_view visitors[1] = {
+        {.row = {.name = sl_span_str("user:ana"), .spent_us = 11}, .held_us = 12, .in_flight = 3}};
+    const struct gw_fleet_node *nodes[1] = {&node};
+    const struct gw_top_facts facts = {
+        .status = {.version = "9.9", .outcomes = outcomes, .lines = {{"pro"}}, .line_count = 1},
+        .slices = uses,
+        .slice_count = 2,
+        .visitors = visitors,
+        .visitor_count = 1,
+        .visitors_open = 77,
+        .nodes = nodes,
+        .node_count = 1,
+        .mono_now = 3 * SL_NS_PER_S,
+    };
+    return wire->top(&r->arena, &facts);
+}
+
+static void the_top_has_its_lists(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r);
+    struct sl_span got = encode_top(&r);
+    Sluice__V1__GetTopResponse *m = sluice__v1__get_top_response__unpack(NULL, got.len, got.data);
+    assert_non_null(m);
+    assert_string_equal(m->status->lines[0]->tier, "pro");
+    assert_int_equal(m->n_slices, 2);
+    const Sluice__V1__GetTopResponse__SliceUse *s = m->slices[0];
+    assert_true(s->slice == 2 && s->use == 2 && s->background && s->n_parts == 0);
+    assert_true(s->run_us == 5 && s->limit_us == 60 && s->behind == 2);
+    assert_string_equal(s->node, "n1");
+    assert_string_equal(s->device, "gpu0");
+    assert_string_equal(s->visitor, "user:ana");
+    assert_string_equal(s->size, "large");
+    s = m->slices[1];
+    assert_true(s->slice == 9 && s->use == 3 && s->n_parts == 2 && s->parts[0] == 1 &&
+                s->parts[1] == 2);
+    assert_string_equal(m->visitors[0]->account, "user:ana");
+    assert_true(m->visitors[0]->spent_us == 11 && m->visitors[0]->held_us == 12 &&
+                m->visitors[0]->calls == 3 && m->visitors_open == 77);
+    assert_string_equal(m->nodes[0]->name, "n1");
+    assert_true(m->nodes[0]->silent_for_ms == 2000 && m->nodes[0]->slices == 2);
+    sluice__v1__get_top_response__free_unpacked(m, NULL);
+    end(&r);
 }
 
 typedef struct sl_span (*encoder)(struct rig *r);
@@ -307,8 +379,8 @@ static struct sl_span encode_live(struct rig *r)
 /* Whatever the arena holds: the whole message, or nothing. */
 static void without_memory_there_is_no_half_message(void **state SL_UNUSED)
 {
-    static const encoder encoders[] = {encode_nodes, encode_drained, encode_models, encode_metadata,
-                                       encode_live};
+    static const encoder encoders[] = {encode_nodes,  encode_drained,  encode_top,
+                                       encode_models, encode_metadata, encode_live};
     for (size_t i = 0; i < SL_ARRAY_LEN(encoders); i++) {
         struct rig r;
         begin(&r);
@@ -337,6 +409,7 @@ int main(void)
         cmocka_unit_test(statistics_are_of_one_model_or_all),
         cmocka_unit_test(health_is_one_word),
         cmocka_unit_test(the_status_has_every_outcome_that_happened),
+        cmocka_unit_test(the_top_has_its_lists),
         cmocka_unit_test(a_models_name_and_version_are_found),
         cmocka_unit_test(without_memory_there_is_no_half_message),
     };
