@@ -45,6 +45,7 @@ int cli_sim(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_tiers(int argc, char **argv);
 int cli_tokens(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_up(int argc, char **argv);
 int cli_usage(int argc, char **argv);
 int cli_visitor(int argc, char **argv);

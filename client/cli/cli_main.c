@@ -14,6 +14,7 @@ static const struct cli_verb verbs[] = {
     {"nodes", "which executors there are, with their slices", cli_nodes},
     {"drain", "a node is to get no more calls", cli_drain},
     {"status", "how the gateway does: calls, queue, slices", cli_status},
+    {"top", "the same and more, again and again", cli_top},
     {"tiers", "what which visitors may use", cli_tiers},
     {"token", "API tokens: create, list, revoke", cli_tokens},
     {"app", "apps that call for their visitors: register, list, remove, pause, resume", cli_apps},

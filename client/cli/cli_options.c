@@ -43,7 +43,13 @@ static int take_span(const struct cli_common *c, const struct cli_option *o, con
 {
     if (sl_text_duration(sl_span_str(value), false, o->out) != SL_OK)
         return cli_fail(c, CLI_USAGE, "--%s is %s; write 30s, 500ms, 2m, ...", o->name, value);
-    return CLI_OK;
+    const int64_t ns = *(const int64_t *)o->out;
+    char min[32], max[32];
+    if (o->max == 0 || (ns >= o->min && ns <= o->max))
+        return CLI_OK;
+    sl_text_format_duration(o->min, min);
+    sl_text_format_duration(o->max, max);
+    return cli_fail(c, CLI_USAGE, "--%s is %s; %s to %s are possible", o->name, value, min, max);
 }
 
 static int take_own(const struct cli_common *c, const struct cli_option *o, char *value)

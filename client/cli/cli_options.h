@@ -10,7 +10,7 @@ enum cli_option_kind {
     CLI_OPTION_TEXT,   /* const char *: as it was given */
     CLI_OPTION_FLAG,   /* bool */
     CLI_OPTION_COUNT,  /* int64_t: min to max */
-    CLI_OPTION_SPAN,   /* int64_t, nanoseconds: 30s, 500ms */
+    CLI_OPTION_SPAN,   /* int64_t, nanoseconds: 30s, 500ms; max 0: of any length */
     CLI_OPTION_NAMED,  /* struct cli_named_list: NAME=VALUE; may be repeated */
     CLI_OPTION_PAST,   /* int64_t, microseconds since 1970: a date, or a span before now */
     CLI_OPTION_COMING, /* the same after now */

@@ -9,7 +9,7 @@
 
 #include "cli_text.h"
 
-enum { GAP = 2 };
+enum { GAP = 2, CUT_MIN = 8 /* characters that a cell keeps when it is cut */ };
 
 void cli_table_init(struct cli_table *t, const char *const *heads, size_t column_count)
 {
@@ -37,7 +37,8 @@ void cli_table_add(struct cli_table *t, const char *fmt, ...)
 
 static const char *head_text(const struct cli_table *t, size_t column)
 {
-    return t->heads[column] + (t->heads[column][0] == '>');
+    char first = t->heads[column][0];
+    return t->heads[column] + (first == '>' || first == '~');
 }
 
 static void measure(const struct cli_table *t, int *widths)
@@ -91,14 +92,73 @@ static void write_blocks(const struct cli_table *t, FILE *out)
     }
 }
 
+static int total_width(const struct cli_table *t, const int *widths)
+{
+    int total = -GAP;
+    for (size_t i = 0; i < t->column_count; i++)
+        total += widths[i] + GAP;
+    return total;
+}
+
+/* The widest column that may be cut; NULL: none can give way any more. */
+static int *widest(const struct cli_table *t, int *widths)
+{
+    int *found = NULL;
+    for (size_t i = 0; i < t->column_count; i++) {
+        bool may_be_cut = t->heads[i][0] == '~' && widths[i] > CUT_MIN;
+        if (may_be_cut && (found == NULL || widths[i] > *found))
+            found = &widths[i];
+    }
+    return found;
+}
+
+static void write_cut_row(const struct cli_table *t, FILE *out, int line_width, const int *widths,
+                          const char *const *cells)
+{
+    char *line = NULL;
+    size_t len;
+    FILE *f = open_memstream(&line, &len);
+
+    for (size_t i = 0; f != NULL && i < t->column_count; i++) {
+        char *cell = strdup(cells[i]);
+        if (cell != NULL)
+            cli_text_cut(cell, widths[i]);
+        write_cell(t, f, widths, i, cell != NULL ? cell : "");
+        free(cell);
+    }
+    if (f == NULL || fclose(f) != 0)
+        return;
+    line[len - 1] = '\0';
+    if (line_width > 0)
+        cli_text_cut(line, line_width);
+    fprintf(out, "%s\n", line);
+    free(line);
+}
+
+void cli_table_write_cut(struct cli_table *t, FILE *out, int line_width)
+{
+    int widths[CLI_TABLE_COLUMNS_MAX];
+    const char *heads[CLI_TABLE_COLUMNS_MAX];
+    int *column;
+
+    measure(t, widths);
+    while (line_width > 0 && total_width(t, widths) > line_width &&
+           (column = widest(t, widths)) != NULL)
+        --*column;
+    for (size_t i = 0; i < t->column_count; i++)
+        heads[i] = head_text(t, i);
+    write_cut_row(t, out, line_width, widths, heads);
+    for (size_t i = 0; i + t->column_count <= t->cell_count; i += t->column_count)
+        write_cut_row(t, out, line_width, widths, (const char *const *)&t->cells[i]);
+    cli_table_finish(t);
+}
+
 void cli_table_write(struct cli_table *t, FILE *out, int line_width)
 {
     int widths[CLI_TABLE_COLUMNS_MAX];
-    int total = -GAP;
 
     measure(t, widths);
-    for (size_t i = 0; i < t->column_count; i++)
-        total += widths[i] + GAP;
+    int total = total_width(t, widths);
     if (line_width > 0 && total > line_width)
         write_blocks(t, out);
     else

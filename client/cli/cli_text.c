@@ -33,3 +33,14 @@ int cli_text_width(const char *text)
         width += (*text & 0xC0) != 0x80;
     return width;
 }
+
+void cli_text_cut(char *text, int width)
+{
+    if (cli_text_width(text) <= width)
+        return;
+    for (int i = 1; i < width; i++)
+        for (text++; (*text & 0xC0) == 0x80;)
+            text++;
+    text[0] = '~';
+    text[1] = '\0';
+}

@@ -7,5 +7,7 @@
 void cli_text_make_safe(char *text);
 /* Characters, not bytes. */
 int cli_text_width(const char *text);
+/* At most so many characters, at least 1; the last of them is '~' where there were more. */
+void cli_text_cut(char *text, int width);
 
 #endif
