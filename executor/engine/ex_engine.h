@@ -47,7 +47,8 @@ struct ex_run {
     size_t param_count;
     const bool *wanted; /* for each output of the spec: is it asked for? */
     /* Does nobody wait for it any more? An engine that can stop in the middle of a run asks now and then, which costs
-     * a load, and fails with CANCELLED; one that cannot is killed with its process a little later. */
+     * a load, or is told by `interrupt`, and fails with CANCELLED; one that cannot is killed with its process a
+     * little later. */
     bool (*is_cancelled)(const struct ex_run *run);
     const void *asked; /* is_cancelled's own */
 };
@@ -73,6 +74,10 @@ struct ex_engine {
     /* Ties the model to a slice; slice is borrowed until detach. */
     bool (*attach)(void *model, const struct ex_slice *slice, struct sl_error *err);
     bool (*run)(void *model, const struct ex_run *run, struct ex_sink *sink, struct sl_error *err);
+    /* The run under way has been cancelled (is_cancelled says so already): end it soon. Called between any two
+     * instructions of it, in a signal's handler, on any thread: a flag may be set, and little more. NULL: the
+     * engine asks by itself, or does not stop. */
+    void (*interrupt)(void *model);
     void (*detach)(void *model);
     void (*unload)(void *model); /* NULL is fine */
 };

@@ -28,6 +28,7 @@ struct onnx_model {
     const struct ex_model_spec *spec;
     struct ex_ort ort;
     struct ort_session *session;
+    struct ort_run_options *run_options; /* by which a run is ended */
     const char *input_names[EX_TENSORS_MAX];
     /* Of the run under way: */
     struct ort_value *inputs[EX_TENSORS_MAX];
@@ -127,6 +128,8 @@ static void unload(void *model)
         return;
     if (m->session != NULL)
         m->ort.api.ReleaseSession(m->session);
+    if (m->run_options != NULL)
+        m->ort.api.ReleaseRunOptions(m->run_options);
     ex_ort_close(&m->ort);
     free(m);
 }
@@ -143,6 +146,8 @@ static bool load(const struct ex_model_spec *spec, uint32_t cpu_threads, void **
     for (size_t i = 0; i < spec->input_count; i++)
         m->input_names[i] = spec->inputs[i].name;
     if (!ex_ort_open(ex_model_option(spec, "library", NULL), &m->ort, err) ||
+        !ex_ort_is_ok(&m->ort, m->ort.api.CreateRunOptions(&m->run_options),
+                      "cannot set up ONNX Runtime", err) ||
         !open_session(m, cpu_threads, err) || !ex_onnx_check(&m->ort, m->session, spec, err)) {
         unload(m);
         return false;
@@ -278,13 +283,39 @@ static bool copy_outputs(const struct onnx_model *m, struct ex_sink *sink, struc
     return true;
 }
 
+static bool is_cancelled(const struct ex_run *call)
+{
+    return call->is_cancelled != NULL && call->is_cancelled(call);
+}
+
 static bool compute(struct onnx_model *m, struct sl_error *err)
 {
     return ex_ort_is_ok(&m->ort,
-                        m->ort.api.Run(m->session, NULL, m->input_names,
+                        m->ort.api.Run(m->session, m->run_options, m->input_names,
                                        (const struct ort_value *const *)m->inputs, m->input_count,
                                        m->wanted_names, m->wanted_count, m->outputs),
                         "the network failed", err);
+}
+
+/* Who was cancelled before its options were made ready may have been interrupted before that. */
+static bool compute_unless_cancelled(struct onnx_model *m, const struct ex_run *call,
+                                     struct sl_error *err)
+{
+    if (!ex_ort_is_ok(&m->ort, m->ort.api.RunOptionsUnsetTerminate(m->run_options),
+                      "cannot begin a run", err))
+        return false;
+    if (!is_cancelled(call) && compute(m, err))
+        return true;
+    if (is_cancelled(call)) /* the runtime has no code of its own for it */
+        sl_error_set(err, SL_REASON_CANCELLED, "cancelled in the middle of its run");
+    return false;
+}
+
+/* It sets a flag, which the runtime looks at before each of the network's operations. */
+static void interrupt(void *model)
+{
+    struct onnx_model *m = model;
+    (void)m->ort.api.RunOptionsSetTerminate(m->run_options);
 }
 
 static void release_values(struct onnx_model *m)
@@ -303,7 +334,7 @@ static bool run(void *model, const struct ex_run *call, struct ex_sink *sink, st
 {
     struct onnx_model *m = model;
     const bool ok = wrap_inputs(m, call, err) && place_outputs(m, call->wanted, sink, err) &&
-                    (m->wanted_count == 0 || compute(m, err)) &&
+                    (m->wanted_count == 0 || compute_unless_cancelled(m, call, err)) &&
                     (sink == NULL || copy_outputs(m, sink, err));
     release_values(m);
     return ok;
@@ -372,6 +403,7 @@ const struct ex_engine ex_engine_onnx = {
     .load = load,
     .attach = attach,
     .run = run,
+    .interrupt = interrupt,
     .detach = detach,
     .unload = unload,
 };

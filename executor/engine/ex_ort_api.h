@@ -87,6 +87,9 @@ enum ort_element {
       (const struct ort_session *, size_t, struct ort_allocator *, char **))                       \
     X(SessionGetOutputName, 37, struct ort_status *,                                               \
       (const struct ort_session *, size_t, struct ort_allocator *, char **))                       \
+    X(CreateRunOptions, 39, struct ort_status *, (struct ort_run_options **))                      \
+    X(RunOptionsSetTerminate, 46, struct ort_status *, (struct ort_run_options *))                 \
+    X(RunOptionsUnsetTerminate, 47, struct ort_status *, (struct ort_run_options *))               \
     X(CreateTensorWithDataAsOrtValue, 49, struct ort_status *,                                     \
       (const struct ort_memory_info *, void *data, size_t bytes, const int64_t *dims, size_t rank, \
        int element, struct ort_value **))                                                          \
@@ -108,6 +111,7 @@ enum ort_element {
     X(ReleaseMemoryInfo, 94, void, (struct ort_memory_info *))                                     \
     X(ReleaseSession, 95, void, (struct ort_session *))                                            \
     X(ReleaseValue, 96, void, (struct ort_value *))                                                \
+    X(ReleaseRunOptions, 97, void, (struct ort_run_options *))                                     \
     X(ReleaseTypeInfo, 98, void, (struct ort_type_info *))                                         \
     X(ReleaseTensorTypeAndShapeInfo, 99, void, (struct ort_tensor_info *))                         \
     X(ReleaseSessionOptions, 100, void, (struct ort_session_options *))                            \

@@ -133,8 +133,10 @@ sl_status ex_pool_post(void *ctx, uint32_t slice, uint32_t model, struct ex_post
 void ex_pool_cancel(void *ctx, uint32_t slice, uint32_t model, uint64_t seq)
 {
     struct ex_pool_worker *w = ex_pool_find(ctx, slice, model);
-    if (w && w->state == EX_POOL_READY)
-        ex_ring_cancel(&w->channel.ring, seq);
+    if (!w || w->state != EX_POOL_READY)
+        return;
+    ex_ring_cancel(&w->channel.ring, seq);
+    ex_process_tell_cancelled(&w->process);
 }
 
 /* ---- segments */

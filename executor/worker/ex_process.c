@@ -89,6 +89,12 @@ void ex_process_kill(const struct ex_process *p)
     kill(p->pid, SIGKILL); /* also before it had its own group */
 }
 
+void ex_process_tell_cancelled(const struct ex_process *p)
+{
+    if (p->pid != 0 && !p->is_gone)
+        kill(p->pid, SIGURG);
+}
+
 bool ex_process_reap(struct ex_process *p)
 {
     siginfo_t info = {0};

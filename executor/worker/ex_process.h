@@ -34,6 +34,8 @@ SL_MUST_CHECK sl_status ex_process_start(char *const argv[], const int worker_fd
                                          const struct sl_hold *own, struct ex_process *out);
 /* SIGKILL for the whole group; gone is told by the pidfd. */
 void ex_process_kill(const struct ex_process *p);
+/* SIGURG for the process alone: something of it was cancelled. */
+void ex_process_tell_cancelled(const struct ex_process *p);
 /* Reaps it if it is gone, and ends what is left of its group. True: gone (then or before). */
 bool ex_process_reap(struct ex_process *p);
 /* Closes the descriptors; the process must be gone. */

@@ -60,9 +60,16 @@ static bool start_model(struct ex_worker *w, const struct ex_slice *slice, struc
     return false;
 }
 
+static void on_cancel(void *ctx)
+{
+    ex_worker_interrupt(ctx);
+}
+
 static int serve(struct ex_worker *w)
 {
     struct sl_error err;
+    if (ex_worker_process_on_cancel(on_cancel, w) != SL_OK)
+        return end_with(EX_WORKER_FATAL, "the process cannot be set up");
     const struct ex_worker_message loaded = {
         .kind = EX_WORKER_LOADED, .bytes = ex_model_fingerprint(w->spec), .fd = -1};
     if (ex_worker_send(EX_WORKER_FD_CONTROL, &loaded) != SL_OK)

@@ -1,4 +1,4 @@
-/* ex_worker_process.c - ties a worker to its supervisor and limits its memory. */
+/* ex_worker_process.c - ties a worker to its supervisor, hears its signal and limits its memory. */
 #include "ex_worker_process.h"
 
 #include <signal.h>
@@ -37,6 +37,25 @@ sl_status ex_worker_process_tie(void)
         return SL_EIO;
     /* A supervisor that is gone already has closed the control socket: that is seen later. */
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? SL_OK : SL_EIO;
+}
+
+/* A handler has no argument of ours. */
+static struct {
+    void (*deed)(void *ctx);
+    void *ctx;
+} on_cancel;
+
+static void handle(int signal SL_UNUSED)
+{
+    on_cancel.deed(on_cancel.ctx);
+}
+
+sl_status ex_worker_process_on_cancel(void (*deed)(void *ctx), void *ctx)
+{
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    on_cancel.deed = deed;
+    on_cancel.ctx = ctx;
+    return sigaction(SIGURG, &action, NULL) == 0 ? SL_OK : SL_EIO;
 }
 
 sl_status ex_worker_process_limit_memory(uint64_t bytes)

@@ -12,6 +12,9 @@
  * Errors: SL_EIO. */
 SL_MUST_CHECK sl_status ex_worker_process_tie(void);
 
+/* What the supervisor's SIGURG does from now on: deed, in the signal's handler. Once. Errors: SL_EIO. */
+SL_MUST_CHECK sl_status ex_worker_process_on_cancel(void (*deed)(void *ctx), void *ctx);
+
 /* At most this much private memory (0: no limit): allocations beyond it fail, and the engine
  * answers OUT_OF_MEMORY. Rings, segments and read-only maps do not count. Errors: SL_EIO. */
 SL_MUST_CHECK sl_status ex_worker_process_limit_memory(uint64_t bytes);

@@ -25,6 +25,10 @@
  *         the same order, one per job, each published when its job is done.
  *   end   the control socket closes, or STOP: exit with 0. Jobs still in the ring are not begun.
  *
+ * A job that is cancelled while it runs is marked in the ring, too, and the process gets SIGURG, which does
+ * nothing where nobody handles it. A worker that can stop the run answers it with result CANCELLED and goes on with
+ * the next job; one that has not after a while is killed.
+ *
  * A job's ring bytes are consumed with its result. When the worker dies, results already published
  * count; the job with seq == started_seq and no result died with it; jobs above started_seq did not
  * begin. Killing (SIGKILL) is the supervisor's only, and always working, way to end a running job.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "ex_worker_proto.h"
@@ -234,12 +235,21 @@ static uint64_t run_job(struct ex_worker *w, const struct ex_job *job, struct sl
 {
     const sl_mono_ns start = sl_clock_mono(&sl_clock_real);
     ex_ring_set_started(&w->ring, job->seq, (uint64_t)start);
+    atomic_store_explicit(&w->running_seq, job->seq, memory_order_release);
     const bool ok = run_engine(w, job, outcome) && check_outputs(w, job, outcome);
+    atomic_store_explicit(&w->running_seq, 0, memory_order_release);
     if (!ok && !sl_error_is_set(outcome))
         sl_error_set(outcome, SL_REASON_MODEL_ERROR, "engine %s failed and did not say why",
                      w->engine->name);
     const sl_mono_ns us = (sl_clock_mono(&sl_clock_real) - start) / SL_NS_PER_US;
     return us > 0 ? (uint64_t)us : 1;
+}
+
+void ex_worker_interrupt(struct ex_worker *w)
+{
+    const uint64_t seq = atomic_load_explicit(&w->running_seq, memory_order_acquire);
+    if (seq != 0 && w->engine->interrupt != NULL && ex_ring_is_cancelled(&w->ring, seq))
+        w->engine->interrupt(w->model);
 }
 
 static enum turn answer(struct ex_worker *w, struct sl_span record, const struct ex_job *job,

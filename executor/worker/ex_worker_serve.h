@@ -23,11 +23,15 @@ struct ex_worker {
     struct sl_shm_peer segments; /* inputs that the supervisor has shown */
     struct ex_worker_sink sink;
     uint64_t last_seq;
+    _Atomic uint64_t running_seq; /* of the run under way; 0: none */
     struct ex_record_scratch scratch;
     /* Of the job under way: */
     struct ex_tensor inputs[EX_TENSORS_MAX];
     bool wanted[EX_TENSORS_MAX];
 };
+
+/* Something was cancelled: if it is what runs, its engine is told. In a signal's handler, or on any thread. */
+void ex_worker_interrupt(struct ex_worker *w);
 
 /* Serves until STOP or until the supervisor is gone (true), or until something is broken (false;
  * *err says what). */

@@ -7,7 +7,9 @@ most. The gateway measures the same (sluice_slice_freed_seconds), and that is pr
 """
 
 import itertools
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -17,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-from support.calls import refusal, scripted_request
+import pytest
+from support.calls import refusal, request, scripted_request
 from support.cluster import Cluster
+from support.models import write_fake, write_model
 from support.neighbours import Limit
-from support.paths import SLOW, scaled
+from support.paths import DATA, ROOT, SLOW, scaled
 from support.raw_h2 import HEADERS, RawH2
 from support.receipts import receipts_of
 from support.stubs import pb
@@ -214,14 +218,22 @@ def print_freed(cluster, after):
     return count
 
 
-def test_a_slice_is_free_within_the_grace_whoever_leaves_and_however(few_models, tmp_path, _stubs):
-    count, slices = scaled(1000, at_least=100), 6
+@pytest.fixture
+def one_model(tmp_path_factory):
+    models = tmp_path_factory.mktemp("scripted")
+    write_fake(models, "scripted", result="copy")
+    return models
+
+
+def test_a_slice_is_free_within_the_grace_whoever_leaves_and_however(one_model, tmp_path, _stubs):
+    """Each trial finds a free slice, also while that of the one before is being cleared."""
+    count, callers = scaled(1000, at_least=100), 6
     kinds = itertools.cycle(itertools.product(WAYS, SCRIPTS))
     trials = [Trial(*kind) for kind in itertools.islice(kinds, count)]
-    with make_cluster(few_models, tmp_path, slices=slices) as cluster:
+    with make_cluster(one_model, tmp_path, slices=2 * callers) as cluster:
         cluster.shared, cluster.visits = cluster.stub(), cluster.visitor()
         limits = {"run": Limit(0.2), "hang": Limit(GRACE_S)}
-        with ThreadPoolExecutor(slices) as pool:
+        with ThreadPoolExecutor(callers) as pool:
             list(pool.map(lambda trial: trial.run(cluster), trials))
         found = {t.call_id: receipt(cluster, t.call_id) for t in trials}
         for way, script in itertools.product(WAYS, SCRIPTS):
@@ -255,6 +267,49 @@ def test_the_next_call_begins_when_the_slice_is_free(few_models, tmp_path, _stub
             took[next(iter(script))].append(time.monotonic() - left_at)
         for kind, times in took.items():
             limit.check(max(times), f"the next call after {kind}, the slowest of {len(times)}")
+
+
+@pytest.fixture
+def endless_network(tmp_path_factory):
+    """A repository with an ONNX network that loops as often as it is told to."""
+    made = subprocess.run([ROOT / "scripts/venv.sh", "magika"], capture_output=True, text=True)
+    capi = "lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*"
+    (library,) = Path(made.stdout.strip()).glob(capi)
+    models = tmp_path_factory.mktemp("endless")
+    folder = write_model(
+        models,
+        "long",
+        f"""\
+engine: onnx
+onnx: {{library: '{library}', file: long.onnx}}
+inputs:  [{{name: n, datatype: INT64, shape: []}}, {{name: x, datatype: FP32, shape: []}}]
+outputs: [{{name: s, datatype: FP32, shape: []}}]
+""",
+    )
+    shutil.copy(DATA / "onnx/long.onnx", folder)
+    return models
+
+
+def test_a_network_stops_in_the_middle_and_stays_loaded(endless_network, tmp_path, _stubs):
+    def looping(count):
+        scalars = [("n", "INT64", [], struct.pack("<q", count)), ("x", "FP32", [], bytes(4))]
+        return request("long", scalars)
+
+    with make_cluster(endless_network, tmp_path, slices=1) as cluster:
+        cluster.shared, cluster.visits = cluster.stub(), cluster.visitor()
+        assert cluster.shared.ModelInfer(looping(1), timeout=20 * SLOW).outputs
+        workers = {worker.pid for worker in cluster.workers()}
+        limit = Limit(0.2)
+        for _ in range(scaled(40, at_least=3)):
+            trial = Trial(by_reset, {}, str(uuid.uuid4()))
+            began_at = time.monotonic()
+            leave = by_reset(cluster, trial.call_id, looping(2**62))
+            until(cluster.visits, trial.call_id, RUNNING)
+            trial.wanted_s = leave() - began_at
+            late_s = trial.late_s(receipt(cluster, trial.call_id))
+            limit.check(late_s, "a network that was cancelled")
+            assert cluster.shared.ModelInfer(looping(1), timeout=20 * SLOW).outputs
+        assert {worker.pid for worker in cluster.workers()} == workers
 
 
 def test_a_call_that_waits_leaves_at_once(few_models, tmp_path, _stubs):

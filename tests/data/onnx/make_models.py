@@ -49,7 +49,10 @@ def constant(name, dtype, dims, values):
 # y = x + 1 and z = x * 2, rows free.
 save(
     "rows",
-    [helper.make_node("Add", ["x", "one"], ["y"]), helper.make_node("Mul", ["x", "two"], ["z"])],
+    [
+        helper.make_node("Add", ["x", "one"], ["y"]),
+        helper.make_node("Mul", ["x", "two"], ["z"]),
+    ],
     [tensor("x", "FLOAT", ["n", 4])],
     [tensor("y", "FLOAT", ["n", 4]), tensor("z", "FLOAT", ["n", 4])],
     [constant("one", "FLOAT", [1], [1.0]), constant("two", "FLOAT", [1], [2.0])],
@@ -86,4 +89,36 @@ save(
     [tensor("x", "FLOAT", ["n"])],
     [tensor("y", "FLOAT", [3, "m"])],
     [constant("shape", "INT64", [2], [3, -1])],
+)
+
+# s = n times a half of itself and one: as long as n says.
+save(
+    "long",
+    [
+        helper.make_node(
+            "Loop",
+            ["n", "", "x"],
+            ["s"],
+            body=helper.make_graph(
+                [
+                    helper.make_node("Identity", ["go_in"], ["go_out"]),
+                    helper.make_node("Mul", ["s_in", "half"], ["s_half"]),
+                    helper.make_node("Add", ["s_half", "one"], ["s_out"]),
+                ],
+                "body",
+                [
+                    tensor("i", "INT64", []),
+                    tensor("go_in", "BOOL", []),
+                    tensor("s_in", "FLOAT", []),
+                ],
+                [tensor("go_out", "BOOL", []), tensor("s_out", "FLOAT", [])],
+                [
+                    constant("half", "FLOAT", [], [0.5]),
+                    constant("one", "FLOAT", [], [1.0]),
+                ],
+            ),
+        )
+    ],
+    [tensor("n", "INT64", []), tensor("x", "FLOAT", [])],
+    [tensor("s", "FLOAT", [])],
 )

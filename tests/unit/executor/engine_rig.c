@@ -95,6 +95,12 @@ void engine_rig_close(struct engine_rig *r)
     assert_int_equal(remove_tree(r->dir), 0);
 }
 
+static bool is_cancelled(const struct ex_run *run)
+{
+    const struct engine_rig *r = run->asked;
+    return r->is_cancelled;
+}
+
 bool engine_rig_run(struct engine_rig *r, const struct ex_tensor *inputs, size_t input_count,
                     const struct ex_param *params, size_t param_count, const bool *wanted)
 {
@@ -108,6 +114,8 @@ bool engine_rig_run(struct engine_rig *r, const struct ex_tensor *inputs, size_t
         .params = params,
         .param_count = param_count,
         .wanted = wanted == NULL ? all : wanted,
+        .is_cancelled = is_cancelled,
+        .asked = r,
     };
     drop_outputs(r);
     r->err.reason = SL_REASON_OK;

@@ -25,7 +25,8 @@ struct engine_rig {
     struct sl_error err; /* of the last deed */
     struct ex_sink sink;
     struct rig_output outputs[EX_TENSORS_MAX];
-    size_t max_bytes; /* larger outputs find no memory */
+    size_t max_bytes;          /* larger outputs find no memory */
+    _Atomic bool is_cancelled; /* what runs are told that ask */
 };
 
 /* Writes model.yaml into a fresh directory, links `files` (NULL-ended, may be NULL) into it, and reads

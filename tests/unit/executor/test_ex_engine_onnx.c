@@ -1,6 +1,8 @@
 /* test_ex_engine_onnx.c - engine onnx with the real runtime, on the networks of tests/data/onnx.
  * Skipped, with a word, where no ONNX Runtime is found (SLUICE_ONNXRUNTIME names one). */
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine_rig.h"
 #include "ex_onnx_check.h"
@@ -272,6 +274,48 @@ static void only_cpu_slices_are_served(void **state SL_UNUSED)
     assert_string_equal(err.text, "engine onnx computes on CPU slices; MIG-1 is none");
 }
 
+/* ---- cancelled */
+
+static void *interrupt_soon(void *ctx)
+{
+    struct engine_rig *r = ctx;
+    usleep(50000);
+    r->is_cancelled = true;
+    r->engine->interrupt(r->model);
+    return NULL;
+}
+
+static const char long_yaml[] = "inputs: [{name: n, datatype: INT64, shape: []},"
+                                " {name: x, datatype: FP32, shape: []}]\n"
+                                "outputs: [{name: s, datatype: FP32, shape: []}]\n";
+
+static bool run_long(struct engine_rig *r, int64_t n)
+{
+    static const float x = 7;
+    const struct ex_tensor inputs[2] = {
+        rig_tensor(&r->spec->inputs[0], NULL, &n, sizeof n),
+        rig_tensor(&r->spec->inputs[1], NULL, &x, sizeof x),
+    };
+    return engine_rig_run(r, inputs, 2, NULL, 0, NULL);
+}
+
+static void a_run_that_is_cancelled_stops_in_the_middle(void **state SL_UNUSED)
+{
+    struct engine_rig r;
+    pthread_t thread;
+    load_network(&r, "long.onnx", long_yaml);
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, &r), 0);
+    assert_false(run_long(&r, INT64_MAX)); /* for ever */
+    pthread_join(thread, NULL);
+    assert_int_equal(r.err.reason, SL_REASON_CANCELLED);
+    assert_false(run_long(&r, 1)); /* whoever was cancelled before he began does not begin */
+    assert_int_equal(r.err.reason, SL_REASON_CANCELLED);
+    r.is_cancelled = false;
+    assert_true(run_long(&r, 1));
+    assert_true(*(float *)(void *)r.outputs[0].data == 4.5f);
+    engine_rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_missing_network_is_named),
         cmocka_unit_test(a_wrong_library_is_named),
         cmocka_unit_test(only_cpu_slices_are_served),
+        cmocka_unit_test(a_run_that_is_cancelled_stops_in_the_middle),
     };
     return cmocka_run_group_tests(tests, look_for_runtime, NULL);
 }
