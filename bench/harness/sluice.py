@@ -45,7 +45,7 @@ class Sluice(Server):
         found = re.fullmatch(r"ready grpc=\S+:(\d+) http=(\S+)", line)
         if not found:
             raise BenchError(f"sluice up said '{line}' instead of its ready line")
-        self.port, self._http = int(found[1]), found[2]
+        self.port, self.http = int(found[1]), found[2]
 
     def _restart_as_daemons(self):
         """`sluice up` knows no TLS, and always has a store: the daemons run on the files it made,
@@ -67,7 +67,7 @@ class Sluice(Server):
 
     def _is_ready(self):
         try:
-            urllib.request.urlopen(f"http://{self._http}/v2/health/ready", timeout=10).close()
+            urllib.request.urlopen(f"http://{self.http}/v2/health/ready", timeout=10).close()
         except (urllib.error.URLError, OSError):
             return False
         return True
@@ -81,11 +81,11 @@ class Sluice(Server):
     def answered(self):
         for process in self._running():
             process.expect_alive()
-        with urllib.request.urlopen(f"http://{self._http}/metrics", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=10) as reply:
             text = reply.read().decode()
         found = re.search(r'^sluice_calls_total\{reason="OK"\} (\d+)', text, re.MULTILINE)
         if not found:
-            raise BenchError(f'{self._http}/metrics has no sluice_calls_total{{reason="OK"}}')
+            raise BenchError(f'{self.http}/metrics has no sluice_calls_total{{reason="OK"}}')
         return int(found[1])
 
     def processes(self):

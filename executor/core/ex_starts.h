@@ -4,7 +4,7 @@
  * So a start waits a moment: when the result comes first, one message is saved.
  *
  * Purity   No clock: instants are arguments.
- * Limits   One start for each slice: a slice runs one lease at a time.
+ * Limits   EX_SLICES_MAX starts, which is one for each slice; calls that run together may be more.
  */
 #ifndef EX_STARTS_H
 #define EX_STARTS_H

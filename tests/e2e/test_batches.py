@@ -1,17 +1,22 @@
 """Calls of a model with max_batch share runs: each has its own result and its part of the time."""
 
+import contextlib
+import random
+import signal
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 from support.books import assert_sums_are_equal, settle
 from support.calls import refusal, request
 from support.cluster import Cluster
 from support.models import write_model
-from support.paths import SLOW
+from support.paths import SLOW, scaled
 from support.receipts import receipts_of
 from support.stubs import pb
 from support.wait import wait_until
@@ -242,6 +247,48 @@ def test_large_inputs_are_joined_and_large_outputs_split(cluster):
         got, trailers = future.result()
         assert isinstance(got, bytes), (got, trailers)
     assert run_count(cluster, "large") - before == 2
+
+
+def kill_worker_of(cluster, model):
+    for worker in cluster.workers():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(word.endswith(f"/{model}") for word in worker.cmdline()):
+                worker.send_signal(signal.SIGKILL)
+
+
+def test_all_time_is_told_whoever_dies_and_leaves(cluster):
+    """Bad items, callers who leave, workers that are killed: each call ends, all leases sum up."""
+    seed = random.SystemRandom().randrange(1 << 31)
+    rounds, rng, outcomes, stopping = scaled(100), random.Random(seed), Counter(), threading.Event()
+    print(f"{rounds} rounds, seed {seed}")
+
+    def call(i):
+        mine, stub = random.Random(seed + i), cluster.stub()
+        while not stopping.is_set():
+            value = BAD if mine.random() < 0.05 else mine.randrange(100)
+            timeout = mine.choice([0.05, 30]) * SLOW if mine.random() < 0.3 else 30 * SLOW
+            try:
+                reply = stub.ModelInfer(item_request("bad", [value] * 2), timeout=timeout)
+                assert reply.raw_output_contents[0][0] == value != BAD
+                outcomes["ok"] += 1
+            except grpc.RpcError as error:
+                outcomes[error.code().name] += 1
+                outcomes["wrongly blamed"] += value != BAD and error.details() == "a bad item"
+
+    with ThreadPoolExecutor(8) as pool:
+        callers = [pool.submit(call, i) for i in range(8)]
+        for _ in range(rounds):
+            time.sleep(rng.uniform(0.1, 0.4))
+            if rng.random() < 0.5:
+                kill_worker_of(cluster, "bad")
+        stopping.set()
+        for caller in callers:
+            caller.result()
+    print(dict(outcomes))
+    assert outcomes["ok"] > rounds
+    assert outcomes["wrongly blamed"] == 0
+    settle(cluster)
+    assert_sums_are_equal(cluster)
 
 
 def test_a_lone_call_waits_for_nobody(cluster):

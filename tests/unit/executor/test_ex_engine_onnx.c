@@ -78,6 +78,30 @@ static void free_shapes_are_computed(void **state SL_UNUSED)
     engine_rig_close(&r);
 }
 
+/* What an executor does with calls that run together: their rows behind each other, cut again. */
+static void rows_of_several_calls_are_computed_as_their_own(void **state SL_UNUSED)
+{
+    struct engine_rig r;
+    float x[24], whole[24];
+    const int64_t all[2] = {6, 4};
+    load_network(&r, "rows.onnx", rows_yaml);
+    for (int i = 0; i < 24; i++)
+        x[i] = (float)i / 7;
+    const struct ex_tensor joined = rig_tensor(&r.spec->inputs[0], all, x, sizeof(x));
+    if (!engine_rig_run(&r, &joined, 1, NULL, 0, NULL))
+        fail_msg("%s", r.err.text);
+    memcpy(whole, r.outputs[0].data, sizeof(whole));
+    for (int64_t rows = 1, at = 0; rows <= 3; at += rows++) {
+        const int64_t dims[2] = {rows, 4};
+        const struct ex_tensor in =
+            rig_tensor(&r.spec->inputs[0], dims, x + 4 * at, (size_t)rows * 16);
+        if (!engine_rig_run(&r, &in, 1, NULL, 0, NULL))
+            fail_msg("%s", r.err.text);
+        assert_memory_equal(r.outputs[0].data, whole + 4 * at, (size_t)rows * 16);
+    }
+    engine_rig_close(&r);
+}
+
 static void only_what_is_wanted_is_given(void **state SL_UNUSED)
 {
     struct engine_rig r;
@@ -320,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(free_shapes_are_computed),
+        cmocka_unit_test(rows_of_several_calls_are_computed_as_their_own),
         cmocka_unit_test(only_what_is_wanted_is_given),
         cmocka_unit_test(fixed_shapes_are_computed_in_place),
         cmocka_unit_test(every_datatype_goes_through),
