@@ -253,6 +253,8 @@ struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fl
 void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size);
 /* Is this a slice for calls of that size? */
 bool gw_fleet_slice_serves(const struct gw_fleet_slice *slice, const struct gw_size *size);
+/* Could a call of that size have the slice, or one that has a part in common with it? */
+bool gw_fleet_slice_helps(const struct gw_fleet_slice *slice, const struct gw_size *size);
 /* Has a lease, or a part in common with one that has. */
 bool gw_fleet_slice_is_held(const struct gw_fleet_slice *slice);
 /* Can m's calls of this size ever start: is there a node with such a slice, or one that may come back? */

@@ -26,6 +26,16 @@ bool gw_fleet_slice_serves(const struct gw_fleet_slice *slice, const struct gw_s
            !(is_wide(slice) && is_enough(&slice->part_extent, size));
 }
 
+bool gw_fleet_slice_helps(const struct gw_fleet_slice *slice, const struct gw_size *size)
+{
+    const struct gw_fleet_node *node = slice->node;
+    size_t i = 0;
+    while (i < gw_fleet_all_slices(node) && ((node->slices[i].parts & slice->parts) == 0 ||
+                                             !gw_fleet_slice_serves(&node->slices[i], size)))
+        i++;
+    return i < gw_fleet_all_slices(node);
+}
+
 bool gw_fleet_slice_is_held(const struct gw_fleet_slice *slice)
 {
     return (slice->node->held_parts & slice->parts) != 0;

@@ -54,14 +54,16 @@ static void look_at(struct gw_flow *f, struct gw_fleet_lease *lease, struct yiel
         y->last = c;
 }
 
-static struct yield look_for(struct gw_flow *f, const struct gw_fleet_model *m)
+static struct yield look_for(struct gw_flow *f, const struct gw_fleet_model *m,
+                             const struct gw_size *size)
 {
     struct yield y = {0};
     const struct gw_fleet_offer *offer;
     DL_FOREACH2(m->offers, offer, model_next)
     for (size_t i = 0; gw_fleet_node_takes(offer->node) && i < gw_fleet_all_slices(offer->node);
          i++)
-        look_at(f, offer->node->slices[i].leases, &y);
+        if (gw_fleet_slice_helps(&offer->node->slices[i], size))
+            look_at(f, offer->node->slices[i].leases, &y);
     return y;
 }
 
@@ -82,12 +84,17 @@ static void give_way_to(struct gw_flow *f, const struct gw_queue_model *waiting,
 {
     const struct gw_fleet_model *m = SL_CONTAINER_OF(waiting, struct gw_fleet_model, waiting);
     const struct gw_queue_item *item;
+    unsigned hopeless = 0; /* sizes for which nothing can give way */
     DL_FOREACH (waiting->head, item) {
         const struct gw_call *waits = SL_CONTAINER_OF(item, struct gw_call, queue_item);
         sl_mono_ns at = sl_sat_add(waits->queued_at, f->conf.background_grace_ns);
-        struct yield y = look_for(f, m);
-        if (!y.is_being_cleared && y.last == NULL)
-            return;
+        if ((hopeless & 1u << waits->size) != 0)
+            continue;
+        struct yield y = look_for(f, m, gw_money_size(f, waits));
+        if (!y.is_being_cleared && y.last == NULL) {
+            hopeless |= 1u << waits->size;
+            continue;
+        }
         if (at > now) {
             f->give_way_at = at < f->give_way_at ? at : f->give_way_at;
             return;

@@ -14,16 +14,21 @@ static void begin(struct fake_world *w, bool has_wide)
     w->has_store = true;
 }
 
-static struct fake_exchange *call_of(struct fake_world *w, const char *size)
+static struct fake_exchange *call_for(struct fake_world *w, const char *size, const char *duration)
 {
     struct fake_exchange *e = fake_exchange(w, GW_METHOD_MODEL_INFER);
-    e->x.req.duration = sl_span_str("2");
+    e->x.req.duration = sl_span_str(duration);
     if (size != NULL)
         e->x.req.size = sl_span_str(size);
     fake_event(w, e, GW_EV_OPEN);
     fake_message(w, e, flow_request());
     fake_turn(w);
     return e;
+}
+
+static struct fake_exchange *call_of(struct fake_world *w, const char *size)
+{
+    return call_for(w, size, "2");
 }
 
 static void serve(struct fake_world *w, struct gw_fleet_node *n, size_t sent)
@@ -170,6 +175,39 @@ static void a_model_may_say_the_size_and_a_call_another(void **state SL_UNUSED)
     finish(&w);
 }
 
+/* Both halves run calls over quota: one after the other gives way, and what is free is kept. */
+static void two_halves_give_way_to_who_wants_both(void **state SL_UNUSED)
+{
+    static const struct gw_tiers tiers = {
+        .tiers = {{"idle", 10 * SL_US_PER_S, 1, 12, 0, true}},
+        .tier_count = 1,
+        .sizes = {{"large", 500, 1, GW_FACTOR_ONE}, {"xlarge", 1000, 2, 2 * GW_FACTOR_ONE}},
+        .size_count = 2,
+    };
+    struct fake_world w;
+    begin(&w, true);
+    w.conf.tiers = &tiers;
+    w.conf.background_grace_ns = 2 * SL_NS_PER_S;
+    flow_start(&w);
+    gw_flow_set_wall(w.flow, 1800000000 * SL_US_PER_S);
+    struct gw_fleet_node *n = fake_join(&w, "n1", 2, "m");
+    for (int i = 0; i < 4; i++)
+        call_for(&w, "large", "11"); /* more than a day has */
+    assert_int_equal(w.sent_count, 2);
+    call_for(&w, "xlarge", "2");
+    fake_advance(&w, 2 * SL_NS_PER_S);
+    assert_int_equal(w.cancel_count, 1);
+    fake_failure(&w, n, w.cancels[0], true, SL_REASON_CANCELLED, "");
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 2); /* nobody has the half that is free */
+    assert_int_equal(w.cancel_count, 2);
+    fake_failure(&w, n, w.cancels[1], true, SL_REASON_CANCELLED, "");
+    fake_turn(&w);
+    assert_int_equal(w.sent_count, 3);
+    assert_int_equal(w.sent[2].slice, FAKE_WIDE);
+    finish(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_node_that_gave_it_may_come_back),
         cmocka_unit_test(a_young_gateway_waits_for_nodes_that_give_it),
         cmocka_unit_test(a_model_may_say_the_size_and_a_call_another),
+        cmocka_unit_test(two_halves_give_way_to_who_wants_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
