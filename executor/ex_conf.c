@@ -79,6 +79,11 @@ const struct sl_conf_key ex_conf_table[] = {
         .max = 86400 * S,
         .help = "How long the node waits for models that still load before it goes to the gateway "
                 "without them."),
+    KEY("worker.wide_idle", SL_CONF_DURATION, worker.wide_idle_ns, "10m", .min = 0,
+        .max = 86400 * S,
+        .help =
+            "A worker that has all slices of a device is made when a call of that size comes, and "
+            "ended when it had none for this long, or up to twice; 0s: it stays."),
     KEY("worker.watch", SL_CONF_DURATION, worker.watch_ns, "20us", .min = 0, .max = 1 * MS,
         .help =
             "How long the node looks for the result of a single call before it sleeps until the "

@@ -36,6 +36,7 @@ struct ex_conf {
         int64_t load_timeout_ns;
         int64_t loading; /* never 0 after ex_conf_load */
         int64_t hello_wait_ns;
+        int64_t wide_idle_ns;
         int64_t watch_ns;
     } worker;
     struct {

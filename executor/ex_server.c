@@ -236,6 +236,7 @@ static sl_status make_pool(struct ex_server *s)
                                       .slice_count = s->slice_count,
                                       .starting_max = (unsigned)s->conf->worker.loading,
                                       .load_patience_ns = s->conf->worker.load_timeout_ns,
+                                      .wide_idle_ns = s->conf->worker.wide_idle_ns,
                                       .segments_max_bytes = s->conf->limits.payload_total_bytes,
                                       .results = s->results,
                                       .log_level = (enum sl_log_level)s->conf->log_level};

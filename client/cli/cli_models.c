@@ -16,13 +16,14 @@ static const char help[] =
 
 static json_t *model_json(const pb_model *m)
 {
-    return json_pack(
-        "{s:s, s:s, s:s, s:b, s:o, s:s, s:I, s:I, s:o, s:o, s:I, s:I}", "name", m->name, "version",
-        m->version, "engine", m->engine, "ready", m->ready, "nodes",
-        cli_json_texts(m->nodes, m->n_nodes), "duration", m->duration, "duration_ms",
-        (json_int_t)m->duration_ms, "max_duration_ms", (json_int_t)m->max_duration_ms, "inputs",
-        cli_json_texts(m->inputs, m->n_inputs), "outputs", cli_json_texts(m->outputs, m->n_outputs),
-        "calls", (json_int_t)m->calls, "mean_exec_us", (json_int_t)m->mean_exec_us);
+    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:I}", "name",
+                     m->name, "version", m->version, "engine", m->engine, "ready", m->ready,
+                     "nodes", cli_json_texts(m->nodes, m->n_nodes), "duration", m->duration,
+                     "duration_ms", (json_int_t)m->duration_ms, "max_duration_ms",
+                     (json_int_t)m->max_duration_ms, "size", m->size, "inputs",
+                     cli_json_texts(m->inputs, m->n_inputs), "outputs",
+                     cli_json_texts(m->outputs, m->n_outputs), "calls", (json_int_t)m->calls,
+                     "mean_exec_us", (json_int_t)m->mean_exec_us);
 }
 
 static int print_json(const Sluice__V1__ListModelsResponse *r)
@@ -62,6 +63,7 @@ static void add_row(struct cli_table *t, const pb_model *m)
     else
         cli_table_add(t, "-");
     add_duration(t, m->duration);
+    cli_table_add(t, "%s", m->size[0] != '\0' ? m->size : "-");
     add_joined(t, m->inputs, m->n_inputs);
     add_joined(t, m->outputs, m->n_outputs);
     add_joined(t, m->nodes, m->n_nodes);
@@ -69,8 +71,9 @@ static void add_row(struct cli_table *t, const pb_model *m)
 
 static int print_table(const Sluice__V1__ListModelsResponse *r)
 {
-    static const char *const heads[] = {"MODEL", "VERSION",  "ENGINE", "READY",   ">CALLS",
-                                        ">MEAN", "DURATION", "INPUTS", "OUTPUTS", "NODES"};
+    static const char *const heads[] = {"MODEL",  "VERSION", "ENGINE",   "READY",
+                                        ">CALLS", ">MEAN",   "DURATION", "SIZE",
+                                        "INPUTS", "OUTPUTS", "NODES"};
     struct cli_table t;
 
     if (r->n_models == 0) {

@@ -34,7 +34,7 @@ static void add_worker(struct ex_pool *p, uint32_t slice, uint32_t model)
     w->channel = (struct ex_channel){.control = -1, .down_bell = -1, .up_bell = -1};
     p->table[slice * ex_catalog_count(p->catalog) + model] = w->index;
     p->worker_count++;
-    w->state = p->conf.slices[slice].parts != 0 ? EX_POOL_RESTING : EX_POOL_IDLE;
+    w->state = ex_pool_is_wide(p, w) ? EX_POOL_RESTING : EX_POOL_IDLE;
     p->in[w->state]++;
 }
 
@@ -80,7 +80,7 @@ sl_status ex_pool_create(const struct sl_alloc *alloc, const struct ex_pool_conf
         ex_pool_destroy(p);
         return SL_ENOMEM;
     }
-    p->trim_at = SL_MONO_NEVER;
+    p->trim_at = p->rest_at = SL_MONO_NEVER;
     add_workers(p);
     *out = p;
     return SL_OK;
@@ -281,9 +281,35 @@ static void start_due(struct ex_pool *p, bool wanted, sl_mono_ns now)
     }
 }
 
+/* Has it had no job since it was last looked at? */
+static bool may_rest(const struct ex_pool *p, const struct ex_pool_worker *w)
+{
+    return ex_pool_is_wide(p, w) && w->state == EX_POOL_READY && w->done == w->posted &&
+           w->posted == w->posted_before;
+}
+
+static void let_rest(struct ex_pool *p, sl_mono_ns now)
+{
+    const bool is_first = p->rest_at == SL_MONO_NEVER;
+    if (p->wide_count == 0 || p->conf.wide_idle_ns == 0 || p->is_stopping) {
+        p->rest_at = SL_MONO_NEVER;
+        return;
+    }
+    if (!is_first && now < p->rest_at)
+        return;
+    p->rest_at = sl_sat_add(now, p->conf.wide_idle_ns);
+    for (size_t i = 0; !is_first && i < p->worker_count; i++) {
+        struct ex_pool_worker *w = &p->workers[i];
+        if (may_rest(p, w))
+            ex_pool_kill_worker(p, w, "had nothing to do", true);
+        w->posted_before = w->posted;
+    }
+}
+
 void ex_pool_tick(struct ex_pool *p, sl_mono_ns now)
 {
     ex_pool_trim(p, now);
+    let_rest(p, now);
     if (is_settled(p))
         return;
     end_slow_loads(p, now);
@@ -295,7 +321,7 @@ void ex_pool_tick(struct ex_pool *p, sl_mono_ns now)
 
 sl_mono_ns ex_pool_next_at(const struct ex_pool *p)
 {
-    sl_mono_ns next = p->trim_at;
+    sl_mono_ns next = p->trim_at < p->rest_at ? p->trim_at : p->rest_at;
     if (is_settled(p))
         return next;
     const bool may_start = !p->is_stopping && p->in[EX_POOL_STARTING] < p->conf.starting_max;

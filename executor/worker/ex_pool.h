@@ -1,14 +1,15 @@
 /* ex_pool.h - the supervisor's workers: one process for each (slice, model), started, given work,
  * listened to, killed, and started again.
  *
- *   RESTING --the first job--> IDLE, in the life of a wide slice's worker
+ *   RESTING --a job--> IDLE, in the life of a wide slice's worker
  *
  *   IDLE --time, turn--> STARTING --LOADED--> READY
  *    ^                      |  |                |
  *    |   <--- gone ---------'  `--- FAILED,     |   kill --> ENDING --gone--> IDLE
  *    `------- gone -----------------' too many times, or by its own word --> FAILED
  *
- * A wide slice's worker is made when the first call of its size comes: until then nobody needs its memory.
+ * A wide slice's worker is made when a call for it comes, and ended when none has come for conf.wide_idle_ns to twice
+ * that: meanwhile nobody needs its memory.
  *
  * A worker that died of itself comes back at once; when that happens again before it has given a result, more and
  * more time lies between its starts. Those for which a job waits come first. One that never loaded is given up
@@ -47,6 +48,7 @@ struct ex_pool_conf {
     size_t slice_count;
     unsigned starting_max; /* how many load at the same time */
     int64_t load_patience_ns;
+    int64_t wide_idle_ns;        /* 0: they stay */
     uint64_t segments_max_bytes; /* input segments of all jobs together */
     struct sl_shm_pool *results; /* for large results; borrowed; NULL: they lie on the heap */
     enum sl_log_level log_level; /* what workers log */

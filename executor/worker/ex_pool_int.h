@@ -53,6 +53,7 @@ struct ex_pool_worker {
     bool is_wanted;         /* a job waits for its return */
     bool is_ours;           /* this end was our doing */
     uint64_t posted;        /* seq of the last job given to it */
+    uint64_t posted_before; /* the same when it was last looked whether it rests */
     uint64_t done;          /* seq of the last result */
     uint32_t segment_count; /* input segments it knows */
     uint32_t next_segment;
@@ -74,6 +75,8 @@ struct ex_pool {
     size_t kept_count;
     uint64_t kept_bytes;
     const struct sl_hold *own_hold; /* of this process's threads; NULL: nothing is held */
+    size_t wide_count;              /* processes of wide slices */
+    sl_mono_ns rest_at;             /* when those are looked at; SL_MONO_NEVER: there are none */
     sl_mono_ns trim_at;             /* SL_MONO_NEVER: there is nothing that could go */
     size_t in[EX_POOL_STATE_COUNT]; /* how many workers are in each state; ex_pool_move */
     struct ex_pool_stats stats;
@@ -90,6 +93,7 @@ struct ex_pool {
 enum ex_pool_source { EX_POOL_BELL, EX_POOL_CONTROL, EX_POOL_PIDFD, EX_POOL_OUTPUT };
 
 /* ---- ex_pool_life.c */
+bool ex_pool_is_wide(const struct ex_pool *p, const struct ex_pool_worker *w);
 void ex_pool_move(struct ex_pool *p, struct ex_pool_worker *w, enum ex_pool_state to);
 void ex_pool_start_worker(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_ns now);
 /* SIGKILL; `ours`: because of a job or the load's time, not because it misbehaved. */

@@ -86,8 +86,9 @@ void ex_pool_start_worker(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_n
         return;
     }
     ex_pool_move(p, w, EX_POOL_STARTING);
+    p->wide_count += ex_pool_is_wide(p, w);
     w->life++;
-    w->posted = w->done = 0;
+    w->posted = w->done = w->posted_before = 0;
     w->segment_count = w->next_segment = 0;
     sl_shm_peer_init(&w->outputs, EX_SEGMENTS_MAX);
     w->is_ours = false;
@@ -100,6 +101,11 @@ void ex_pool_start_worker(struct ex_pool *p, struct ex_pool_worker *w, sl_mono_n
 }
 
 /* ---- state */
+
+bool ex_pool_is_wide(const struct ex_pool *p, const struct ex_pool_worker *w)
+{
+    return p->conf.slices[w->slice].parts != 0;
+}
 
 void ex_pool_move(struct ex_pool *p, struct ex_pool_worker *w, enum ex_pool_state to)
 {
@@ -211,11 +217,12 @@ static void plan_return(struct ex_pool *p, struct ex_pool_worker *w)
 {
     const bool never_loaded = !w->was_ready;
     w->load_failures += never_loaded && w->load_failures < EX_LOAD_TRIES_MAX;
-    const bool is_wide = p->conf.slices[w->slice].parts != 0;
+    const bool may_rest = ex_pool_is_wide(p, w) && !w->is_wanted;
     ex_pool_move(p, w,
                  w->load_failures >= EX_LOAD_TRIES_MAX ? EX_POOL_GIVEN_UP
-                 : is_wide                             ? EX_POOL_RESTING
+                 : may_rest                            ? EX_POOL_RESTING
                                                        : EX_POOL_IDLE);
+    p->wide_count -= ex_pool_is_wide(p, w);
     w->crashes += !w->is_ours;
     w->start_at = ex_comeback_at(w->crashes, w->started_at);
     if (p->is_stopping)

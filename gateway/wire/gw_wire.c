@@ -277,6 +277,7 @@ static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
     m->duration = duration_text(arena, spec);
     m->duration_ms = spec->duration[0] == '\0' ? spec->duration_us / 1000 : 0;
     m->max_duration_ms = spec->max_duration_us / 1000;
+    m->size = text(spec->size);
     m->n_inputs = spec->input_count;
     m->inputs = tensor_texts(arena, spec->inputs, spec->input_count);
     m->n_outputs = spec->output_count;

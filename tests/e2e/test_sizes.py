@@ -26,7 +26,7 @@ def cluster(few_models, tmp_path_factory, _stubs):
     """Two halves of one device."""
     folder = tmp_path_factory.mktemp("sizes")
     gateway = f"{CONFIG}store: {{path: '{folder}/sluice.db'}}\n"
-    executor = f"state: {folder}/NODE.state\n"
+    executor = f"state: {folder}/NODE.state\nworker: {{wide_idle: 1s}}\n"
     with Cluster(few_models, folder, slices=2, gateway=gateway, executor=executor) as cluster:
         yield cluster
 
@@ -114,6 +114,14 @@ def test_xlarge_among_a_stream_of_large_is_served_soon_and_alone(cluster):
         worst = max(overlap_us(wide, other) for other in receipts.values())
         print(f"nearest of {len(receipts)} others: {-worst / 1000:.3f} ms apart")
         assert worst < LARGE_MS * 1000 / 2, "what the gateway saw of it later is not that much"
+
+
+def test_its_process_is_there_as_long_as_it_is_wanted(cluster):
+    wait_until(lambda: len(cluster.workers()) == cluster.worker_count(), 20 * SLOW, "it went")
+    assert begin(cluster, "xlarge", "1ms").result()
+    assert len(cluster.workers()) == cluster.worker_count() + 1
+    wait_until(lambda: len(cluster.workers()) == cluster.worker_count(), 20 * SLOW, "it goes")
+    assert begin(cluster, "xlarge", "1ms").result()
 
 
 def test_an_xlarge_call_that_overruns_frees_both_halves(cluster):
