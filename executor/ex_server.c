@@ -154,7 +154,7 @@ static void on_cancel(void *ctx, uint64_t lease)
 static void on_call_back(void *ctx, uint64_t lease)
 {
     struct ex_server *s = ctx;
-    ex_jobs_call_back(s->jobs, lease);
+    ex_jobs_call_back(s->jobs, lease, s->now);
 }
 
 static sl_status on_bulk(void *ctx, uint64_t lease, uint64_t offset, uint64_t total,

@@ -139,6 +139,7 @@ static void add_slice(struct cli_table *t, const pb_top *m, size_t i)
     cli_cell_name(t, s->size);
     cli_cell_name(t, s->tier);
     cli_cell_name(t, s->visitor);
+    cli_table_add(t, "%" PRIu32, s->calls);
     cli_table_add(t, "%" PRIu32, s->behind);
 }
 
@@ -191,7 +192,7 @@ struct section {
 
 static const char *const slice_heads[] = {"NODE",  ">SLICE",   "DEVICE", "STATE",
                                           ">RUNS", ">LIMIT",   "~MODEL", "SIZE",
-                                          "TIER",  "~VISITOR", ">BEHIND"};
+                                          "TIER",  "~VISITOR", ">CALLS", ">BEHIND"};
 static const char *const line_heads[] = {"QUEUE OF", ">WEIGHT", ">WAITING", ">LONGEST",
                                          ">AT SLICES"};
 static const char *const visitor_heads[] = {"~VISITOR", ">CALLS", ">GPU TIME IN 24H", ">HELD"};

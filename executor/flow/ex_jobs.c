@@ -516,19 +516,21 @@ void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
     }
 }
 
-void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease)
+void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease, sl_mono_ns now)
 {
     static const char wanted[] = "the gateway wants it elsewhere";
     struct ex_task *t;
     HASH_FIND(hh, j->by_lease, &lease, sizeof(lease), t);
     if (!t || t->is_announced)
         return;
+    const uint32_t slice = t->slice;
     if (t->state == EX_JOB_POSTED) {
         tell_returned(j, lease, SL_REASON_DRAINING, wanted);
         disown_posted(j, t);
     } else if (t->state == EX_JOB_WAITING) {
         DL_DELETE(line_of(j, t)->waiting, t);
         give_back_task(j, t, SL_REASON_DRAINING, wanted);
+        pump(j, slice, now); /* others may have waited behind it */
     } else if (t->state == EX_JOB_RECEIVING) {
         DL_DELETE(j->receiving, t);
         give_back_task(j, t, SL_REASON_DRAINING, wanted);

@@ -88,7 +88,7 @@ void ex_jobs_accept(struct ex_jobs *j, const struct ex_call *call, sl_mono_ns no
 /* A job that runs is asked to stop; one that has not after most of cancel_grace_ns is ended with its worker. */
 void ex_jobs_cancel(struct ex_jobs *j, uint64_t lease, sl_mono_ns now);
 /* Wanted elsewhere: it is returned, unless it has started or is told to have. */
-void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease);
+void ex_jobs_call_back(struct ex_jobs *j, uint64_t lease, sl_mono_ns now);
 /* A piece of a payload. Errors: SL_ENOENT (no job of that lease waits for bulk), SL_EPROTO (not the
  * piece that comes next). */
 SL_MUST_CHECK sl_status ex_jobs_bulk(struct ex_jobs *j, uint64_t lease, uint64_t offset,

@@ -2,6 +2,8 @@
  *
  * Cost   O(slices + nodes + tiers + GW_LEDGER_LOOK_MAX), whatever visitors there are and whatever waits.
  */
+#include <utlist.h>
+
 #include "gw_services.h"
 #include "gw_top_facts.h"
 
@@ -74,6 +76,14 @@ static void fill_call(const struct gw_flow *f, const struct gw_call *c, sl_mono_
         out->run_us = (now - c->started_at) / SL_NS_PER_US;
 }
 
+static void count_calls(const struct gw_fleet_slice *s, struct gw_slice_facts *out)
+{
+    const struct gw_fleet_lease *lease;
+    DL_FOREACH (s->leases, lease)
+        out->started += lease->is_started;
+    out->behind = s->lease_count - (out->started > 0 ? out->started : 1);
+}
+
 static void fill_slice(struct gw_flow *f, const struct gw_fleet_slice *s, sl_mono_ns now,
                        struct gw_slice_facts *out)
 {
@@ -86,7 +96,7 @@ static void fill_slice(struct gw_flow *f, const struct gw_fleet_slice *s, sl_mon
     out->use = use_of(first, c);
     out->is_background = first->is_background;
     out->model = first->model->spec.name;
-    out->behind = s->lease_count - 1;
+    count_calls(s, out);
     fill_call(f, c, now, out);
 }
 

@@ -43,7 +43,8 @@ struct gw_slice_facts {
     bool is_background;
     const char *model, *call_id, *tier, *visitor, *size; /* "": nobody knows */
     int64_t run_us, limit_us;
-    size_t behind; /* calls that wait at the slice */
+    size_t started; /* calls that run there; several share one run */
+    size_t behind;  /* calls that wait at the slice, beside the first */
 };
 
 struct gw_top_facts {

@@ -113,6 +113,7 @@ static void fill_slice(const struct gw_slice_facts *from, pb_slice *to)
     to->visitor = gw_wire_text(from->visitor);
     to->run_us = from->run_us;
     to->limit_us = from->limit_us;
+    to->calls = (uint32_t)from->started;
     to->behind = (uint32_t)from->behind;
     to->size = gw_wire_text(from->size);
 }

@@ -249,7 +249,7 @@ static void on_cancel(void *ctx, uint64_t lease)
 static void on_call_back(void *ctx, uint64_t lease)
 {
     struct whole_node *n = ctx;
-    ex_jobs_call_back(n->jobs, lease);
+    ex_jobs_call_back(n->jobs, lease, n->now);
 }
 
 static sl_status on_bulk(void *ctx, uint64_t lease, uint64_t offset, uint64_t total,

@@ -117,6 +117,7 @@ static void a_picture(void **state SL_UNUSED)
     top.slices[0].run_us = 1500000;
     top.slices[0].limit_us = 60000000;
     top.slices[0].behind = 1;
+    top.slices[0].calls = 1;
     top.parts[0] = 0;
     top.parts[1] = 1;
     top.slices[0].n_parts = 2;
@@ -135,9 +136,9 @@ static void a_picture(void **state SL_UNUSED)
         "nodes 2 (1 drained), slices 3 of 5 busy, calls 7 waiting, 0 sent, 2 running, 0 receiving\n"
         "today 1m 1s of GPU time used, nothing charged; ended: 12 OK\n"
         "\n"
-        "NODE  SLICE  DEVICE  STATE    RUNS  LIMIT  MODEL  SIZE    TIER  VISITOR   BEHIND\n"
-        "n1      0+1  cpu0    running  1.5s  1m 0s  sdxl   xlarge  pro   user:ana       1\n"
-        "n1        1  cpu0    idle        -      -  -      -       -     -              0\n"
+        "NODE  SLICE  DEVICE  STATE    RUNS  LIMIT  MODEL  SIZE    TIER  VISITOR   CALLS  BEHIND\n"
+        "n1      0+1  cpu0    running  1.5s  1m 0s  sdxl   xlarge  pro   user:ana      1       1\n"
+        "n1        1  cpu0    idle        -      -  -      -       -     -             0       0\n"
         "... 2 more slices\n"
         "\n"
         "QUEUE OF      WEIGHT  WAITING  LONGEST  AT SLICES\n"

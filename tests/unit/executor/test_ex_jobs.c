@@ -344,9 +344,9 @@ static void test_call_back_in_each_state(void **state)
     world_call(&w, 4, 0, 1, true, 1000);
     begin(0, 0);
     for (uint64_t lease = 1; lease <= 4; lease++)
-        ex_jobs_call_back(w.jobs, lease);
-    ex_jobs_call_back(w.jobs, 2);
-    ex_jobs_call_back(w.jobs, 999);
+        ex_jobs_call_back(w.jobs, lease, w.now);
+    ex_jobs_call_back(w.jobs, 2, w.now);
+    ex_jobs_call_back(w.jobs, 999, w.now);
     assert_int_equal(w.leases[1].ends, 0); /* it runs, and goes on */
     assert_false(w.workers[0][0].is_dying);
     for (uint64_t lease = 2; lease <= 4; lease++)
@@ -654,6 +654,23 @@ static void test_a_wide_job_that_is_cancelled_lets_the_others_pass(void **state)
     world_finish(&w);
 }
 
+static void test_a_wide_job_that_is_called_back_lets_the_others_pass(void **state)
+{
+    (void)state;
+    world_init(&w, &sl_alloc_malloc);
+    world_call(&w, 1, 0, 0, false, 1000);
+    world_call(&w, 2, WORLD_WIDE, 0, false, 1000);
+    world_call(&w, 3, 1, 0, false, 1000);
+    assert_false(w.leases[3].was_started);
+    ex_jobs_call_back(w.jobs, 2, w.now);
+    expect_returned(2, SL_REASON_DRAINING);
+    assert_true(w.leases[3].was_started);
+    world_complete(&w, 0, 0, -1);
+    world_complete(&w, 1, 0, -1);
+    world_check(&w);
+    world_finish(&w);
+}
+
 static void test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone(void **state)
 {
     (void)state;
@@ -719,7 +736,7 @@ static void random_gateway_step(struct sl_rng *rng, uint64_t *next_lease)
             ex_jobs_cancel(w.jobs, some, w.now);
     } else if (what < 85) {
         if (w.leases[some].is_open)
-            ex_jobs_call_back(w.jobs, some);
+            ex_jobs_call_back(w.jobs, some, w.now);
     } else if (what < 99) {
         w.now += (sl_mono_ns)sl_rng_below(rng, 800);
         ex_jobs_tick(w.jobs, w.now);
@@ -862,6 +879,7 @@ int main(void)
         scene(test_what_cannot_be_written_down_is_given_back),
         cmocka_unit_test(test_a_wide_job_waits_for_both_halves_and_is_not_passed),
         cmocka_unit_test(test_a_wide_job_that_is_cancelled_lets_the_others_pass),
+        cmocka_unit_test(test_a_wide_job_that_is_called_back_lets_the_others_pass),
         cmocka_unit_test(test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone),
         cmocka_unit_test(test_random_plays),
         cmocka_unit_test(test_random_plays_of_calls_that_run_together),

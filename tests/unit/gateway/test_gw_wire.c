@@ -301,8 +301,8 @@ static struct sl_span encode_top(struct rig *r)
     for (size_t i = 0; i < 3; i++)
         slices[i].node = &node;
     const struct gw_slice_facts uses[2] = {
-        {&slices[1], GW_SLICE_RUNNING, true, "m", "id", "pro", "user:ana", "large", 5, 60, 2},
-        {&slices[2], GW_SLICE_CLEARING, false, "m", "", "", "", "", 0, 0, 0}};
+        {&slices[1], GW_SLICE_RUNNING, true, "m", "id", "pro", "user:ana", "large", 5, 60, 1, 2},
+        {&slices[2], GW_SLICE_CLEARING, false, "m", "", "", "", "", 0, 0, 0, 0}};
     const struct gw_account_view visitors[1] = {
         {.row = {.name = sl_span_str("user:ana"), .spent_us = 11}, .held_us = 12, .in_flight = 3}};
     const struct gw_fleet_node *nodes[1] = {&node};
@@ -331,7 +331,7 @@ static void the_top_has_its_lists(void **state SL_UNUSED)
     assert_int_equal(m->n_slices, 2);
     const Sluice__V1__GetTopResponse__SliceUse *s = m->slices[0];
     assert_true(s->slice == 2 && s->use == 2 && s->background && s->n_parts == 0);
-    assert_true(s->run_us == 5 && s->limit_us == 60 && s->behind == 2);
+    assert_true(s->run_us == 5 && s->limit_us == 60 && s->calls == 1 && s->behind == 2);
     assert_string_equal(s->node, "n1");
     assert_string_equal(s->device, "gpu0");
     assert_string_equal(s->visitor, "user:ana");
