@@ -175,6 +175,7 @@ struct gw_fleet_lease {
     uint64_t claimed_in;   /* the round in which somebody counted on that */
     sl_mono_ns started_at; /* the flow's; 0: not known to have started */
     bool is_charged;       /* the scheduler's, here and below: to a class of its node's group */
+    bool is_by_age;
     struct gw_share share;
     struct gw_app_load *app; /* whose call it is; NULL: nobody's */
 };

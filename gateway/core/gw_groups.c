@@ -34,6 +34,7 @@ static void begin_shares(const struct gw_groups *gs, struct gw_group *g)
     for (size_t c = 0; c < gs->class_count; c++)
         gw_shares_set_weight(&g->shares, c, gs->weights[c]);
     memset(g->line_counts, 0, sizeof g->line_counts);
+    memset(g->age_credit_us, 0, sizeof g->age_credit_us);
 }
 
 void gw_groups_set_classes(struct gw_groups *gs, const uint32_t *weights, size_t class_count)
@@ -142,6 +143,12 @@ void gw_groups_of_model(const struct gw_groups *gs, sl_slot_id model, uint64_t *
 
 /* ---- lines */
 
+static void rest(struct gw_group *g, size_t class_index)
+{
+    gw_shares_rest(&g->shares, class_index);
+    g->age_credit_us[class_index] = 0;
+}
+
 void gw_groups_line_began(struct gw_groups *gs, const uint64_t *words, size_t class_index)
 {
     for (size_t w = 0; w < gs->words_count; w++)
@@ -158,7 +165,7 @@ void gw_groups_line_ended(struct gw_groups *gs, const uint64_t *words, size_t cl
         for (uint64_t left = words[w]; left != 0; left &= left - 1) {
             struct gw_group *g = &gs->groups[w * WORD_BITS + (size_t)__builtin_ctzll(left)];
             if (--g->line_counts[class_index] == 0)
-                gw_shares_rest(&g->shares, class_index);
+                rest(g, class_index);
         }
 }
 
@@ -177,7 +184,7 @@ void gw_groups_lines_counted(struct gw_groups *gs)
         struct gw_group *g = &gs->groups[i];
         for (size_t c = 0; c < gs->class_count; c++)
             if (g->line_counts[c] == 0)
-                gw_shares_rest(&g->shares, c);
+                rest(g, c);
     }
 }
 

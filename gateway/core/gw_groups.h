@@ -34,7 +34,8 @@ struct gw_group {
     sl_slot_id *models; /* ascending */
     size_t model_count;
     struct gw_shares shares;
-    size_t line_counts[GW_SHARES_MAX]; /* lines with calls that could start here, by class */
+    size_t line_counts[GW_SHARES_MAX];    /* lines with calls that could start here, by class */
+    int64_t age_credit_us[GW_SHARES_MAX]; /* the scheduler's; 0 when no line has calls */
 };
 
 struct gw_groups {

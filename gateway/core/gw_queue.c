@@ -11,8 +11,8 @@ static size_t words_bytes(const struct gw_queue *q)
 sl_status gw_queue_init(struct gw_queue *q, const struct sl_alloc *alloc, struct gw_groups *groups,
                         size_t max_items)
 {
-    *q = (struct gw_queue){.alloc = alloc, .groups = groups, .epoch = 1};
-    sl_status s = gw_order_pool_create(alloc, max_items, &q->places);
+    *q = (struct gw_queue){.alloc = alloc, .groups = groups, .max_items = max_items, .epoch = 1};
+    sl_status s = gw_order_pool_create(alloc, 2 * max_items, &q->places);
     if (s != SL_OK)
         return s;
     gw_app_loads_init(&q->apps, alloc, q->places);
@@ -53,6 +53,9 @@ static struct gw_pool *make_pool(struct gw_queue *q, const uint64_t *groups)
     for (size_t size = 0; size < GW_SIZES_MAX; size++)
         for (size_t c = 0; c < GW_QUEUE_CLASSES; c++)
             gw_order_init(&p->lines[size][c], q->places);
+    for (size_t size = 0; size < GW_SIZES_MAX; size++)
+        for (size_t c = 0; c < GW_SHARES_MAX; c++)
+            gw_order_init(&p->by_age[size][c], q->places);
     DL_APPEND(q->pools, p);
     return p;
 }
@@ -85,18 +88,27 @@ static struct gw_order *line_of(const struct gw_queue_item *item)
     return &item->pool->lines[item->ask.size][item->ask.class_index];
 }
 
-static sl_status insert(struct gw_order *tree, struct gw_queue_item *item)
+/* NULL: of background calls, which go by age anyway. */
+static struct gw_order *ages_of(const struct gw_queue_item *item)
 {
-    const struct gw_order_item entry = {.key_us = item->ask.key_us,
+    return item->ask.class_index == GW_QUEUE_BACKGROUND
+               ? NULL
+               : &item->pool->by_age[item->ask.size][item->ask.class_index];
+}
+
+static sl_status insert(struct gw_order *tree, struct gw_queue_item *item, int64_t key_us,
+                        gw_order_id *out)
+{
+    const struct gw_order_item entry = {.key_us = key_us,
                                         .arrival = item->ask.arrival,
                                         .work_us = gw_queue_work_us(&item->ask),
                                         .call = (uintptr_t)item};
-    return gw_order_insert(tree, &entry, &item->place);
+    return gw_order_insert(tree, &entry, out);
 }
 
-static void take_out(struct gw_order *tree, struct gw_queue_item *item)
+static void take_out(struct gw_order *tree, gw_order_id place)
 {
-    sl_status s = gw_order_remove(tree, item->place);
+    sl_status s = gw_order_remove(tree, place);
     (void)s; /* who waits has a place */
 }
 
@@ -104,7 +116,9 @@ static void take_out(struct gw_order *tree, struct gw_queue_item *item)
 static sl_status enter_line(struct gw_queue_item *item, bool *began)
 {
     *began = gw_order_first(line_of(item)) == 0;
-    sl_status s = insert(line_of(item), item);
+    sl_status s = insert(line_of(item), item, item->ask.key_us, &item->place);
+    if (s == SL_OK && ages_of(item) != NULL)
+        s = insert(ages_of(item), item, item->ask.arrived_us, &item->place_by_age);
     if (s == SL_OK)
         item->pool->sizes[item->ask.class_index] |= (uint8_t)(1u << item->ask.size);
     return s;
@@ -113,7 +127,9 @@ static sl_status enter_line(struct gw_queue_item *item, bool *began)
 /* Returns whether its line ended by that. */
 static bool leave_line(struct gw_queue_item *item)
 {
-    take_out(line_of(item), item);
+    take_out(line_of(item), item->place);
+    if (ages_of(item) != NULL)
+        take_out(ages_of(item), item->place_by_age);
     if (gw_order_first(line_of(item)) != 0)
         return false;
     item->pool->sizes[item->ask.class_index] &= (uint8_t) ~(1u << item->ask.size);
@@ -123,7 +139,7 @@ static bool leave_line(struct gw_queue_item *item)
 static void leave_aside(struct gw_queue_item *item)
 {
     struct gw_aside *a = item->aside;
-    take_out(&a->calls, item);
+    take_out(&a->calls, item->place);
     if (gw_order_first(&a->calls) == 0)
         a->pool = NULL;
     item->aside = NULL;
@@ -187,6 +203,8 @@ sl_status gw_queue_push(struct gw_queue *q, struct gw_queue_model *model,
                         struct gw_queue_item *item, const struct gw_queue_ask *ask)
 {
     bool began;
+    if (q->counts[0] + q->counts[1] >= q->max_items)
+        return SL_EFULL;
     item->ask = *ask;
     item->aside = NULL;
     item->pool = gw_queue_pool_of(q, model);
@@ -232,6 +250,11 @@ struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_
     return first_in(&p->lines[size][class_index]);
 }
 
+struct gw_queue_item *gw_queue_oldest(const struct gw_pool *p, size_t size, size_t class_index)
+{
+    return first_in(&p->by_age[size][class_index]);
+}
+
 bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_item *b)
 {
     if (a->ask.key_us != b->ask.key_us)
@@ -248,7 +271,7 @@ void gw_queue_put_aside(struct gw_queue *q, struct gw_queue_item *item)
     if (leave_line(item))
         tell_ended(q, item);
     item->aside = a;
-    sl_status s = insert(&a->calls, item);
+    sl_status s = insert(&a->calls, item, item->ask.key_us, &item->place);
     (void)s; /* it had a place until now, and its key is its own */
 }
 
@@ -404,47 +427,68 @@ static bool model_holds(const struct gw_queue *q, const struct gw_queue_model *m
     return count == m->count && count > 0 && is_pool_of(q, m->head->pool, q->scratch);
 }
 
-/* Adds its lines that have calls, by class. */
-static bool pool_holds(const struct gw_pool *p, size_t lines[GW_QUEUE_CLASSES])
+/* What a pool's lines have. */
+struct lines {
+    size_t counts[GW_QUEUE_CLASSES]; /* lines with calls */
+    size_t calls, places;
+};
+
+static bool tree_holds(const struct gw_order *tree)
 {
-    size_t count = 0;
+    return gw_order_first(tree) == 0 || gw_order_check(tree) == SL_OK;
+}
+
+static bool line_holds(const struct gw_pool *p, size_t size, size_t c, struct lines *out)
+{
+    size_t n = gw_order_total(&p->lines[size][c]).count;
+    bool has_ages = c != GW_QUEUE_BACKGROUND;
+    out->counts[c] += n > 0;
+    out->calls += n;
+    out->places += has_ages ? 2 * n : n;
+    return (n > 0) == ((p->sizes[c] >> size & 1) != 0) && tree_holds(&p->lines[size][c]) &&
+           (!has_ages ||
+            (gw_order_total(&p->by_age[size][c]).count == n && tree_holds(&p->by_age[size][c])));
+}
+
+/* Adds what it has. */
+static bool pool_holds(const struct gw_pool *p, struct lines *out)
+{
+    size_t before = out->calls;
     bool holds = true;
     for (size_t size = 0; size < GW_SIZES_MAX; size++)
-        for (size_t c = 0; c < GW_QUEUE_CLASSES; c++) {
-            size_t n = gw_order_total(&p->lines[size][c]).count;
-            holds &= (n > 0) == ((p->sizes[c] >> size & 1) != 0);
-            holds &= n == 0 || gw_order_check(&p->lines[size][c]) == SL_OK;
-            lines[c] += n > 0;
-            count += n;
-        }
-    return holds && count <= p->count;
+        for (size_t c = 0; c < GW_QUEUE_CLASSES; c++)
+            holds &= line_holds(p, size, c, out);
+    return holds && out->calls - before <= p->count;
 }
 
 /* The lines that a group's classes have there are those of all pools with it. */
 static bool group_holds(const struct gw_queue *q, const struct gw_group *g)
 {
-    size_t lines[GW_QUEUE_CLASSES] = {0};
+    struct lines lines = {0};
     bool holds = true;
     const struct gw_pool *p;
     DL_FOREACH (q->pools, p) {
         if (gw_groups_has(p->groups, g->index))
-            holds &= pool_holds(p, lines);
+            holds &= pool_holds(p, &lines);
     }
-    return holds && memcmp(lines, g->line_counts, sizeof g->line_counts) == 0;
+    return holds && memcmp(lines.counts, g->line_counts, sizeof g->line_counts) == 0;
 }
 
+/* Who stands aside has a place there, and none by age. */
 static bool pools_hold(const struct gw_queue *q)
 {
-    size_t lines[GW_QUEUE_CLASSES] = {0}, count = 0;
+    struct lines lines = {0};
+    size_t count = 0;
     bool holds = true;
     const struct gw_pool *p;
     DL_FOREACH (q->pools, p) {
-        holds &= pool_holds(p, lines);
+        holds &= pool_holds(p, &lines);
         count += p->count;
     }
     for (size_t i = 0; i < q->groups->used_end; i++)
         holds &= !q->groups->groups[i].is_used || group_holds(q, &q->groups->groups[i]);
-    return holds && count == q->counts[0] + q->counts[1] && gw_order_pool_count(q->places) == count;
+    return holds && count == q->counts[0] + q->counts[1] &&
+           gw_order_pool_count(q->places) == lines.places + (count - lines.calls);
 }
 
 static size_t waiting_of_apps(const struct gw_queue *q)

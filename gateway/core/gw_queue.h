@@ -3,7 +3,8 @@
  *
  *   pool    the calls that the same nodes could take (gw_groups.h: a set of groups)
  *   line    of a pool, the calls of one size and one class, in the order in which they start:
- *           (key, arrival), where the key is fixed when a call is admitted (gw_deadline.h)
+ *           (key, arrival), where the key is fixed when a call is admitted (gw_deadline.h); it
+ *           knows its oldest call, too
  *   aside   of a line, the calls of an app that has as many running as it may: they are out of the
  *           line, and come back to their old place in it
  *
@@ -12,7 +13,7 @@
  * Calls of those who pay for none of it (decision 021) are a class of their own, behind all others.
  *
  * Cost     push, return, remove: O(log n). head: O(pools x sizes). join: O(models + calls moved).
- * Memory   64 bytes for a call in a tree, of a pool that is made at the beginning; 8 KiB for each
+ * Memory   128 bytes for a call, 64 in each of two trees, of a pool that is made at the beginning; 13 KiB for each
  *          set of groups that calls wait for. Items lie in their owners' objects.
  * Limits   max_items in all; what may wait is the scheduler's matter (gw_sched.h).
  * Errors   All-or-nothing.
@@ -43,6 +44,7 @@ struct gw_pool;
 /* What is to be known of a call that waits. */
 struct gw_queue_ask {
     int64_t key_us;
+    int64_t arrived_us;
     uint64_t arrival;
     int64_t expected_us; /* how long it is expected to have its slice */
     uint32_t factor_thousandths;
@@ -59,7 +61,8 @@ struct gw_queue_item {
     struct gw_pool *pool;
     struct gw_app_load *app; /* NULL: nobody's */
     struct gw_aside *aside;  /* NULL: it stands in its line */
-    gw_order_id place;
+    gw_order_id place, place_by_age;
+    bool is_by_age;   /* the scheduler's, here and below: it is next because of that */
     uint64_t kept_in; /* the scheduler's: the round in which room is kept for it */
 };
 
@@ -77,13 +80,15 @@ struct gw_pool {
     struct gw_pool *prev, *next; /* gw_queue.pools */
     size_t count;                /* those that stand aside included */
     struct gw_order lines[GW_SIZES_MAX][GW_QUEUE_CLASSES];
-    uint8_t sizes[GW_QUEUE_CLASSES]; /* a bit for each line that is not empty */
-    uint64_t groups[];               /* a set of them */
+    struct gw_order by_age[GW_SIZES_MAX][GW_SHARES_MAX]; /* the same calls, but for background */
+    uint8_t sizes[GW_QUEUE_CLASSES];                     /* a bit for each line that is not empty */
+    uint64_t groups[];                                   /* a set of them */
 };
 
 struct gw_queue {
     const struct sl_alloc *alloc;
     struct gw_groups *groups; /* borrowed */
+    size_t max_items;
     struct gw_order_pool *places;
     struct gw_app_loads apps; /* that have calls */
     struct gw_pool *pools;
@@ -104,7 +109,7 @@ SL_MUST_CHECK sl_status gw_queue_push(struct gw_queue *q, struct gw_queue_model 
                                       struct gw_queue_item *item, const struct gw_queue_ask *ask);
 void gw_queue_remove(struct gw_queue *q, struct gw_queue_item *item); /* not queued: nothing */
 
-/* The first of its line, whose app has as many calls running as it may, stands aside. */
+/* A call whose app has as many running as it may leaves its line, and stands aside. */
 void gw_queue_put_aside(struct gw_queue *q, struct gw_queue_item *item);
 /* The app may have one more: of each line the first of its calls that stand aside comes back. */
 void gw_queue_bring_back(struct gw_queue *q, struct gw_app_load *app);
@@ -119,6 +124,8 @@ void gw_queue_reclass(struct gw_queue *q, const uint8_t class_of_tier[GW_TIERS_M
 struct gw_pool *gw_queue_pool_of(struct gw_queue *q, struct gw_queue_model *model);
 /* The first in a line; NULL: it is empty. */
 struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_t class_index);
+/* The one of them that came first. */
+struct gw_queue_item *gw_queue_oldest(const struct gw_pool *p, size_t size, size_t class_index);
 bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_item *b);
 /* What the call is to the shares: time of the slice by its factor. */
 int64_t gw_queue_work_us(const struct gw_queue_ask *ask);

@@ -219,6 +219,61 @@ static struct gw_queue_item *head_of(struct gw_sched *s, const struct turn *t, s
     return best;
 }
 
+/* Of a line, of those whose apps may have one more; NULL. */
+static struct gw_queue_item *oldest_in(struct gw_sched *s, const struct gw_pool *p, size_t size,
+                                       size_t c)
+{
+    struct gw_queue_item *old;
+    while ((old = gw_queue_oldest(p, size, c)) != NULL && !may_run(s, old))
+        gw_queue_put_aside(&s->queue, old);
+    return old;
+}
+
+/* The call of a class that could start there, and came first of all. */
+static struct gw_queue_item *oldest_of(struct gw_sched *s, const struct turn *t, size_t c)
+{
+    struct gw_queue_item *best = NULL;
+    const struct gw_pool *p;
+    DL_FOREACH (s->queue.pools, p) {
+        if (p->sizes[c] == 0 || !gw_groups_has(p->groups, t->group->index))
+            continue;
+        for (unsigned left = p->sizes[c] & t->sizes; left != 0; left &= left - 1) {
+            struct gw_queue_item *old = oldest_in(s, p, (size_t)__builtin_ctz(left), c);
+            if (old != NULL && (best == NULL || old->ask.arrival < best->ask.arrival))
+                best = old;
+        }
+    }
+    return best;
+}
+
+static int64_t credit_for(const struct gw_queue_item *item)
+{
+    int64_t us = gw_queue_work_us(&item->ask);
+    return us < GW_SCHED_AGE_CREDIT_MAX_US ? us : GW_SCHED_AGE_CREDIT_MAX_US;
+}
+
+/* Is it the turn of who has waited for longest? */
+static struct gw_queue_item *aged_of(struct gw_sched *s, const struct turn *t, size_t c)
+{
+    if (t->group->age_credit_us[c] <= 0)
+        return NULL;
+    struct gw_queue_item *old = oldest_of(s, t, c);
+    bool is_due = old != NULL && s->now_us - old->ask.arrived_us >= s->limits.patience_us &&
+                  t->group->age_credit_us[c] >= credit_for(old);
+    return is_due ? old : NULL;
+}
+
+/* The call of a class that could start there; NULL. */
+static struct gw_queue_item *next_of(struct gw_sched *s, const struct turn *t, size_t c)
+{
+    struct gw_queue_item *head = head_of(s, t, c);
+    struct gw_queue_item *aged = head == NULL ? NULL : aged_of(s, t, c);
+    struct gw_queue_item *next = aged != NULL ? aged : head;
+    if (next != NULL)
+        next->is_by_age = next != head;
+    return next;
+}
+
 static size_t heaviest(const struct turn *t)
 {
     size_t best = GW_SHARES_NONE;
@@ -235,7 +290,7 @@ static struct gw_queue_item *oldest_head(struct gw_sched *s, const struct turn *
 {
     struct gw_queue_item *best = NULL;
     for (uint32_t left = t->classes; left != 0; left &= left - 1) {
-        struct gw_queue_item *head = head_of(s, t, (size_t)__builtin_ctz(left));
+        struct gw_queue_item *head = next_of(s, t, (size_t)__builtin_ctz(left));
         if (head != NULL && (best == NULL || head->ask.arrival < best->ask.arrival))
             best = head;
     }
@@ -251,7 +306,7 @@ static struct gw_queue_item *next_head(struct gw_sched *s, struct turn *t)
         size_t c = s->limits.policy == GW_SCHED_STRICT
                        ? heaviest(t)
                        : gw_shares_next(&t->group->shares, t->classes);
-        struct gw_queue_item *head = head_of(s, t, c);
+        struct gw_queue_item *head = next_of(s, t, c);
         if (head != NULL)
             return head;
         t->classes &= ~(UINT32_C(1) << c);
@@ -279,9 +334,10 @@ const struct gw_size *gw_sched_size(const struct gw_sched *s, const struct gw_qu
     return &s->tiers->sizes[item->ask.size];
 }
 
-void gw_sched_new_round(struct gw_sched *s, struct gw_fleet *fleet)
+void gw_sched_new_round(struct gw_sched *s, struct gw_fleet *fleet, sl_mono_ns now)
 {
     s->round++;
+    s->now_us = now / SL_NS_PER_US;
     gw_fleet_new_round(fleet);
 }
 
@@ -368,17 +424,41 @@ bool gw_sched_next_idle(struct gw_sched *s, struct gw_fleet *fleet, struct gw_qu
 
 /* ---- it has one */
 
+/* Time that was given by age must have been earned by the others'. */
+static void earn(int64_t *credit_us, int64_t us, bool is_by_age)
+{
+    *credit_us = sl_sat_add(*credit_us, is_by_age ? -us : us / (GW_SCHED_AGE_PARTS - 1));
+    if (*credit_us > GW_SCHED_AGE_CREDIT_MAX_US)
+        *credit_us = GW_SCHED_AGE_CREDIT_MAX_US;
+}
+
 void gw_sched_start(struct gw_sched *s, struct gw_queue_item *item, struct gw_fleet_lease *lease)
 {
     struct gw_group *g = lease->slice->node->group;
+    size_t c = item->ask.class_index;
     lease->is_charged = !gw_queue_is_background(item);
-    if (lease->is_charged)
-        lease->share = gw_shares_start(&g->shares, item->ask.class_index, item->ask.expected_us,
-                                       item->ask.factor_thousandths);
+    lease->is_by_age = item->is_by_age;
+    if (lease->is_charged) {
+        earn(&g->age_credit_us[c], gw_queue_work_us(&item->ask), item->is_by_age);
+        lease->share =
+            gw_shares_start(&g->shares, c, item->ask.expected_us, item->ask.factor_thousandths);
+    }
     lease->app = item->app;
     if (item->app != NULL)
         item->app->running_count++;
     gw_queue_remove(&s->queue, item);
+}
+
+/* It was not what was expected. A class that has rested since has begun anew. */
+static void correct(struct gw_group *g, const struct gw_fleet_lease *lease, int64_t used_us)
+{
+    const struct gw_share *share = &lease->share;
+    const struct gw_share_class *c = &g->shares.classes[share->class_index];
+    if (c->is_waiting && c->period == share->period)
+        earn(&g->age_credit_us[share->class_index],
+             sl_sat_mul(used_us - share->expected_us, share->factor_thousandths) / GW_FACTOR_ONE,
+             lease->is_by_age);
+    gw_shares_end(&g->shares, share, used_us);
 }
 
 /* One more of the app's calls may run. */
@@ -395,7 +475,7 @@ void gw_sched_end(struct gw_sched *s, struct gw_fleet_lease *lease, int64_t used
         leave_app(s, lease->app);
     lease->app = NULL;
     if (lease->is_charged)
-        gw_shares_end(&lease->slice->node->group->shares, &lease->share, used_us);
+        correct(lease->slice->node->group, lease, used_us);
     lease->is_charged = false;
 }
 

@@ -6,6 +6,10 @@
  * that finds none is not passed by others that want the same, and blocks nobody who wants another
  * node or another size; for one that wants a whole device its halves are kept (gw_fleet_keep).
  *
+ * Of a class' time in a group one part in GW_SCHED_AGE_PARTS goes to those of its calls that have
+ * waited for patience_us, the oldest first: in a crowd of short calls long ones would have none of
+ * it (decision 024). Such a call starts once as much has been earned for it.
+ *
  * Calls of an app that has as many running as it may stand aside until one of them ends, and come
  * back to their old place: they block nobody.
  *
@@ -31,6 +35,9 @@
 #include "gw_fleet.h"
 #include "gw_queue.h"
 
+enum { GW_SCHED_AGE_PARTS = 5 };
+#define GW_SCHED_AGE_CREDIT_MAX_US (600 * SL_US_PER_S) /* longer calls do for so much */
+
 enum gw_sched_policy { GW_SCHED_FAIR, GW_SCHED_STRICT, GW_SCHED_FIFO };
 
 struct gw_sched_limits {
@@ -38,6 +45,7 @@ struct gw_sched_limits {
     size_t max_queued;         /* calls that wait; as many may of those who pay nothing */
     size_t max_queued_of_tier; /* of them */
     size_t max_app_running;    /* calls of one app that have a lease */
+    int64_t patience_us;
 };
 
 struct gw_sched {
@@ -48,6 +56,7 @@ struct gw_sched {
     uint8_t class_of_tier[GW_TIERS_MAX];
     size_t tier_count;
     uint64_t round; /* of placing */
+    int64_t now_us; /* of the round */
 };
 
 /* max_items: calls in all states. Errors: SL_EINVAL, SL_ENOMEM. */
@@ -98,7 +107,7 @@ void gw_sched_remove(struct gw_sched *s, struct gw_queue_item *item); /* not que
 const struct gw_size *gw_sched_size(const struct gw_sched *s, const struct gw_queue_item *item);
 
 /* Before calls are placed: also gw_fleet_new_round. */
-void gw_sched_new_round(struct gw_sched *s, struct gw_fleet *fleet);
+void gw_sched_new_round(struct gw_sched *s, struct gw_fleet *fleet, sl_mono_ns now);
 
 /* false: nothing can start now. Neither the queue nor the fleet changes. */
 bool gw_sched_next(struct gw_sched *s, struct gw_fleet *fleet, struct gw_queue_item **out_item,

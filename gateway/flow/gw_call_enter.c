@@ -239,6 +239,7 @@ static struct gw_queue_ask ask_of(const struct gw_flow *f, const struct gw_call 
 {
     return (struct gw_queue_ask){
         .key_us = key_us,
+        .arrived_us = c->queued_at / SL_NS_PER_US,
         .arrival = c->arrival,
         .expected_us = gw_fleet_expected_us(c->model, c->limit_us),
         .factor_thousandths = gw_money_size(f, c)->factor_thousandths,

@@ -514,7 +514,7 @@ static void place(struct gw_flow *f, sl_mono_ns now)
 {
     struct gw_queue_item *item;
     struct gw_fleet_slice *slice;
-    gw_sched_new_round(&f->sched, f->fleet);
+    gw_sched_new_round(&f->sched, f->fleet, now);
     while (!f->is_stuck && !is_full_of_results(f) &&
            gw_sched_next(&f->sched, f->fleet, &item, &slice))
         gw_call_dispatch(f, SL_CONTAINER_OF(item, struct gw_call, queue_item), slice, now);

@@ -7,6 +7,7 @@
 #include "sl_test.h"
 
 enum { ITEMS = 40, MODELS = 3 };
+#define PATIENCE_US (30 * SL_US_PER_S)
 static const char *const names[MODELS] = {"a", "b", "c"};
 
 static const struct gw_tiers tiers = {.tiers = {{.name = "low", .weight = 1},
@@ -34,7 +35,7 @@ static void begin(struct rig *r, enum gw_sched_policy policy)
         .max_nodes = 4, .max_models = 8, .max_leases = 100, .feed_ahead_max = 64};
     *r = (struct rig){.now = 1};
     assert_ok(gw_fleet_create(&sl_alloc_malloc, &conf, &r->fleet));
-    const struct gw_sched_limits limits = {policy, ITEMS, ITEMS, 2};
+    const struct gw_sched_limits limits = {policy, ITEMS, ITEMS, 2, PATIENCE_US};
     assert_ok(gw_sched_init(&r->sched, &sl_alloc_malloc, &tiers, &limits, ITEMS, conf.max_nodes));
 }
 
@@ -330,14 +331,14 @@ static void who_wants_a_whole_device_is_waited_for_on_one(void **state SL_UNUSED
     push(&r, (struct call){.item = 2, .key_us = 3, .size = SIZE_XLARGE});
     push(&r, (struct call){.item = 3, .key_us = 4});
     end(&r, half, 1000);
-    gw_sched_new_round(&r.sched, r.fleet);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
     assert_int_equal(place(&r, &later), -1); /* one half is free, for item 2 */
     end(&r, other, 1000);
-    gw_sched_new_round(&r.sched, r.fleet);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
     assert_int_equal(place(&r, &wide), 2);
     assert_int_equal(wide->slice->id, 9);
     end(&r, wide, 1000);
-    gw_sched_new_round(&r.sched, r.fleet);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
     assert_int_equal(place(&r, &later), 3);
     end(&r, later, 1000);
     finish(&r);
@@ -355,7 +356,7 @@ static void who_wants_a_whole_device_has_the_one_that_is_free(void **state SL_UN
     assert_int_equal(place(&r, &half), 0);
     join(&r, 3, 2);
     push(&r, (struct call){.item = 1, .key_us = 2, .size = SIZE_XLARGE});
-    gw_sched_new_round(&r.sched, r.fleet);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
     assert_int_equal(place(&r, &wide), 1);
     assert_ptr_equal(wide->slice->node, r.nodes[1]);
     end(&r, wide, 1000);
@@ -408,7 +409,7 @@ static void calls_of_an_app_at_its_limit_block_nobody(void **state SL_UNUSED)
     end(&r, lease[1], 1000);
     assert_int_equal(place(&r, &lease[0]), 2);
     assert_int_equal(place(&r, &lease[1]), -1);
-    const struct gw_sched_limits more = {GW_SCHED_FAIR, ITEMS, ITEMS, 3};
+    const struct gw_sched_limits more = {GW_SCHED_FAIR, ITEMS, ITEMS, 3, PATIENCE_US};
     gw_sched_set_limits(&r.sched, &more);
     assert_int_equal(place(&r, &lease[1]), 4);
     finish(&r);
@@ -432,6 +433,46 @@ static void an_app_waits_for_one_node_and_runs_on_another(void **state SL_UNUSED
     assert_int_equal(place(&r, &first), -1); /* now it has one */
     end(&r, second, 1000);
     assert_true(place(&r, &first) > 0);
+    finish(&r);
+}
+
+/* ---- age */
+
+/* Short calls keep coming and are first by their keys; a long one of 10 is old. Returns how many
+ * of them started before it. */
+static size_t starts_before_the_long_one(struct rig *r, int64_t long_us)
+{
+    struct gw_fleet_lease *lease;
+    size_t count = 0;
+    join(r, 1, 1);
+    push(r, (struct call){.item = 0, .key_us = 9000, .expected_us = long_us});
+    r->now = PATIENCE_US * SL_NS_PER_US;
+    for (size_t i = 1; count < 1000; count++) {
+        while (r->items[i].model == NULL || r->sched.queue.counts[0] < 3) {
+            if (r->items[i].model == NULL)
+                push(r, (struct call){.item = i});
+            i = i % (ITEMS - 1) + 1;
+        }
+        gw_sched_new_round(&r->sched, r->fleet, r->now);
+        if (place(r, &lease) == 0)
+            break;
+        end(r, lease, 1000);
+    }
+    return count;
+}
+
+static void who_is_old_enough_starts_when_it_is_earned(void **state SL_UNUSED)
+{
+    struct rig r;
+    begin(&r, GW_SCHED_FAIR);
+    assert_int_equal(starts_before_the_long_one(&r, 10000), 10 * (GW_SCHED_AGE_PARTS - 1));
+    finish(&r);
+    begin(&r, GW_SCHED_STRICT);
+    assert_int_equal(starts_before_the_long_one(&r, 1000), GW_SCHED_AGE_PARTS - 1);
+    finish(&r);
+    begin(&r, GW_SCHED_FAIR);
+    r.sched.limits.patience_us *= 2;
+    assert_int_equal(starts_before_the_long_one(&r, 1000), 1000); /* not yet */
     finish(&r);
 }
 
@@ -616,6 +657,7 @@ int main(void)
         cmocka_unit_test(those_who_pay_nothing_go_by_arrival_and_on_idle_slices),
         cmocka_unit_test(calls_of_an_app_at_its_limit_block_nobody),
         cmocka_unit_test(an_app_waits_for_one_node_and_runs_on_another),
+        cmocka_unit_test(who_is_old_enough_starts_when_it_is_earned),
         cmocka_unit_test(a_place_counts_who_starts_before),
         cmocka_unit_test(a_place_holds_for_who_stands_aside_and_who_pays_nothing),
         cmocka_unit_test(calls_start_in_their_places),
