@@ -1,6 +1,7 @@
 /* whole_gateway.c - the gateway's parts in one thread: mail is taken as soon as it is posted. */
 #include "whole_gateway.h"
 
+#include "gw_duration_lua.h"
 #include "gw_ledger.h"
 #include "gw_wire.h"
 #include "gw_wire_admin.h"
@@ -182,7 +183,8 @@ static sl_status create_flow(struct whole_gateway *w)
                                              .may_admit = may_admit,
                                              .must_wait = must_wait,
                                              .ask = ask},
-                                   .results = plain_results};
+                                   .results = plain_results,
+                                   .durations = &gw_duration_lua};
     sl_status s = gw_flow_create(w->alloc, &w->flow_conf, &nobody_counts, &ports, &w->flow);
     if (s == SL_OK)
         gw_link_attach(w->link, w->flow);

@@ -20,17 +20,19 @@ static const struct ex_tensor_spec pair_in[] = {{"A", SL_DTYPE_BYTES, {-1}, 1},
 static const struct ex_tensor_spec pair_out[] = {{"X", SL_DTYPE_BYTES, {-1}, 1},
                                                  {"Y", SL_DTYPE_INT64, {-1, 2}, 2}};
 
-#define MODEL(NAME, INPUTS, OUTPUTS, COUNT)                                                        \
+#define MODEL(NAME, INPUTS, OUTPUTS, COUNT, DURATION)                                              \
     {                                                                                              \
         .name = (NAME), .version = "1", .engine = "fake", .inputs = (INPUTS),                      \
         .input_count = (COUNT), .outputs = (OUTPUTS), .output_count = (COUNT),                     \
-        .duration_us = 1000000, .max_duration_us = 2000000                                         \
+        .duration_us = 1000000, .duration = (DURATION), .max_duration_us = 2000000                 \
     }
 
 static const struct ex_model_spec models[WHOLE_MODELS] = {
-    [ECHO] = MODEL("echo", in, out, 1),   [PAIR] = MODEL("pair", pair_in, pair_out, 2),
-    [FAILS] = MODEL("fails", in, out, 1), [STALLS] = MODEL("stalls", in, out, 1),
-    [DIES] = MODEL("dies", in, out, 1),
+    [ECHO] = MODEL("echo", in, out, 1, ""),
+    [PAIR] = MODEL("pair", pair_in, pair_out, 2, "0.5 + math.min(inputs.B.shape[1], 100) / 100"),
+    [FAILS] = MODEL("fails", in, out, 1, "auto"),
+    [STALLS] = MODEL("stalls", in, out, 1, ""),
+    [DIES] = MODEL("dies", in, out, 1, ""),
 };
 
 const char *whole_control(void)

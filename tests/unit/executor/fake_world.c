@@ -52,7 +52,8 @@ static void end_lease(struct world *w, uint64_t lease, enum sl_reason reason, co
     l->ends++;
     l->reason = reason;
     snprintf(l->text, sizeof(l->text), "%s", text ? text : "");
-    w->running[l->slice] -= l->was_started;
+    if (l->was_started) /* else the slice may be none */
+        w->running[l->slice]--;
 }
 
 static int64_t rows_of(const struct world *w, uint64_t lease)
