@@ -280,17 +280,33 @@ static void pump_line(struct ex_jobs *j, struct ex_line *line, sl_mono_ns now)
     }
 }
 
-/* Something has changed at the slice: also for those that have a part in common with it. */
+/* All parts of the wide slices that the slice is a part of, or of itself. */
+static uint64_t parts_around(const struct ex_jobs *j, uint32_t slice)
+{
+    uint64_t parts = parts_of(j, slice);
+    for (size_t i = j->wide_begin; i < j->conf.slice_count; i++) {
+        if ((j->conf.parts[i] & parts_of(j, slice)) != 0)
+            parts |= j->conf.parts[i];
+    }
+    return parts;
+}
+
+/* Something has changed at the slice: also for those that have a part in common with it, and for theirs. A job that
+ * cannot be served ends while it is looked at, and whoever waited behind it is looked at again. */
 static void pump(struct ex_jobs *j, uint32_t slice, sl_mono_ns now)
 {
-    const uint64_t parts = parts_of(j, slice);
+    uint64_t open;
     pump_line(j, &j->lines[slice], now);
     if (j->wide_begin == j->conf.slice_count)
         return;
-    for (uint32_t i = 0; i < j->conf.slice_count; i++) {
-        if (i != slice && (parts_of(j, i) & parts) != 0)
-            pump_line(j, &j->lines[i], now);
-    }
+    const uint64_t parts = parts_around(j, slice);
+    do {
+        open = ex_job_open_count(&j->counts);
+        for (uint32_t i = 0; i < j->conf.slice_count; i++) {
+            if ((parts_of(j, i) & parts) != 0)
+                pump_line(j, &j->lines[i], now);
+        }
+    } while (ex_job_open_count(&j->counts) != open);
 }
 
 /* ---- from the gateway: accept, bulk, cancel */

@@ -691,6 +691,24 @@ static void test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone(vo
     world_finish(&w);
 }
 
+/* Its line is looked at when a half of it is free; then it goes, and the other half's line must hear of it. */
+static void test_a_wide_job_that_cannot_be_served_lets_the_others_pass(void **state)
+{
+    (void)state;
+    world_init(&w, &sl_alloc_malloc);
+    w.workers[WORLD_WIDE][0].is_failed = true;
+    world_call(&w, 1, 0, 0, false, 1000);
+    world_call(&w, 2, WORLD_WIDE, 0, false, 1000);
+    world_call(&w, 3, 1, 0, false, 1000);
+    assert_false(w.leases[3].was_started);
+    world_complete(&w, 0, 0, -1);
+    assert_true(w.leases[2].is_returned);
+    assert_true(w.leases[3].was_started);
+    world_complete(&w, 1, 0, -1);
+    world_check(&w);
+    world_finish(&w);
+}
+
 /* ---- random plays */
 
 static void random_worker_step(struct sl_rng *rng)
@@ -881,6 +899,7 @@ int main(void)
         cmocka_unit_test(test_a_wide_job_that_is_cancelled_lets_the_others_pass),
         cmocka_unit_test(test_a_wide_job_that_is_called_back_lets_the_others_pass),
         cmocka_unit_test(test_a_killed_wide_job_frees_both_halves_when_its_process_is_gone),
+        cmocka_unit_test(test_a_wide_job_that_cannot_be_served_lets_the_others_pass),
         cmocka_unit_test(test_random_plays),
         cmocka_unit_test(test_random_plays_of_calls_that_run_together),
         cmocka_unit_test(test_each_allocation_may_fail),
