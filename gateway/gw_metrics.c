@@ -55,6 +55,27 @@ static bool register_freeing(struct gw_metrics *m)
     return m->flow.freed_after_cancel != NULL && m->flow.freed_after_limit != NULL;
 }
 
+static bool register_eta(struct gw_metrics *m)
+{
+    static const double bounds[] = {0.1, 0.25, 0.5, 0.7, 0.85, 1, 1.15, 1.4, 2, 4, 10};
+    static const char *const labels[] = {
+        [GW_ETA_WITHIN_P50] = "within=\"p50\"",
+        [GW_ETA_WITHIN_P90] = "within=\"p90\"",
+        [GW_ETA_LATER] = "within=\"none\"",
+    };
+    bool ok = true;
+    for (size_t i = 0; i < GW_ETA_OUTCOMES; i++) {
+        m->flow.eta[i] =
+            sl_metric_counter(m->registry, "sluice_eta_total", labels[i],
+                              "Estimates of a wait, by the least of the two that held.");
+        ok = ok && m->flow.eta[i] != NULL;
+    }
+    m->flow.eta_ratio = sl_metric_histogram_seconds(
+        m->registry, "sluice_eta_ratio", "", "How long calls waited, over the p50 of the estimate.",
+        bounds, SL_ARRAY_LEN(bounds));
+    return ok && m->flow.eta_ratio != NULL;
+}
+
 static bool register_times(struct gw_metrics *m)
 {
     size_t count = SL_ARRAY_LEN(wait_bounds);
@@ -247,8 +268,9 @@ sl_status gw_metrics_init(struct gw_metrics *m)
     if (s != SL_OK)
         return s;
     if (register_calls(m) && register_callers(m) && register_visits(m) && register_states(m) &&
-        register_times(m) && register_refusals(m) && register_leases(m) && register_money(m) &&
-        register_kept(m) && register_rest(m) && gw_keep_register(m->registry, &m->store) == SL_OK &&
+        register_times(m) && register_eta(m) && register_refusals(m) && register_leases(m) &&
+        register_money(m) && register_kept(m) && register_rest(m) &&
+        gw_keep_register(m->registry, &m->store) == SL_OK &&
         gw_net_metrics_register(m->registry, &m->net) == SL_OK)
         return SL_OK;
     gw_metrics_finish(m);

@@ -70,6 +70,17 @@ bool gw_ask_on_disconnect(struct gw_asks *asks, struct sl_span text, struct sl_e
     return false;
 }
 
+bool gw_ask_watch(struct gw_asks *asks, struct sl_span text, struct sl_error *err)
+{
+    asks->is_watched = sl_span_eq_str(text, "1");
+    if (asks->is_watched || sl_span_eq_str(text, "0"))
+        return true;
+    sl_error_set(err, SL_REASON_BAD_INPUT, "sluice-watch '%.*s' is neither 1 nor 0", (int)text.len,
+                 (const char *)text.data);
+    sl_error_set_field(err, "sluice-watch");
+    return false;
+}
+
 /* A parameter as the text that the same metadata would have. */
 static struct sl_span param_text(const struct gw_peek_param *p, const uint8_t *message,
                                  char out[64])

@@ -26,6 +26,7 @@ struct gw_asks {
     int64_t max_wait_ns;        /* 0: the default */
     const struct gw_size *size; /* NULL: the model's own */
     enum gw_ask_end on_disconnect;
+    bool is_watched; /* its headers are to leave when it is in the queue */
 };
 
 struct gw_ask_limits {
@@ -42,8 +43,8 @@ bool gw_ask_size(struct gw_asks *asks, struct sl_span text, const struct gw_ask_
                  struct sl_error *err);
 bool gw_ask_max_wait(struct gw_asks *asks, struct sl_span text, const struct gw_ask_limits *limits,
                      struct sl_error *err);
-
 bool gw_ask_on_disconnect(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
+bool gw_ask_watch(struct gw_asks *asks, struct sl_span text, struct sl_error *err);
 
 /* The request's sluice_* parameters. */
 bool gw_asks_from_params(struct gw_asks *asks, const struct gw_peek *peek, const uint8_t *message,

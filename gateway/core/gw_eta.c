@@ -89,6 +89,8 @@ int64_t gw_eta_start_us(const struct gw_eta_slices *s, struct gw_fluid_sum befor
 #define DECISECOND (SL_US_PER_S / 10)
 #define APART      16 /* of an estimate, between calls that count once there are enough */
 
+#define FORGOTTEN_US (600 * SL_US_PER_S)
+
 struct errors {
     struct gw_learn ratios;
     int64_t learned_at_us;
@@ -141,14 +143,27 @@ static int64_t scaled(int64_t estimated_us, int64_t ratio)
     return us > 0 ? us : 0;
 }
 
-struct gw_eta gw_eta_of(const struct gw_eta_errors *e, size_t class_index, int64_t estimated_us)
+static bool is_forgotten(const struct errors *e, int64_t now_us)
+{
+    return now_us - e->learned_at_us > FORGOTTEN_US;
+}
+
+/* NULL: too little is known. */
+static const struct gw_learn *ratios_of(const struct errors *e, int64_t now_us)
+{
+    bool is_known = e->ratios.count >= GW_ETA_SAMPLES_MIN && !is_forgotten(e, now_us);
+    return is_known ? &e->ratios : NULL;
+}
+
+struct gw_eta gw_eta_of(const struct gw_eta_errors *e, size_t class_index, int64_t estimated_us,
+                        int64_t now_us)
 {
     if (estimated_us < 0)
         return (struct gw_eta){GW_ETA_NEVER_US, GW_ETA_NEVER_US};
-    const struct gw_learn *l = &e->at[place_of(class_index, estimated_us)].ratios;
-    if (l->count < GW_ETA_SAMPLES_MIN)
-        l = &e->at[place_of(e->class_count, estimated_us)].ratios;
-    if (l->count < GW_ETA_SAMPLES_MIN)
+    const struct gw_learn *l = ratios_of(&e->at[place_of(class_index, estimated_us)], now_us);
+    if (l == NULL)
+        l = ratios_of(&e->at[place_of(e->class_count, estimated_us)], now_us);
+    if (l == NULL)
         return (struct gw_eta){estimated_us, sl_sat_mul(estimated_us, P90_GUESS)};
     return (struct gw_eta){scaled(estimated_us, gw_learn_percentile(l, 50)),
                            scaled(estimated_us, gw_learn_percentile(l, 90))};
@@ -156,6 +171,8 @@ struct gw_eta gw_eta_of(const struct gw_eta_errors *e, size_t class_index, int64
 
 static void learn(struct errors *e, int64_t ratio, int64_t apart_us, int64_t now_us)
 {
+    if (is_forgotten(e, now_us))
+        e->ratios = (struct gw_learn){0};
     if (e->ratios.count == GW_LEARN_SAMPLES && now_us - e->learned_at_us < apart_us)
         return;
     gw_learn_add(&e->ratios, ratio);

@@ -10,7 +10,8 @@
  *          class of which too little is known goes by all classes; without any, p50 is the estimate and
  *          p90 twice that. Calls that wait at the same time are wrong together, so once there are 128
  *          the next one counts when a sixteenth of its estimate has passed since the last: they reach
- *          back for eight times the horizon at least.
+ *          back for eight times the horizon at least. When none was learned for 10 min all are forgotten: who is
+ *          refused because of them cannot prove them wrong.
  * Unknown  Who will come, who will give up, what a node that is lost takes along; and a call that wants several slices
  *          at once waits longer than the model says. All of it is in the ratios, as far as it recurs.
  *
@@ -67,9 +68,11 @@ SL_MUST_CHECK sl_status gw_eta_errors_create(const struct sl_alloc *alloc, size_
                                              struct gw_eta_errors **out);
 void gw_eta_errors_destroy(struct gw_eta_errors *e); /* NULL is fine */
 
-/* What an estimate of gw_eta_start_us means for a call of the class, as far as is known now. */
-struct gw_eta gw_eta_of(const struct gw_eta_errors *e, size_t class_index, int64_t estimated_us);
-/* It was estimated so, and came so, at now_us of any clock that does not go back. */
+/* What an estimate of gw_eta_start_us means for a call of the class, as far as is known at now_us, of any
+ * clock that does not go back. */
+struct gw_eta gw_eta_of(const struct gw_eta_errors *e, size_t class_index, int64_t estimated_us,
+                        int64_t now_us);
+/* It was estimated so, and came so. */
 void gw_eta_learn(struct gw_eta_errors *e, size_t class_index, int64_t estimated_us,
                   int64_t actual_us, int64_t now_us);
 

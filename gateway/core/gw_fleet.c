@@ -234,6 +234,7 @@ sl_status gw_fleet_lease(struct gw_fleet *f, struct gw_fleet_slice *slice, struc
     gw_fleet_hold(m);
     DL_APPEND(slice->leases, lease);
     f->totals.leases++;
+    f->changes++;
     if (slice->lease_count++ == 0) {
         slice->node->held_parts |= slice->parts;
         f->totals.slices_busy += gw_fleet_part_count(slice);
@@ -274,6 +275,7 @@ void gw_fleet_end_lease(struct gw_fleet *f, struct gw_fleet_lease *lease, int64_
     struct gw_fleet_model *m = lease->model;
     DL_DELETE(slice->leases, lease);
     f->totals.leases--;
+    f->changes++;
     f->totals.background -= lease->is_background;
     if (--slice->lease_count == 0) {
         slice->node->held_parts &= ~slice->parts;
@@ -313,6 +315,7 @@ void gw_fleet_leave(struct gw_fleet *f, struct gw_fleet_node *node,
     remember_last_node(node);
     gw_fleet_set_drained(f, node, false);
     f->totals.nodes--;
+    f->changes++;
     f->totals.slices -= node->slice_count;
     gw_fleet_node_withdraw(f, node);
     gw_fleet_node_finish(f, node);
@@ -338,6 +341,11 @@ void gw_fleet_set_drained(struct gw_fleet *f, struct gw_fleet_node *node, bool i
 bool gw_fleet_node_takes(const struct gw_fleet_node *node)
 {
     return !node->is_draining && !node->is_drained;
+}
+
+uint64_t gw_fleet_changes(const struct gw_fleet *f)
+{
+    return f->changes;
 }
 
 struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f)

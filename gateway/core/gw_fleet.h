@@ -295,6 +295,8 @@ struct gw_fleet_totals {
     size_t background;  /* of the leases */
 };
 struct gw_fleet_totals gw_fleet_totals(const struct gw_fleet *f); /* kept, not counted */
+/* Grows when a node joins or leaves, a lease begins or ends: what was found out before may be otherwise. */
+uint64_t gw_fleet_changes(const struct gw_fleet *f);
 
 /* SL_OK, or SL_EBROKEN when one of F1-F5 fails. For tests and the simulator. */
 SL_MUST_CHECK sl_status gw_fleet_check(struct gw_fleet *f);

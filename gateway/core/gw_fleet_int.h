@@ -27,7 +27,8 @@ struct gw_fleet {
     struct sl_slot_table *leases; /* struct gw_fleet_lease */
     struct model_slot *by_name;   /* current models */
     struct gw_fleet_totals totals;
-    uint64_t round; /* of placing */
+    uint64_t round;   /* of placing */
+    uint64_t changes; /* of nodes and leases, ever */
 };
 
 /* ---- gw_fleet_size.c */

@@ -520,6 +520,7 @@ sl_status gw_fleet_join(struct gw_fleet *f, const struct gw_hello *hello, sl_mon
         return SL_ENOMEM;
     }
     f->totals.nodes++;
+    f->changes++;
     f->totals.slices += node->slice_count;
     forget_left_by(f, node->name);
     *out = node;

@@ -3,6 +3,7 @@
 #define GW_ANSWER_FACTS_H
 
 #include "gw_call_state.h"
+#include "gw_eta.h"
 #include "gw_ledger.h"
 #include "gw_token.h"
 
@@ -20,6 +21,9 @@ struct gw_call_facts {
     const char *call_id;
     enum gw_call_state state;
     struct sl_span model, node;
+    size_t position, waiting; /* QUEUED: the position'th of so many to start */
+    struct gw_eta eta;        /* QUEUED, DISPATCHED: when, from now on */
+    const char *delayed_by;
     int64_t queue_us;      /* waiting, so far */
     int64_t run_us;        /* on its slice, so far */
     int64_t limit_us;      /* of that */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <utlist.h>
 
+#include "gw_call_eta.h"
 #include "gw_watch.h"
 
 struct gw_call *gw_call_find(struct gw_flow *f, uint64_t id)
@@ -96,6 +97,7 @@ static void time_out_waiting(struct gw_flow *f, struct gw_call *c)
         sl_error_set(&err, SL_REASON_ALLOCATION_TIMEOUT, "GPU allocation timed out after %s",
                      waited);
         gw_call_tell_retry(c);
+        gw_call_eta_end(f, c, c->wait_until);
     }
     gw_call_fail(f, c, &err);
 }

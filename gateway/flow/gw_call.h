@@ -9,6 +9,7 @@
 #define GW_CALL_H
 
 #include "gw_day.h"
+#include "gw_eta.h"
 #include "gw_flow.h"
 #include "gw_idem.h"
 #include "gw_inquiry.h"
@@ -26,6 +27,21 @@
 struct gw_outcome;
 struct gw_watch;
 
+/* Of a call's place, what was told of it last. */
+struct gw_call_told {
+    size_t before, own_before;
+    size_t nearest; /* the least `before` that was told */
+    size_t slices;
+    uint64_t requeued;      /* gw_flow.requeued then */
+    const char *delayed_by; /* since it was nearest; NULL: nothing was told yet */
+};
+
+/* An estimate that is held against what comes of it. */
+struct gw_call_probe {
+    int64_t estimated_us; /* 0: none */
+    struct gw_eta eta;    /* as it was told */
+};
+
 struct gw_call {
     sl_slot_id id;
     enum gw_call_state state;
@@ -33,7 +49,9 @@ struct gw_call {
     char call_id[SL_UUID_TEXT_LEN + 1];
     struct gw_name name;      /* gw_flow.names */
     struct gw_watch *watches; /* oldest first */
-    struct gw_principal who;  /* once it is known */
+    struct gw_call_told told;
+    struct gw_call_probe probe;
+    struct gw_principal who; /* once it is known */
     bool is_known;
     struct gw_asks asks;
     struct gw_peek peek;
@@ -109,6 +127,18 @@ struct gw_watches {
     struct sl_arena scratch; /* of a message while it is made */
 };
 
+/* gw_call_eta.h */
+struct gw_flow_eta {
+    struct gw_eta_errors *errors;
+    struct gw_eta_slices slices; /* of that model and size, at that time */
+    sl_slot_id model;
+    const struct gw_size *size;
+    sl_mono_ns looked_at;
+    uint64_t changes; /* of the fleet, then */
+    size_t parts;     /* of which each of the slices is made */
+    sl_mono_ns next_probe_at;
+};
+
 struct gw_flow {
     const struct sl_alloc *alloc;
     struct gw_flow_conf conf;
@@ -137,6 +167,8 @@ struct gw_flow {
     struct sl_slot_table *calls;
     struct gw_names names; /* of the calls */
     struct gw_watches watches;
+    struct gw_flow_eta eta;
+    uint64_t requeued; /* calls that came back from a node, ever */
     struct gw_call_counts counts;
     struct gw_sched sched;
     sl_mono_ns give_way_at; /* when somebody may have waited too long for those; SL_MONO_NEVER */

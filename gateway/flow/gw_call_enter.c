@@ -5,8 +5,10 @@
 #include <inttypes.h>
 #include <utlist.h>
 
+#include "gw_call_eta.h"
 #include "gw_deadline.h"
 #include "gw_kept.h"
+#include "gw_watch.h"
 
 /* ---- length: a message that is larger than the first window wants room before it comes */
 
@@ -253,6 +255,7 @@ static struct gw_queue_ask ask_of(const struct gw_flow *f, const struct gw_call 
  * would not. Nothing is held yet. */
 static int64_t wait_us(struct gw_flow *f, const struct gw_call *c)
 {
+    enum { HOPEFUL_PART = 4 }; /* of what it may wait: less than that is not looked at closely */
     struct gw_quota q;
     struct gw_sched_place place;
     size_t slices = gw_sched_slice_count(&f->sched, c->model);
@@ -263,7 +266,11 @@ static int64_t wait_us(struct gw_flow *f, const struct gw_call *c)
         ask_of(f, c, key_of(f, c, q.spent_us + q.held_us, sl_sat_add(q.limit_us, q.granted_us)));
     if (!gw_sched_place_of(&f->sched, c->model, &ask, &place))
         return 0;
-    return place.work_before_us / (int64_t)slices;
+    int64_t coarse_us = place.work_before_us / (int64_t)slices;
+    if (coarse_us < (c->wait_until - c->queued_at) / SL_NS_PER_US / HOPEFUL_PART)
+        return 0;
+    int64_t p50_us = gw_call_eta_at(f, c, &place, c->queued_at).p50_us;
+    return p50_us > 0 ? p50_us : 0;
 }
 
 /* Better than a wait in vain: it is told at once. false: refused, with the sentence. */
@@ -311,8 +318,13 @@ static void admit(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
     sl_metric_add(f->metrics.background, c->is_background);
     gw_call_set_state(f, c, GW_CALL_QUEUED);
     f->is_stuck = false;
-    if (!gw_call_arm(f, c))
+    if (!gw_call_arm(f, c)) {
         gw_call_fail_with(f, c, SL_REASON_NO_CAPACITY, "no memory for the call");
+        return;
+    }
+    gw_call_eta_begin(f, c, now);
+    if (c->asks.is_watched)
+        gw_watch_head(f, c, now);
 }
 
 static void wait_for_model(struct gw_flow *f, struct gw_call *c)

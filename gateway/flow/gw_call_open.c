@@ -54,6 +54,8 @@ static bool take_asks(struct gw_flow *f, struct gw_call *c, struct sl_error *err
         return false;
     if (req->max_wait.data != NULL && !gw_ask_max_wait(&c->asks, req->max_wait, &f->conf.asks, err))
         return false;
+    if (req->watch.data != NULL && !gw_ask_watch(&c->asks, req->watch, err))
+        return false;
     return req->on_disconnect.data == NULL ||
            gw_ask_on_disconnect(&c->asks, req->on_disconnect, err);
 }

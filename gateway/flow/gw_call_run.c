@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gw_call_eta.h"
 #include "gw_kept.h"
 
 enum { RETURNS_MAX = 3 };
@@ -99,6 +100,7 @@ static void start(struct gw_flow *f, struct gw_call *c, sl_mono_ns at, int64_t a
         return;
     gw_call_set_state(f, c, GW_CALL_RUNNING);
     c->started_at = at;
+    gw_call_eta_end(f, c, at);
     c->model->call_count++;
     gw_money_start(f, c, ago_us);
     if (!gw_call_arm(f, c))
@@ -122,6 +124,7 @@ void gw_call_on_unplaced(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)
                           "executors gave the call back more than 3 times");
     } else if (c->state == GW_CALL_DISPATCHED) {
         queue_again(f, c);
+        f->requeued++;
         sl_metric_add(f->metrics.requeued, 1);
         f->is_stuck = false;
     }

@@ -1,4 +1,5 @@
 /* gw_call_view.c - what a caller may see of a call that the flow still has. */
+#include "gw_call_eta.h"
 #include "gw_watch.h"
 
 static int64_t us_between(sl_mono_ns from, sl_mono_ns until)
@@ -30,8 +31,17 @@ static void view_end(const struct gw_call *c, struct gw_call_facts *out)
         out->text = c->exchange->reply.error.text;
 }
 
-void gw_call_view(const struct gw_flow *f, const struct gw_call *c, sl_mono_ns now,
-                  struct gw_call_facts *out)
+static void view_wait(struct gw_flow *f, struct gw_call *c, sl_mono_ns now,
+                      struct gw_call_facts *out)
+{
+    const struct gw_call_wait w = gw_call_wait_of(f, c, now);
+    out->position = w.position;
+    out->waiting = w.waiting;
+    out->eta = w.eta;
+    out->delayed_by = w.delayed_by;
+}
+
+void gw_call_view(struct gw_flow *f, struct gw_call *c, sl_mono_ns now, struct gw_call_facts *out)
 {
     *out = (struct gw_call_facts){
         .call_id = c->call_id,
@@ -42,8 +52,11 @@ void gw_call_view(const struct gw_flow *f, const struct gw_call *c, sl_mono_ns n
         .run_us = run_us(c, now),
         .limit_us = c->limit_us,
         .text = "",
+        .delayed_by = "",
         .now = f->wall_now,
     };
     if (c->state == GW_CALL_ENDED)
         view_end(c, out);
+    else
+        view_wait(f, c, now, out);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <utlist.h>
 
+#include "gw_call_eta.h"
 #include "gw_kept.h"
 #include "gw_watch.h"
 #include "sl_log.h"
@@ -66,6 +67,8 @@ static sl_status create_parts(struct gw_flow *f)
         s = create_names(f);
     if (s == SL_OK)
         s = gw_watches_init(f);
+    if (s == SL_OK)
+        s = gw_call_eta_create(f);
     if (s == SL_OK)
         s = gw_blocks_create(f->alloc, f->conf.max_accounts, &f->blocks);
     if (s == SL_OK)
@@ -130,6 +133,7 @@ void gw_flow_destroy(struct gw_flow *f)
     gw_timers_finish(&f->timers);
     gw_inquiries_finish(&f->inquiries);
     gw_watches_finish(f);
+    gw_call_eta_destroy(f);
     gw_names_finish(&f->names);
     sl_slot_destroy(f->calls);
     gw_fleet_destroy(f->fleet);

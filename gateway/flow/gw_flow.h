@@ -24,6 +24,9 @@
 
 enum { GW_FLOW_URL_MAX = 255 };
 
+/* What came of an estimate of a wait. */
+enum gw_eta_outcome { GW_ETA_WITHIN_P50, GW_ETA_WITHIN_P90, GW_ETA_LATER, GW_ETA_OUTCOMES };
+
 /* What is kept for those who ask again. */
 struct gw_results_conf {
     size_t max_entries; /* calls that can be asked for, running ones included */
@@ -86,6 +89,8 @@ struct gw_flow_metrics {
     struct sl_metric *repeated;        /* calls that were answered as an earlier one */
     struct sl_metric *kept, *kept_bytes[GW_IDEM_PLACES];
     struct sl_metric *watches;
+    struct sl_metric *eta[GW_ETA_OUTCOMES]; /* estimates, by what came of them */
+    struct sl_metric *eta_ratio;            /* of the wait to its p50 */
     struct sl_metric *accounts, *holds;
     struct sl_metric *charged_us;
 };

@@ -89,6 +89,7 @@ static void on_receipt(struct gw_flow *f, struct gw_inquiry *q, const struct gw_
         .limit_us = r.declared_us,
         .reason = r.reason,
         .text = "",
+        .delayed_by = "",
         .charged_us = r.charged_us,
         .ended_at = r.ended_at,
         .now = f->wall_now,
@@ -112,6 +113,7 @@ static bool answer_from_kept(struct gw_flow *f, struct gw_inquiry *q,
         .state = GW_CALL_ENDED,
         .reason = found.outcome.reason,
         .text = "",
+        .delayed_by = "",
         .charged_us = found.outcome.charged_us,
         .ended_at = found.outcome.ended_at,
         .now = f->wall_now,
@@ -151,7 +153,7 @@ static struct gw_call *named_call(struct gw_flow *f, struct gw_inquiry *q)
     return c;
 }
 
-static void answer_view(struct gw_flow *f, struct gw_inquiry *q, const struct gw_call *c)
+static void answer_view(struct gw_flow *f, struct gw_inquiry *q, struct gw_call *c)
 {
     struct gw_call_facts facts;
     gw_call_view(f, c, q->now, &facts);
@@ -160,7 +162,7 @@ static void answer_view(struct gw_flow *f, struct gw_inquiry *q, const struct gw
 
 void gw_visitor_call(struct gw_flow *f, struct gw_inquiry *q)
 {
-    const struct gw_call *c = named_call(f, q);
+    struct gw_call *c = named_call(f, q);
     if (c != NULL)
         answer_view(f, q, c);
 }

@@ -1,6 +1,7 @@
 /* gw_watch.h - who watches a call: sluice.v1.Visitor/WatchCall, from its first message to its last. Insides of the flow.
  *
  *   WatchCall > [begin] > a message at once > [note: the call has changed] > a message, at most each GW_WATCH_GAP_NS
+ *                                           > each GW_WATCH_LOOK_NS, while it waits: its place or its ETA has changed
  *                                           > [end: the call's reply leaves] > the last message, which says how
  *
  * Slow     Who does not read gets the newest state when he does: an exchange has room for one message that waits
@@ -14,7 +15,8 @@
 #include "gw_answer_facts.h"
 #include "gw_call.h"
 
-#define GW_WATCH_GAP_NS (250 * SL_NS_PER_MS)
+#define GW_WATCH_GAP_NS  (250 * SL_NS_PER_MS)
+#define GW_WATCH_LOOK_NS (500 * SL_NS_PER_MS)
 
 struct gw_watch {
     sl_slot_id id;
@@ -24,6 +26,9 @@ struct gw_watch {
     struct gw_timer timer; /* when it is looked at: there is news, or its deadline has come */
     sl_mono_ns told_at;
     enum gw_call_state told;
+    size_t told_position;
+    struct gw_eta told_eta; /* from told_at on */
+    const char *told_delayed_by;
     char account[GW_ACCOUNT_NAME_MAX + 1]; /* of who watches */
 };
 
@@ -33,6 +38,8 @@ void gw_watches_finish(struct gw_flow *f);
 
 /* The inquiry's exchange watches c from now on, or is refused. */
 void gw_watch_begin(struct gw_flow *f, struct gw_inquiry *q, struct gw_call *c);
+/* The call has asked for headers before its reply (sluice-watch: 1): its place and ETA in them. */
+void gw_watch_head(struct gw_flow *f, struct gw_call *c, sl_mono_ns now);
 /* Its exchange is being answered; without one it does nothing. */
 void gw_watch_drop(struct gw_flow *f, struct gw_exchange *x);
 /* The call's state has changed. */
@@ -43,7 +50,6 @@ void gw_watch_end(struct gw_flow *f, struct gw_call *c);
 void gw_watches_turn(struct gw_flow *f, sl_mono_ns now);
 
 /* ---- gw_call_view.c: what a caller may see of his call; everything in it is borrowed from the call */
-void gw_call_view(const struct gw_flow *f, const struct gw_call *c, sl_mono_ns now,
-                  struct gw_call_facts *out);
+void gw_call_view(struct gw_flow *f, struct gw_call *c, sl_mono_ns now, struct gw_call_facts *out);
 
 #endif

@@ -137,6 +137,11 @@ struct sl_span gw_wire_call(struct sl_arena *arena, const struct gw_call_facts *
     m.state = (Sluice__V1__CallStatus__State)facts->state;
     m.model = gw_wire_copy(arena, facts->model);
     m.node = gw_wire_copy(arena, facts->node);
+    m.position = (int64_t)facts->position;
+    m.waiting = (int64_t)facts->waiting;
+    m.eta_p50_us = facts->eta.p50_us;
+    m.eta_p90_us = facts->eta.p90_us;
+    m.delayed_by = gw_wire_text(facts->delayed_by);
     m.queue_us = facts->queue_us;
     m.run_us = facts->run_us;
     m.limit_us = facts->limit_us;

@@ -98,6 +98,80 @@ def test_a_call_is_watched_from_the_queue_to_its_end(server, stub, visitor):
     assert watches(server) == 0
 
 
+def test_places_and_times_are_told_while_calls_wait(stub, visitor):
+    for _ in range(6):  # it is known how long they take
+        assert Call(stub, run="200ms").code() == grpc.StatusCode.OK
+    first = Call(stub, run="1500ms")
+    reaches(visitor, first, RUNNING)
+    others = []
+    for _ in range(3):
+        others.append(Call(stub, run="200ms"))
+        reaches(visitor, others[-1], QUEUED)
+    told = [ask(visitor, c) for c in others]
+    assert [t.position for t in told] == [1, 2, 3]
+    assert {t.waiting for t in told} == {3}
+    assert told[0].eta_p50_us < told[1].eta_p50_us < told[2].eta_p50_us
+    assert all(0 <= t.eta_p50_us <= t.eta_p90_us for t in told)
+    seen = list(watch(visitor, others[2]))
+    positions = [m.position for m in seen if m.state == QUEUED]
+    assert positions == sorted(positions, reverse=True), "it only comes nearer"
+    assert positions[0] == 3
+    assert {m.delayed_by for m in seen} == {""}
+    assert [c.code() for c in [first, *others]] == [grpc.StatusCode.OK] * 4
+
+
+class EarlyCall:
+    """A call whose initial metadata can be read before its result: grpcio's unary calls hand over
+    both together, its streams do not."""
+
+    def __init__(self, server, metadata, **script):
+        self.id = str(uuid.uuid4())
+        infer = server.channel().unary_stream(
+            "/inference.GRPCInferenceService/ModelInfer",
+            request_serializer=pb().ModelInferRequest.SerializeToString,
+            response_deserializer=pb().ModelInferResponse.FromString,
+        )
+        metadata = [("sluice-call-id", self.id), *metadata]
+        self._call = infer(scripted_request(**script), metadata=metadata, timeout=60 * SLOW)
+
+    def early(self):
+        return dict(self._call.initial_metadata())
+
+    def results(self):
+        return list(self._call)
+
+
+def test_early_metadata_tell_the_place(server, stub, visitor):
+    first = Call(stub, run="1s")
+    reaches(visitor, first, RUNNING)
+    second = EarlyCall(server, [("sluice-watch", "1")], run="1ms")
+    early = second.early()
+    assert ask(visitor, first).state == RUNNING, "its headers came before its result"
+    assert early["sluice-call-id"] == second.id
+    assert (early["sluice-position"], early["sluice-waiting"]) == ("1", "1")
+    assert 0 < float(early["sluice-eta-ms"]) <= float(early["sluice-eta-p90-ms"])
+    assert len(second.results()) == 1
+    late = EarlyCall(server, [], run="1ms")
+    assert "sluice-position" not in late.early()
+    assert len(late.results()) == 1
+    refused = Call(stub, metadata=[("sluice-watch", "yes")], run="1ms")
+    assert refused.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert first.code() == grpc.StatusCode.OK
+
+
+def test_an_error_may_follow_early_metadata(server, stub, visitor):
+    first = Call(stub, run="1s")
+    reaches(visitor, first, RUNNING)
+    asks = [("sluice-watch", "1"), ("sluice-max-wait", "300ms")]
+    second = EarlyCall(server, asks, run="1ms")
+    assert "sluice-position" in second.early()
+    with pytest.raises(grpc.RpcError) as error:
+        second.results()
+    assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert error.value.details() == "GPU allocation timed out after 300ms"
+    assert first.code() == grpc.StatusCode.OK
+
+
 def test_a_call_that_has_ended_is_told_as_its_receipt_says(stub, visitor):
     call = Call(stub, run="20ms")
     assert call.code() == grpc.StatusCode.OK

@@ -80,7 +80,7 @@ static void without_slices_it_is_never(void **state SL_UNUSED)
     gw_eta_slices_end(&s);
     assert_int_equal(gw_eta_start_us(&s, (struct gw_fluid_sum){0}), GW_ETA_NEVER_US);
     assert_ok(gw_eta_errors_create(&sl_alloc_malloc, 1, &e));
-    assert_int_equal(gw_eta_of(e, 0, GW_ETA_NEVER_US).p50_us, GW_ETA_NEVER_US);
+    assert_int_equal(gw_eta_of(e, 0, GW_ETA_NEVER_US, 0).p50_us, GW_ETA_NEVER_US);
     gw_eta_learn(e, 0, GW_ETA_NEVER_US, 5, 0);
     gw_eta_errors_destroy(e);
 }
@@ -98,8 +98,8 @@ static void extremes_do_not_overflow(void **state SL_UNUSED)
     assert_ok(gw_eta_errors_create(&sl_alloc_malloc, 1, &e));
     for (int i = 0; i < 100; i++)
         gw_eta_learn(e, 0, 0, INT64_MAX, 0);
-    assert_true(gw_eta_of(e, 0, 0).p90_us > 0);
-    assert_true(gw_eta_of(e, 0, INT64_MAX).p90_us > 0);
+    assert_true(gw_eta_of(e, 0, 0, S(1)).p90_us > 0);
+    assert_true(gw_eta_of(e, 0, INT64_MAX, S(1)).p90_us > 0);
     gw_eta_errors_destroy(e);
 }
 
@@ -109,19 +109,19 @@ static void ratios_are_learned_by_class_and_horizon(void **state SL_UNUSED)
 {
     struct gw_eta_errors *e;
     assert_ok(gw_eta_errors_create(&sl_alloc_malloc, 3, &e));
-    assert_int_equal(gw_eta_of(e, 0, S(10)).p50_us, S(10));
-    assert_int_equal(gw_eta_of(e, 0, S(10)).p90_us, S(20));
+    assert_int_equal(gw_eta_of(e, 0, S(10), S(1)).p50_us, S(10));
+    assert_int_equal(gw_eta_of(e, 0, S(10), S(1)).p90_us, S(20));
     for (int64_t i = 1; i <= 100; i++) /* from 1 % to 100 % longer */
         gw_eta_learn(e, 1, S(10), S(10) + i * S(10) / 100, i);
-    struct gw_eta of_one = gw_eta_of(e, 1, S(10));
+    struct gw_eta of_one = gw_eta_of(e, 1, S(10), S(1));
     assert_true(llabs(of_one.p50_us - S(15)) < S(0.2));
     assert_true(llabs(of_one.p90_us - S(19)) < S(0.2));
-    assert_int_equal(gw_eta_of(e, 2, S(10)).p50_us, of_one.p50_us); /* by all classes */
-    assert_int_equal(gw_eta_of(e, 1, S(60)).p50_us, S(60));         /* another horizon */
+    assert_int_equal(gw_eta_of(e, 2, S(10), S(1)).p50_us, of_one.p50_us); /* by all classes */
+    assert_int_equal(gw_eta_of(e, 1, S(60), S(1)).p50_us, S(60));         /* another horizon */
     for (int i = 0; i < GW_ETA_SAMPLES_MIN; i++)
         gw_eta_learn(e, 2, S(10), S(5), 200);
-    assert_true(llabs(gw_eta_of(e, 2, S(10)).p90_us - S(5)) < S(0.1));
-    assert_int_equal(gw_eta_of(e, 1, S(10)).p50_us, of_one.p50_us);
+    assert_true(llabs(gw_eta_of(e, 2, S(10), S(1)).p90_us - S(5)) < S(0.1));
+    assert_int_equal(gw_eta_of(e, 1, S(10), S(1)).p50_us, of_one.p50_us);
     gw_eta_errors_destroy(e);
 }
 
@@ -133,10 +133,24 @@ static void calls_of_one_time_do_not_push_out_the_others(void **state SL_UNUSED)
         gw_eta_learn(e, 0, S(16), S(16), i);
     for (int i = 0; i < 1000; i++)
         gw_eta_learn(e, 0, S(16), S(40), S(0.9) + i);
-    assert_int_equal(gw_eta_of(e, 0, S(16)).p90_us, S(16));
+    assert_int_equal(gw_eta_of(e, 0, S(16), S(1)).p90_us, S(16));
     for (int i = 1; i < GW_LEARN_SAMPLES; i++)
         gw_eta_learn(e, 0, S(16), S(40), S(2) * i);
-    assert_true(llabs(gw_eta_of(e, 0, S(16)).p50_us - S(40)) < S(0.1));
+    assert_true(llabs(gw_eta_of(e, 0, S(16), S(1)).p50_us - S(40)) < S(0.1));
+    gw_eta_errors_destroy(e);
+}
+
+static void what_nobody_proves_any_more_is_forgotten(void **state SL_UNUSED)
+{
+    struct gw_eta_errors *e;
+    assert_ok(gw_eta_errors_create(&sl_alloc_malloc, 1, &e));
+    for (int i = 0; i < GW_LEARN_SAMPLES; i++)
+        gw_eta_learn(e, 0, S(10), S(40), i);
+    assert_true(gw_eta_of(e, 0, S(10), S(600)).p50_us > S(39));
+    assert_int_equal(gw_eta_of(e, 0, S(10), S(601)).p50_us, S(10));
+    for (int i = 0; i < GW_ETA_SAMPLES_MIN; i++)
+        gw_eta_learn(e, 0, S(10), S(10), S(700) + i);
+    assert_int_equal(gw_eta_of(e, 0, S(10), S(701)).p90_us, S(10));
     gw_eta_errors_destroy(e);
 }
 
@@ -211,7 +225,7 @@ static void play(struct line *l, struct gw_eta_errors *e, struct tally *t)
         look_at_slices(l, &s);
         calls[n].estimated = gw_eta_start_us(
             &s, (struct gw_fluid_sum){waiting, (int64_t)((double)waiting * l->mean_s * 1e6)});
-        calls[n].told = gw_eta_of(e, 0, calls[n].estimated);
+        calls[n].told = gw_eta_of(e, 0, calls[n].estimated, l->now);
         calls[n].at = l->now;
         calls[n].wait = start(l) - l->now;
         if (n < CALLS / 3 || calls[n].estimated == 0) /* it must know something first */
@@ -260,6 +274,7 @@ int main(void)
         cmocka_unit_test(extremes_do_not_overflow),
         cmocka_unit_test(ratios_are_learned_by_class_and_horizon),
         cmocka_unit_test(calls_of_one_time_do_not_push_out_the_others),
+        cmocka_unit_test(what_nobody_proves_any_more_is_forgotten),
         cmocka_unit_test(without_memory_there_is_none),
         cmocka_unit_test(bands_hold_in_a_line),
     };

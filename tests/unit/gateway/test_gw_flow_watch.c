@@ -1,7 +1,9 @@
 /* test_gw_flow_watch.c - GetCall, WatchCall, CancelCall: whose call it is, what is told of it and when, in every state. */
 #include "fail_alloc.h"
 #include "flow_rig.h"
+#include "gw_learn.h"
 #include "gw_receipt_code.h"
+#include "gw_watch.h"
 #include "sl_log.h"
 #include "sl_test.h"
 #include "sluice/v1/visitor.pb-c.h"
@@ -381,6 +383,154 @@ static void a_token_is_asked_for_where_there_is_one(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* ---- places */
+
+static const char third_id[] = "0190c2a4-0000-4000-8000-000000000003";
+
+static void expect_place(struct fake_world *w, const char *id, int64_t position, int64_t waiting,
+                         const char *delayed_by)
+{
+    pb_call *m = answer_of(ask(w, GW_METHOD_GET_CALL, id));
+    assert_int_equal(m->position, position);
+    assert_int_equal(m->waiting, waiting);
+    assert_string_equal(m->delayed_by, delayed_by);
+    sluice__v1__call_status__free_unpacked(m, NULL);
+}
+
+static struct gw_eta eta_of(struct fake_world *w, const char *id)
+{
+    pb_call *m = answer_of(ask(w, GW_METHOD_GET_CALL, id));
+    struct gw_eta eta = {m->eta_p50_us, m->eta_p90_us};
+    sluice__v1__call_status__free_unpacked(m, NULL);
+    return eta;
+}
+
+/* So that it is known how long they take: 12.345 ms. */
+static size_t teach(struct fake_world *w, struct gw_fleet_node *n)
+{
+    size_t sent = 0;
+    for (; sent < GW_LEARN_SAMPLES_MIN; sent++) {
+        (void)call(w, "0190c2a4-0000-4000-8000-00000000000f");
+        fake_started(w, n, w->sent[sent].lease);
+        fake_result(w, n, w->sent[sent].lease, false);
+    }
+    return sent;
+}
+
+static void places_and_times_are_told(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = flow_begin_with_node(&w);
+    size_t sent = teach(&w, n);
+    (void)call(&w, first_id);
+    fake_started(&w, n, w.sent[sent].lease);
+    fake_advance(&w, 2 * SL_NS_PER_MS);
+    (void)call(&w, second_id);
+    (void)call(&w, third_id);
+    expect_place(&w, first_id, 0, 0, "");
+    expect_place(&w, second_id, 1, 2, "");
+    expect_place(&w, third_id, 2, 2, "");
+    assert_int_equal(eta_of(&w, second_id).p50_us, 10345); /* what the first one still takes */
+    assert_int_equal(eta_of(&w, third_id).p50_us, 10345 + 12345);
+    assert_true(eta_of(&w, third_id).p90_us > 10345 + 12345);
+    gw_flow_on_lost(w.flow, n, "test", w.now);
+    fake_turn(&w);
+    expect_place(&w, second_id, 1, 2, "slices were lost");
+    assert_int_equal(eta_of(&w, second_id).p50_us, -1);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static void a_place_gets_worse_for_a_reason(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = flow_begin_with_node(&w);
+    (void)call(&w, first_id);
+    (void)call(&w, second_id);
+    expect_place(&w, second_id, 1, 1, "");
+    w.dispatch_answer = SL_EFULL;
+    fake_returned(&w, n, w.sent[0].lease);
+    fake_turn(&w);
+    const char *why = "calls came back from an executor that was lost or could not take them";
+    expect_place(&w, second_id, 2, 2, why);
+    expect_place(&w, second_id, 2, 2, why); /* it is still not as near as it was */
+    expect_answer(ask(&w, GW_METHOD_CANCEL_CALL, first_id), ENDED, "CANCELLED");
+    expect_place(&w, second_id, 1, 1, "");
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+/* A place changes without a word: it is looked at. */
+static void a_watch_tells_the_place(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = flow_begin_with_node(&w);
+    size_t sent = teach(&w, n);
+    (void)call(&w, first_id);
+    fake_started(&w, n, w.sent[sent].lease);
+    (void)call(&w, second_id);
+    (void)call(&w, third_id);
+    struct fake_exchange *watch = ask(&w, GW_METHOD_WATCH_CALL, third_id);
+    expect_update(watch, 1, QUEUED);
+    fake_advance(&w, GW_WATCH_LOOK_NS);
+    assert_int_equal(watch->updates, 1); /* no news */
+    fake_result(&w, n, w.sent[sent].lease, false);
+    fake_turn(&w);
+    assert_int_equal(watch->updates, 1);
+    fake_advance(&w, GW_WATCH_LOOK_NS);
+    expect_update(watch, 2, QUEUED);
+    pb_call *m = unpack(watch->update->data, watch->update->len);
+    assert_int_equal(m->position, 1);
+    assert_int_equal(m->waiting, 1);
+    sluice__v1__call_status__free_unpacked(m, NULL);
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
+static struct fake_exchange *call_watched(struct fake_world *w, const char *id, const char *watch)
+{
+    struct fake_exchange *e = fake_exchange(w, GW_METHOD_MODEL_INFER);
+    e->x.req.call_id = sl_span_str(id);
+    e->x.req.watch = sl_span_str(watch);
+    fake_event(w, e, GW_EV_OPEN);
+    fake_message(w, e, flow_request());
+    fake_turn(w);
+    return e;
+}
+
+static const char *head_field(const struct fake_exchange *e, const char *name)
+{
+    for (size_t i = 0; i < e->x.head_field_count; i++)
+        if (strcmp(e->x.head_fields[i].name, name) == 0)
+            return e->x.head_fields[i].value;
+    return NULL;
+}
+
+static void headers_leave_early_for_who_asks(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = flow_begin_with_node(&w);
+    size_t sent = teach(&w, n);
+    struct fake_exchange *plain = call_watched(&w, first_id, "0");
+    fake_started(&w, n, w.sent[sent].lease);
+    fake_turn(&w);
+    struct fake_exchange *e = call_watched(&w, second_id, "1");
+    assert_int_equal(plain->heads, 0);
+    assert_int_equal(e->heads, 1);
+    assert_int_equal(e->replies, 0);
+    assert_string_equal(head_field(e, "sluice-call-id"), second_id);
+    assert_string_equal(head_field(e, "sluice-position"), "1");
+    assert_string_equal(head_field(e, "sluice-waiting"), "1");
+    assert_string_equal(head_field(e, "sluice-eta-ms"), "12.345");
+    assert_non_null(head_field(e, "sluice-eta-p90-ms"));
+    assert_null(head_field(e, "sluice-fetch-token"));
+    flow_assert_replied(call_watched(&w, third_id, "yes"), SL_REASON_BAD_INPUT,
+                        "sluice-watch 'yes' is neither 1 nor 0");
+    gw_flow_end_all(w.flow, w.now);
+    assert_int_equal(e->heads, 1);
+    flow_finish(&w);
+}
+
 /* ---- receipts */
 
 static void tell_receipt(struct fake_world *w, const char *account)
@@ -465,7 +615,7 @@ static void whole_story(const struct sl_alloc *alloc)
     if (fake_world_start(&w) != SL_OK)
         return;
     struct gw_fleet_node *n = fake_join(&w, "n1", 1, "m");
-    e[0] = call(&w, first_id);
+    e[0] = call_watched(&w, first_id, "1");
     e[1] = ask(&w, GW_METHOD_WATCH_CALL, first_id);
     if (w.sent_count > 0)
         fake_started(&w, n, w.sent[0].lease);
@@ -508,6 +658,10 @@ int main(void)
         cmocka_unit_test(a_running_call_loses_its_slice),
         cmocka_unit_test(who_joined_ends_with_the_first),
         cmocka_unit_test(a_token_is_asked_for_where_there_is_one),
+        cmocka_unit_test(places_and_times_are_told),
+        cmocka_unit_test(a_place_gets_worse_for_a_reason),
+        cmocka_unit_test(a_watch_tells_the_place),
+        cmocka_unit_test(headers_leave_early_for_who_asks),
         cmocka_unit_test(what_has_ended_is_in_its_receipt),
         cmocka_unit_test(a_watch_waits_for_the_receipt),
         cmocka_unit_test(each_allocation_may_fail),
