@@ -146,12 +146,12 @@ group_valgrind() {
     [ "$failed" = 0 ]
 }
 
-# Many days of invented traffic: 400 seeds in a soak (ctest runs a few in every build).
+# Many days of invented traffic (ctest runs a few in every build).
 group_sim() {
-    local seeds
-    seeds=$(awk "BEGIN { print int(400 * $SLUICE_SCALE) }")
-    echo "count: $seeds of 400 seeds"
-    build/release/bin/sim_gateway --seed 1000 --seeds "$seeds" --calls 20000
+    local test
+    for test in order any rough; do
+        build/release/tests/test_sim_$test || return 1
+    done
 }
 
 # fuzz_seconds NAME: as SLUICE_FUZZ_SECONDS says; else what fuzz_targets.sh says in a soak, 30 s elsewhere.

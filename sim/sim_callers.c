@@ -9,7 +9,10 @@
 #include "sl_hash.h"
 #include "sl_text.h"
 
-enum { ARENA_BYTES_MAX = 1 << 20 };
+enum { ARENA_BYTES_MAX = 1 << 20, LARGE_VALUES = 64 * 1024 };
+
+/* From the first window's end to the whole of a large message. */
+static const int64_t rest_ns = SL_NS_PER_MS;
 
 /* ---- a call's fate, drawn when it comes */
 
@@ -56,6 +59,11 @@ static bool is_measured(const struct sim *s)
     return s->now >= s->scenario->measure_from_ns && s->now < s->scenario->measure_until_ns;
 }
 
+static bool falls(struct sim_group *g, int64_t percent)
+{
+    return percent > 0 && sl_rng_below(&g->rng, 100) < (uint64_t)percent;
+}
+
 static void draw(struct sim *s, struct sim_group *g, struct sim_call *c)
 {
     c->group = g->index;
@@ -68,6 +76,26 @@ static void draw(struct sim *s, struct sim_group *g, struct sim_call *c)
     c->is_measured = is_measured(s);
     c->size = g->row->size;
     declare(s, g, c);
+    c->is_bad = falls(g, g->row->bad_percent);
+    c->is_large = falls(g, g->row->large_percent);
+}
+
+/* ---- who they are */
+
+/* Visitors of the tier "anonymous" are addresses, all others have signed in. */
+static void fill_principal(const struct sim *s, const struct sim_call *c, struct gw_principal *out)
+{
+    const struct sim_group *g = &s->groups[c->group];
+    uint64_t n = g->first_visitor + c->visitor;
+    bool is_address = strcmp(g->row->tier, "anonymous") == 0;
+    *out = (struct gw_principal){.kind = is_address ? GW_PRINCIPAL_ADDRESS : GW_PRINCIPAL_USER,
+                                 .tier = g->row->tier_index,
+                                 .is_signed_in = !is_address,
+                                 .purse_count = 1};
+    out->purses[0].limit_thousandths = GW_FACTOR_ONE;
+    snprintf(out->purses[0].account, sizeof out->purses[0].account,
+             is_address ? "ip:10.%u.%u.%u" : "user:v%u-%u-%u", (unsigned)(n >> 16 & 255),
+             (unsigned)(n >> 8 & 255), (unsigned)(n & 255));
 }
 
 /* ---- its exchange */
@@ -94,12 +122,23 @@ static struct sim_call *take_call(struct sim *s)
     return c;
 }
 
-static struct gw_body *copy_message(const struct gw_body *template, struct sim_call *c)
+static struct gw_body *copy_of(const struct gw_body *template)
 {
     struct gw_body *b = gw_body_create(&sl_alloc_malloc, template->len);
+    if (b != NULL)
+        memcpy(b->data, template->data, template->len);
+    return b;
+}
+
+static struct gw_body *message_of(const struct sim *s, struct sim_call *c)
+{
+    const char *model =
+        c->is_bad ? "there-is-none" : sim_scenario_models(s->scenario)[c->model].name;
+    struct gw_body *b = c->is_bad || c->is_large
+                            ? sim_message_make(model, c->is_large ? LARGE_VALUES : 1)
+                            : copy_of(s->messages[c->model]);
     if (b == NULL)
         abort();
-    memcpy(b->data, template->data, template->len);
     memcpy(b->data + b->len - sizeof c, &c, sizeof c); /* the tensor says whose it is */
     return b;
 }
@@ -122,22 +161,54 @@ static void on_leaving(struct sim *s, struct sim_event *e)
     gw_flow_on_exchange(s->flow, &c->x, GW_EV_GONE, s->now);
 }
 
+static void show(struct sim *s, struct sim_call *c)
+{
+    struct gw_principal who;
+    if (s->options.watch == NULL)
+        return;
+    fill_principal(s, c, &who);
+    sim_watch_came(s, c, &who);
+}
+
+static void on_whole(struct sim *s, struct sim_event *e)
+{
+    struct sim_call *c = SL_CONTAINER_OF(e, struct sim_call, moving);
+    gw_flow_on_exchange(s->flow, &c->x, GW_EV_MESSAGE, s->now);
+}
+
+/* A large message says its length first, and comes when there is room for it. */
+static unsigned first_events(struct sim_call *c)
+{
+    if (!c->is_large)
+        return GW_EV_OPEN | GW_EV_MESSAGE;
+    c->x.message_bytes = c->x.body->len;
+    return GW_EV_OPEN | GW_EV_LENGTH;
+}
+
+static sl_mono_ns deadline_of(const struct sim *s, struct sim_group *g)
+{
+    if (!g->row->has_deadline)
+        return SL_MONO_NEVER;
+    return s->now + sim_law_draw(&g->row->deadline_law, &g->rng) * SL_NS_PER_US;
+}
+
 static void open_exchange(struct sim *s, struct sim_group *g, struct sim_call *c)
 {
     c->x.req = (struct gw_request){.method = GW_METHOD_MODEL_INFER,
                                    .path = sl_span_str(gw_method_path(GW_METHOD_MODEL_INFER)),
                                    .arrived_at = s->now,
-                                   .deadline_at = SL_MONO_NEVER,
+                                   .deadline_at = deadline_of(s, g),
                                    .duration = text_or_none(c->duration),
                                    .max_wait = text_or_none(c->max_wait),
                                    .size = text_or_none(c->size)};
-    c->x.body = copy_message(s->messages[c->model], c);
+    c->x.body = message_of(s, c);
     c->leaving.fire = on_leaving;
     if (g->row->has_leaves)
         sim_at(s, &c->leaving, s->now + sim_law_draw(&g->row->leaves_law, &g->rng) * SL_NS_PER_US);
     s->open_count++;
     s->opening = c;
-    gw_flow_on_exchange(s->flow, &c->x, GW_EV_OPEN | GW_EV_MESSAGE, s->now);
+    show(s, c);
+    gw_flow_on_exchange(s->flow, &c->x, first_events(c), s->now);
     s->opening = NULL;
 }
 
@@ -199,36 +270,57 @@ static void on_replayed(struct sim *s, struct sim_event *e)
 static void let_go(struct sim *s, struct sim_call *c)
 {
     gw_timers_clear(&s->events, &c->leaving.timer);
+    gw_timers_clear(&s->events, &c->moving.timer);
+    gw_body_release(c->x.body); /* one that never was asked for */
     if (c->x.reply.release != NULL)
         c->x.reply.release(c->x.reply.release_ctx);
-    sim_count_end(s, c);
     gw_flow_on_exchange(s->flow, &c->x, GW_EV_SENT, s->now);
     s->open_count--;
     c->next = s->unused_calls;
     s->unused_calls = c;
 }
 
+static void on_sent(struct sim *s, struct sim_event *e)
+{
+    let_go(s, SL_CONTAINER_OF(e, struct sim_call, moving));
+}
+
 void sim_callers_settle(struct sim *s)
 {
     for (struct sim_call *c; (c = s->replied) != NULL;) {
         s->replied = c->next;
-        let_go(s, c);
+        sim_count_end(s, c);
+        c->moving.fire = on_sent;
+        if (s->scenario->reply_ns > 0)
+            sim_at(s, &c->moving, s->now + s->scenario->reply_ns);
+        else
+            let_go(s, c);
     }
+}
+
+static void on_reply(struct sim *s, struct sim_call *c)
+{
+    if (c->has_replied) {
+        sim_complain(s, "a call of visitor %" PRIu64 " got two replies", c->visitor);
+        return;
+    }
+    c->has_replied = true;
+    gw_timers_clear(&s->events, &c->moving.timer);
+    sim_watch_ended(s, c);
+    c->next = s->replied;
+    s->replied = c;
 }
 
 static void post(void *ctx, struct gw_exchange *x, unsigned events)
 {
     struct sim *s = ctx;
     struct sim_call *c = SL_CONTAINER_OF(x, struct sim_call, x);
-    if (!(events & GW_TO_NET_REPLY))
-        return;
-    if (c->has_replied) {
-        sim_complain(s, "a call of visitor %" PRIu64 " got two replies", c->visitor);
-        return;
+    if (events & GW_TO_NET_GRANT) {
+        c->moving.fire = on_whole;
+        sim_at(s, &c->moving, s->now + rest_ns);
     }
-    c->has_replied = true;
-    c->next = s->replied;
-    s->replied = c;
+    if (events & GW_TO_NET_REPLY)
+        on_reply(s, c);
 }
 
 static uint64_t connections(void *ctx)
@@ -242,25 +334,12 @@ struct gw_net_port sim_callers_port(struct sim *s)
     return (struct gw_net_port){.ctx = s, .post = post, .connections = connections};
 }
 
-/* ---- who they are */
-
-/* Visitors of the tier "anonymous" are addresses, all others have signed in. */
 static enum gw_identity_answer identify(void *ctx, const struct gw_credentials *credentials,
                                         struct gw_principal *out, struct sl_error *err)
 {
     struct sim *s = ctx;
     (void)credentials, (void)err;
-    const struct sim_group *g = &s->groups[s->opening->group];
-    uint64_t n = g->first_visitor + s->opening->visitor;
-    bool is_address = strcmp(g->row->tier, "anonymous") == 0;
-    *out = (struct gw_principal){.kind = is_address ? GW_PRINCIPAL_ADDRESS : GW_PRINCIPAL_USER,
-                                 .tier = g->row->tier_index,
-                                 .is_signed_in = !is_address,
-                                 .purse_count = 1};
-    out->purses[0].limit_thousandths = GW_FACTOR_ONE;
-    snprintf(out->purses[0].account, sizeof out->purses[0].account,
-             is_address ? "ip:10.%u.%u.%u" : "user:v%u-%u-%u", (unsigned)(n >> 16 & 255),
-             (unsigned)(n >> 8 & 255), (unsigned)(n & 255));
+    fill_principal(s, s->opening, out);
     return GW_IDENTITY_KNOWN;
 }
 
@@ -294,7 +373,7 @@ static sl_status make_messages(struct sim *s)
     if (s->messages == NULL)
         return SL_ENOMEM;
     for (size_t i = 0; i < s->scenario->models.count; i++) {
-        s->messages[i] = sim_message_make(sim_scenario_models(s->scenario)[i].name);
+        s->messages[i] = sim_message_make(sim_scenario_models(s->scenario)[i].name, 1);
         if (s->messages[i] == NULL)
             return SL_ENOMEM;
     }

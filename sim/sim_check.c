@@ -26,6 +26,8 @@ static void check_idle(struct sim *s)
 {
     size_t cursor = 0;
     struct gw_fleet_model *m;
+    if (sim_nodes_may_refuse(s))
+        return;
     while ((m = gw_fleet_next_model(gw_flow_fleet(s->flow), &cursor)) != NULL)
         if (m->waiting.count > 0 &&
             gw_fleet_pick_idle(gw_flow_fleet(s->flow), m,

@@ -71,9 +71,10 @@ void sim_count_run(struct sim *s, const struct sim_job *j, bool is_good)
         s->groups[j->group].got_ms[j->visitor] += (uint32_t)(held_us / 1000);
 }
 
-static bool was_queued(enum sl_reason r)
+/* Did it ask for a slice and have the time for it? */
+static bool could_run(enum sl_reason r)
 {
-    return r == SL_REASON_OK || r == SL_REASON_ALLOCATION_TIMEOUT ||
+    return r == SL_REASON_OK || r == SL_REASON_ALLOCATION_TIMEOUT || r == SL_REASON_QUEUE_FULL ||
            r == SL_REASON_DURATION_EXCEEDED;
 }
 
@@ -86,11 +87,11 @@ void sim_count_end(struct sim *s, const struct sim_call *c)
         return;
     tier_of(s, c->group)->ended[r]++;
     s->result->groups[c->group].ended[r]++;
-    if (!was_queued(r))
+    if (!could_run(r))
         return;
     struct sim_class *class = class_of(s, c->declared_us);
-    class->queued++;
-    class->served += r != SL_REASON_ALLOCATION_TIMEOUT;
+    class->asked++;
+    class->served += r == SL_REASON_OK || r == SL_REASON_DURATION_EXCEEDED;
 }
 
 /* ---- time */

@@ -32,6 +32,11 @@ void sim_complain(struct sim *s, const char *fmt, ...)
     va_end(args);
 }
 
+sl_wall_us sim_wall(const struct sim *s)
+{
+    return midnight_us + s->now / SL_NS_PER_US;
+}
+
 /* ---- steps */
 
 static bool is_over(struct sim *s)
@@ -58,7 +63,7 @@ static void step(struct sim *s)
     sim_count_time(s, next);
     s->now = next;
     s->result->steps++;
-    gw_flow_set_wall(s->flow, midnight_us + s->now / SL_NS_PER_US);
+    gw_flow_set_wall(s->flow, sim_wall(s));
     struct gw_timer *t = gw_timers_pop(&s->events, s->now);
     struct sim_event *e = t == NULL ? NULL : SL_CONTAINER_OF(t, struct sim_event, timer);
     if (e != NULL)

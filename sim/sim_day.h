@@ -17,10 +17,34 @@
 
 enum { SIM_FULL_CHECK_STEPS = 10000 };
 
+/* A call, as who watches sees it. */
+struct sim_sight {
+    uint64_t number; /* from 1, in the order in which calls come */
+    uint32_t group, model;
+    uint16_t tier;
+    uint64_t visitor;
+    sl_mono_ns arrived_at;
+    int64_t declared_us;
+    int64_t used_us, limit_us; /* of its visitor's time, spent and held, before this call */
+};
+
+/* Is told what happens while it happens, for tests of order; each may be NULL. */
+struct sim_watch {
+    void *ctx;
+    void (*came)(void *ctx, const struct sim_sight *c);
+    /* It is sent to its slice. */
+    void (*sent)(void *ctx, const struct sim_sight *c, sl_mono_ns now);
+    /* It has had so many slices; after `sent`, if it began there. */
+    void (*ran)(void *ctx, const struct sim_sight *c, sl_mono_ns from, sl_mono_ns until,
+                size_t width);
+    void (*ended)(void *ctx, const struct sim_sight *c, enum sl_reason reason, sl_mono_ns now);
+};
+
 struct sim_day_options {
     uint64_t seed;
     bool is_paranoid;
-    uint64_t max_calls; /* 0: as many as come */
+    uint64_t max_calls;            /* 0: as many as come */
+    const struct sim_watch *watch; /* NULL: nobody */
 };
 
 /* Errors: SL_ENOMEM, SL_EINVAL (the gateway does not take the configuration). A broken invariant is no error: the day

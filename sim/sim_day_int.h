@@ -20,12 +20,14 @@ struct sim_call {
     struct sim_call *next;      /* sim.replied, or sim.unused_calls */
     struct sim_call *next_made; /* sim.calls */
     struct sim_event leaving;
+    struct sim_event moving; /* until its message is there, or its reply has left */
     uint32_t group, model;
     uint64_t visitor;
     sl_mono_ns arrived_at;
     int64_t run_us, declared_us;
-    bool is_measured, has_replied;
-    const char *size; /* that it asks for; "": it does not say */
+    bool is_measured, has_replied, is_bad, is_large;
+    struct sim_sight sight; /* while somebody watches */
+    const char *size;       /* that it asks for; "": it does not say */
     char duration[32], max_wait[32];
 };
 
@@ -49,7 +51,8 @@ struct sim_job {
     uint64_t visitor;
     sl_mono_ns arrived_at, started_at;
     int64_t run_us, limit_us;
-    bool is_measured, is_started, is_cancelled;
+    bool is_measured, is_started, is_cancelled, is_called_back;
+    struct sim_sight sight;
     struct sim_event step; /* its start, then its end */
 };
 
@@ -70,6 +73,7 @@ struct sim_node {
     size_t slice_count, wide_count;
     uint64_t running_parts; /* slices on which calls run */
     struct sim_event life;  /* its loss, or its return */
+    sl_slot_id stale_lease; /* of a former life, to be told once more; 0: none */
 };
 
 struct sim_loss {
@@ -106,6 +110,7 @@ struct sim {
 
 /* ---- sim_day.c */
 void sim_at(struct sim *s, struct sim_event *e, sl_mono_ns at);
+sl_wall_us sim_wall(const struct sim *s);
 /* The first complaint ends the day. */
 void sim_complain(struct sim *s, const char *fmt, ...) SL_PRINTF(2, 3);
 
@@ -119,18 +124,26 @@ struct gw_auth_port sim_callers_auth(struct sim *s);
 /* The call whose message this is. */
 struct sim_call *sim_callers_find(const struct gw_body *message);
 
-/* ---- sim_message.c: requests for models with one small tensor */
+/* ---- sim_message.c: requests for models with one tensor of so many values, at least one */
 extern const struct gw_tensor_spec sim_input_spec, sim_output_spec;
-struct gw_body *sim_message_make(const char *model);
+struct gw_body *sim_message_make(const char *model, size_t values);
 
 /* ---- sim_nodes.c */
 SL_MUST_CHECK sl_status sim_nodes_start(struct sim *s);
 void sim_nodes_finish(struct sim *s);
 struct gw_link_port sim_nodes_port(struct sim *s);
+/* Do some say "not now", so that calls wait beside idle slices for a moment? */
+bool sim_nodes_may_refuse(const struct sim *s);
 
 /* ---- sim_receipts.c */
 struct gw_store_port sim_receipts_port(struct sim *s);
 struct gw_results_port sim_results_port(void);
+
+/* ---- sim_watch.c: for who watches; nothing when nobody does */
+void sim_watch_came(struct sim *s, struct sim_call *c, const struct gw_principal *who);
+void sim_watch_sent(struct sim *s, const struct sim_job *j);
+void sim_watch_ran(struct sim *s, const struct sim_job *j);
+void sim_watch_ended(struct sim *s, const struct sim_call *c);
 
 /* ---- sim_count.c */
 void sim_count_arrival(struct sim *s, const struct sim_call *c);

@@ -52,6 +52,7 @@ static void plan_start(struct sim *s, struct sim_job *j)
 static void drop_job(struct sim *s, struct sim_job *j)
 {
     struct sim_slice *slice = j->slice;
+    sim_watch_ran(s, j);
     gw_timers_clear(&s->events, &j->step.timer);
     if (j->is_started) {
         s->slices_running -= slice->width;
@@ -116,13 +117,38 @@ static void on_end(struct sim *s, struct sim_event *e)
         end_well(s, j);
 }
 
+/* Unstarted, to the gateway. */
+static void give_back(struct sim *s, struct sim_job *j)
+{
+    struct sim_slice *slice = j->slice;
+    sl_slot_id lease = j->lease;
+    drop_job(s, j);
+    gw_flow_on_returned(s->flow, slice->node->fleet_node, lease, s->now);
+    if (slice->jobs != NULL)
+        plan_start(s, slice->jobs);
+}
+
+static bool gives_back(struct sim *s, const struct sim_node *n)
+{
+    int64_t percent = n->row->returns_percent;
+    return percent > 0 && sl_rng_below(&s->fate, 100) < (uint64_t)percent;
+}
+
+static void start(struct sim *s, struct sim_job *j);
+
 static void on_start(struct sim *s, struct sim_event *e)
 {
     struct sim_job *j = SL_CONTAINER_OF(e, struct sim_job, step);
-    if (j->is_cancelled) {
+    if (j->is_cancelled)
         end_without_result(s, j, SL_REASON_CANCELLED);
-        return;
-    }
+    else if (j->is_called_back || gives_back(s, j->slice->node))
+        give_back(s, j);
+    else
+        start(s, j);
+}
+
+static void start(struct sim *s, struct sim_job *j)
+{
     struct sim_node *n = j->slice->node;
     if ((n->running_parts & j->slice->parts) != 0)
         sim_complain(s, "two calls run on the same slice of %s", n->name);
@@ -224,10 +250,24 @@ static void join(struct sim *s, struct sim_node *n)
         sim_at(s, &n->life, s->now + chance_ns(s, n->row->life_ns));
 }
 
+/* What a former life had taken must not count any more, but that it had its slice. */
+static void tell_stale(struct sim *s, struct sim_node *n)
+{
+    struct gw_result late = {
+        .lease = n->stale_lease, .reason = SL_REASON_OK, .was_started = true, .held_us = 1};
+    if (n->stale_lease == 0)
+        return;
+    n->stale_lease = 0;
+    s->told_us += late.held_us;
+    gw_flow_on_started(s->flow, n->fleet_node, late.lease, s->now);
+    gw_flow_on_result(s->flow, n->fleet_node, &late, s->now);
+}
+
 /* A call that ran there has had its time for nothing. */
 static void empty_slice(struct sim *s, struct sim_slice *slice)
 {
     for (struct sim_job *j; (j = slice->jobs) != NULL;) {
+        slice->node->stale_lease = j->lease;
         sim_count_run(s, j, false);
         drop_job(s, j);
     }
@@ -250,6 +290,7 @@ static void on_life(struct sim *s, struct sim_event *e)
     struct sim_node *n = SL_CONTAINER_OF(e, struct sim_node, life);
     if (n->fleet_node == NULL) {
         join(s, n);
+        tell_stale(s, n);
         return;
     }
     lose(s, n);
@@ -293,6 +334,8 @@ static void enqueue(struct sim *s, struct sim_slice *slice, const struct sim_cal
     j->run_us = c->run_us;
     j->limit_us = d->limit_us;
     j->is_measured = c->is_measured;
+    j->sight = c->sight;
+    sim_watch_sent(s, j);
     DL_APPEND(slice->jobs, j);
     if (slice->jobs == j)
         plan_start(s, j);
@@ -310,6 +353,8 @@ static sl_status dispatch(void *ctx, const struct gw_fleet_node *fleet_node,
     }
     if (!has_model(n->row, sim_scenario_models(s->scenario)[c->model].name))
         sim_complain(s, "node %s was sent a call of a model that it has not", n->name);
+    if (gives_back(s, n))
+        return SL_EFULL;
     enqueue(s, &n->slices[d->slice->id], c, d);
     return SL_OK;
 }
@@ -342,12 +387,13 @@ static void cancel(void *ctx, const struct gw_fleet_node *fleet_node, sl_slot_id
     }
 }
 
-/* Nobody drains a node here. */
-static void call_back(void *ctx, const struct gw_fleet_node *node, sl_slot_id lease)
+static void call_back(void *ctx, const struct gw_fleet_node *fleet_node, sl_slot_id lease)
 {
     struct sim *s = ctx;
-    (void)lease;
-    sim_complain(s, "node %s is told to give a call back", node->name);
+    struct sim_node *n = node_of(s, fleet_node);
+    struct sim_job *j = n == NULL ? NULL : find_job(n, lease);
+    if (j != NULL)
+        j->is_called_back = true;
 }
 
 /* The nodes here keep no journal. */
@@ -363,6 +409,14 @@ struct gw_link_port sim_nodes_port(struct sim *s)
                                  .cancel = cancel,
                                  .call_back = call_back,
                                  .acknowledge = acknowledge};
+}
+
+bool sim_nodes_may_refuse(const struct sim *s)
+{
+    for (size_t i = 0; i < s->scenario->fleet.count; i++)
+        if (sim_scenario_fleet(s->scenario)[i].returns_percent > 0)
+            return true;
+    return false;
 }
 
 /* ---- all of them */

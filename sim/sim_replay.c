@@ -197,7 +197,8 @@ static void fill_rows(struct sim_replay *r)
                                                           .run = "",
                                                           .declares = "",
                                                           .size = "",
-                                                          .leaves = ""};
+                                                          .leaves = "",
+                                                          .deadline = ""};
 }
 
 static sl_status make_rows(struct sim_replay *r)

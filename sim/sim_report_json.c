@@ -63,8 +63,8 @@ static json_t *classes_json(const struct sim_result *r)
     json_t *a = json_array();
     for (size_t i = 0; i < SIM_CLASSES; i++) {
         const struct sim_class *c = &r->classes[i];
-        json_t *row = json_pack("{s:I, s:I}", "queued", (json_int_t)c->queued, "served",
-                                (json_int_t)c->served);
+        json_t *row =
+            json_pack("{s:I, s:I}", "asked", (json_int_t)c->asked, "served", (json_int_t)c->served);
         if (c->up_to_us != INT64_MAX)
             json_object_set_new(row, "up_to_s", json_integer(c->up_to_us / SL_US_PER_S));
         json_array_append_new(a, row);

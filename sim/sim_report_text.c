@@ -58,13 +58,13 @@ static sl_status add_classes(const struct sim_result *r, struct sl_buf *out)
     SIM_TRY(sl_buf_printf(out, "  served of those that declared at most"));
     for (size_t i = 0; i < SIM_CLASSES; i++) {
         const struct sim_class *c = &r->classes[i];
-        if (c->queued == 0)
+        if (c->asked == 0)
             continue;
         if (c->up_to_us == INT64_MAX)
             SIM_TRY(sl_buf_printf(out, "  more: "));
         else
             SIM_TRY(sl_buf_printf(out, "  %" PRId64 " s: ", c->up_to_us / SL_US_PER_S));
-        SIM_TRY(sl_buf_printf(out, "%.1f %%", sim_percent((double)c->served, (double)c->queued)));
+        SIM_TRY(sl_buf_printf(out, "%.1f %%", sim_percent((double)c->served, (double)c->asked)));
     }
     return sl_buf_printf(out, "\n");
 }

@@ -29,7 +29,7 @@ struct sim_tally {
 /* Calls that declared at most so long. */
 struct sim_class {
     int64_t up_to_us;
-    uint64_t queued, served;
+    uint64_t asked, served; /* with time left for it; started */
 };
 
 /* A part of the day. */

@@ -30,6 +30,7 @@ struct sim_fleet_row {
     bool gives_whole;
     struct sl_conf_seq models; /* of const char *; empty: all */
     int64_t life_ns, repair_ns;
+    int64_t returns_percent;
 };
 
 struct sim_weight_row {
@@ -57,13 +58,14 @@ struct sim_group_row {
     struct sl_conf_seq models; /* of struct sim_weight_row */
     struct sl_conf_seq hours;  /* of int64_t: 24, or none */
     struct sl_conf_seq bursts; /* of struct sim_burst_row */
-    const char *run, *declares, *size, *leaves;
+    const char *run, *declares, *size, *leaves, *deadline;
     int64_t max_wait_ns;
+    int64_t bad_percent, large_percent;
 
     uint16_t tier_index;
     struct sim_arrivals arrivals;
-    bool has_run, has_leaves;
-    struct sim_law run_law, leaves_law;
+    bool has_run, has_leaves, has_deadline;
+    struct sim_law run_law, leaves_law, deadline_law;
     enum sim_says says;
     double says_times;
     struct sim_law says_law;
@@ -80,7 +82,7 @@ struct sim_replay;
 struct sim_scenario {
     struct gw_conf gateway;
     const char *title;
-    int64_t seed, length_ns, stop_ns;
+    int64_t seed, length_ns, stop_ns, reply_ns;
     int64_t measure_from_ns, measure_until_ns;
     struct sl_conf_seq models;   /* of struct sim_model_row */
     struct sl_conf_seq fleet;    /* of struct sim_fleet_row */

@@ -155,6 +155,9 @@ static void resolve_laws(struct sim_group_row *g, struct sl_conf_check *c)
         complain(c, "visitors", g->name, "run", g->run, NOT_A_LAW);
     if (g->has_leaves && !sim_law_read(sl_span_str(g->leaves), &g->leaves_law))
         complain(c, "visitors", g->name, "leaves", g->leaves, NOT_A_LAW);
+    g->has_deadline = g->deadline[0] != '\0';
+    if (g->has_deadline && !sim_law_read(sl_span_str(g->deadline), &g->deadline_law))
+        complain(c, "visitors", g->name, "deadline", g->deadline, NOT_A_LAW);
     if (!read_says(g))
         complain(c, "visitors", g->name, "declares", g->declares,
                  "is not auto, run, run x 1.5, and no law such as 60s");

@@ -58,6 +58,9 @@ static const struct sl_conf_key fleet_table[] = {
         .help = "The mean time between two losses of a node, at random; 0s: never."),
     KEY(sim_fleet_row, "repair", SL_CONF_DURATION, repair_ns, "2m", .min = 1000000,
         .max = 365 * DAY, .help = "The mean time until it is back."),
+    KEY(sim_fleet_row, "returns", SL_CONF_INT, returns_percent, "0", .max = 90,
+        .help = "Of a hundred calls sent there, how many it does not take now, and of a hundred "
+                "taken, how many it gives back unstarted."),
     {0},
 };
 
@@ -97,6 +100,12 @@ static const struct sl_conf_key group_table[] = {
         .help = "After how long a caller gives up, waiting or running: a law as of run."),
     KEY(sim_group_row, "max_wait", SL_CONF_DURATION, max_wait_ns, "0s", .max = DAY,
         .help = "The longest wait that they ask for; 0s: they do not say."),
+    KEY(sim_group_row, "deadline", SL_CONF_STRING, deadline, "", .max = 64,
+        .help = "How long a caller gives a call at most, waiting and running: a law as of run."),
+    KEY(sim_group_row, "bad", SL_CONF_INT, bad_percent, "0", .max = 100,
+        .help = "Of a hundred calls, how many are for a model that is not there."),
+    KEY(sim_group_row, "large", SL_CONF_INT, large_percent, "0", .max = 100,
+        .help = "Of a hundred calls, how many have a message of half a MiB, which waits for room."),
     {0},
 };
 
@@ -123,6 +132,8 @@ const struct sl_conf_key sim_scenario_own_keys[] = {
         .max = 31 * DAY, .help = "Nor do those that come after."),
     KEY(sim_scenario, "stop", SL_CONF_DURATION, stop_ns, "100ms", .min = 1000000, .max = 60 * S,
         .help = "How long a node needs to take a slice back from a call that was cancelled."),
+    KEY(sim_scenario, "reply", SL_CONF_DURATION, reply_ns, "0s", .max = 60 * S,
+        .help = "How long a reply needs until it has left."),
     KEY(sim_scenario, "models", SL_CONF_MAP, models, NULL, .max = SIM_MODELS_MAX,
         ROWS(model_table, struct sim_model_row), .help = "The models by name."),
     KEY(sim_scenario, "fleet", SL_CONF_MAP, fleet, NULL, .max = 64,
@@ -136,9 +147,18 @@ const struct sl_conf_key sim_scenario_own_keys[] = {
 };
 /* clang-format on */
 
-const char *const sim_scenario_gateway_keys[] = {
-    "tiers",     "sizes",      "calls.",          "limits.queue",     "limits.calls",
-    "accounts.", "scheduler.", "link.feed_ahead", "apps.max_running", NULL};
+const char *const sim_scenario_gateway_keys[] = {"tiers",
+                                                 "sizes",
+                                                 "calls.",
+                                                 "limits.queue",
+                                                 "limits.calls",
+                                                 "limits.body_total",
+                                                 "limits.body_wait",
+                                                 "accounts.",
+                                                 "scheduler.",
+                                                 "link.feed_ahead",
+                                                 "apps.max_running",
+                                                 NULL};
 
 static bool is_for_scenarios(const char *name)
 {

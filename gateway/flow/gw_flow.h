@@ -4,7 +4,7 @@
  *   node events     -> gw_flow_on_hello .. _lost
  *   end of a turn   -> gw_flow_turn: expire, place, dispatch
  *
- * Purity   No clock, no I/O: `now` is an argument, the world is behind gw_ports. tests/sim runs the
+ * Purity   No clock, no I/O: `now` is an argument, the world is behind gw_ports. sim/ runs the
  *          same code with fake ports and a virtual clock.
  * Threads  One: the flow thread.
  * Errors   Nothing is silent: each exchange gets exactly one reply, each call ends with one reason,
