@@ -563,7 +563,8 @@ static void log_end(const struct ex_server *s)
     const struct ex_journal_totals leases = ex_journal_totals(s->journal);
     sl_log(SL_LOG_INFO, "stopped", SL_U("results", jobs.results), SL_U("failures", jobs.failures),
            SL_U("returned", jobs.returned), SL_U("unrecorded", jobs.unrecorded),
-           SL_U("orphans", jobs.orphans),
+           SL_U("orphans", jobs.orphans), SL_U("joints", jobs.joints),
+           SL_U("joints_failed", jobs.joints_failed),
            SL_U("refused_messages", jobs.refused_messages + link.dropped),
            SL_U("workers_started", pool.started), SL_U("worker_crashes", pool.crashes),
            SL_U("worker_kills", pool.kills), SL_U("sessions", link.sessions),

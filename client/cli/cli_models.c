@@ -16,14 +16,15 @@ static const char help[] =
 
 static json_t *model_json(const pb_model *m)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:I}", "name",
-                     m->name, "version", m->version, "engine", m->engine, "ready", m->ready,
+    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I}",
+                     "name", m->name, "version", m->version, "engine", m->engine, "ready", m->ready,
                      "nodes", cli_json_texts(m->nodes, m->n_nodes), "duration", m->duration,
                      "duration_ms", (json_int_t)m->duration_ms, "max_duration_ms",
                      (json_int_t)m->max_duration_ms, "size", m->size, "inputs",
                      cli_json_texts(m->inputs, m->n_inputs), "outputs",
                      cli_json_texts(m->outputs, m->n_outputs), "calls", (json_int_t)m->calls,
-                     "mean_exec_us", (json_int_t)m->mean_exec_us);
+                     "mean_exec_us", (json_int_t)m->mean_exec_us, "max_batch",
+                     (json_int_t)m->max_batch, "runs", (json_int_t)m->runs);
 }
 
 static int print_json(const Sluice__V1__ListModelsResponse *r)

@@ -72,7 +72,8 @@ struct ex_outcome {
     /* Of a call that ran together with others: its share of the run is held_us. */
     sl_gpu_us run_us;   /* how long the run held the slice; 0: it ran alone */
     uint32_t run_calls; /* that shared the run */
-    uint32_t run_place; /* among them, from 0 */
+    uint32_t
+        run_place; /* among those that are told their outputs, from 0; run_calls: it is not one */
 };
 
 #endif

@@ -85,7 +85,10 @@ static void tell_failure(struct ex_jobs *j, uint64_t lease, const struct sl_erro
                                        .text = why->text,
                                        .started = held->started,
                                        .held_us = held->us,
-                                       .record = held->record};
+                                       .record = held->record,
+                                       .run_us = held->run_us,
+                                       .run_calls = held->run_calls,
+                                       .run_place = held->run_calls};
     tell_result(j, lease, &outcome);
 }
 
@@ -627,7 +630,8 @@ static void tell_cancelled(struct ex_jobs *j, const struct ex_task *t,
     struct sl_error why;
     ex_jobs_end_sentence(t, SL_REASON_CANCELLED, &why);
     tell_failure(j, t->lease, &why,
-                 &(struct ex_held){outcome->started, outcome->held_us, outcome->record});
+                 &(struct ex_held){outcome->started, outcome->held_us, outcome->record,
+                                   outcome->run_us, outcome->run_calls});
 }
 
 void ex_jobs_tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcome *outcome)
@@ -647,7 +651,8 @@ void ex_jobs_tell_outcome(struct ex_jobs *j, struct ex_task *t, struct ex_outcom
     sl_error_set(&why, SL_REASON_TOO_LARGE, "outputs of %llu bytes are more than the node's %s",
                  (unsigned long long)bytes, limit);
     tell_failure(j, t->lease, &why,
-                 &(struct ex_held){outcome->started, outcome->held_us, outcome->record});
+                 &(struct ex_held){outcome->started, outcome->held_us, outcome->record,
+                                   outcome->run_us, outcome->run_calls});
 }
 
 void ex_jobs_result_came(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t seq,

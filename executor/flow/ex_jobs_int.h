@@ -53,6 +53,8 @@ struct ex_held {
     bool started;
     sl_gpu_us us;
     uint64_t record;
+    sl_gpu_us run_us; /* of the run that it was a part of; 0: it ran alone */
+    uint32_t run_calls;
 };
 
 extern const struct ex_held ex_not_held;

@@ -147,16 +147,6 @@ sl_status ex_jobs_offer_joint(struct ex_jobs *j, struct ex_line *line, struct ex
 
 /* ---- ends */
 
-/* The i-th task's time as a lease of its own: that of the first one is in the journal already. */
-static struct ex_held record_share(struct ex_jobs *j, const struct ex_joint *g, size_t i,
-                                   sl_gpu_us share, sl_mono_ns started_at, enum sl_reason cause)
-{
-    const struct ex_task *t = g->tasks[i];
-    if (i > 0)
-        ex_jobs_record_begin(j, t, t->posting.job.call_id, started_at);
-    return (struct ex_held){true, share, ex_jobs_record_end(j, t->slice, share, cause)};
-}
-
 static sl_gpu_us share_of(const struct ex_joint *g, size_t i, sl_gpu_us whole)
 {
     sl_gpu_us first = whole;
@@ -167,10 +157,24 @@ static sl_gpu_us share_of(const struct ex_joint *g, size_t i, sl_gpu_us whole)
     return first;
 }
 
+/* The i-th task's time as a lease of its own: that of the first one is in the journal already. */
+static struct ex_held record_share(struct ex_jobs *j, const struct ex_joint *g, size_t i,
+                                   sl_gpu_us run, sl_mono_ns started_at, enum sl_reason cause)
+{
+    const struct ex_task *t = g->tasks[i];
+    const sl_gpu_us share = share_of(g, i, run);
+    if (i > 0)
+        ex_jobs_record_begin(j, t, t->posting.job.call_id, started_at);
+    return (struct ex_held){.started = true,
+                            .us = share,
+                            .record = ex_jobs_record_end(j, t->slice, share, cause),
+                            .run_us = run,
+                            .run_calls = (uint32_t)g->count};
+}
+
 /* place: among those that are told. */
 static void tell_part(struct ex_jobs *j, const struct ex_joint *g, size_t i,
-                      const struct ex_outcome *whole, const struct ex_held *held, sl_gpu_us run,
-                      uint32_t place)
+                      const struct ex_outcome *whole, const struct ex_held *held, uint32_t place)
 {
     struct ex_output outputs[EX_TENSORS_MAX];
     int64_t dims[EX_TENSORS_MAX][SL_RANK_MAX];
@@ -180,8 +184,8 @@ static void tell_part(struct ex_jobs *j, const struct ex_joint *g, size_t i,
     part.started = true;
     part.held_us = held->us;
     part.record = held->record;
-    part.run_us = run;
-    part.run_calls = (uint32_t)g->count;
+    part.run_us = held->run_us;
+    part.run_calls = held->run_calls;
     part.run_place = place;
     ex_jobs_tell_outcome(j, g->tasks[i], &part);
 }
@@ -196,13 +200,13 @@ static void share_out(struct ex_jobs *j, struct ex_joint *g, const struct ex_out
     for (size_t i = 0; i < g->count; i++) {
         struct ex_task *t = g->tasks[i];
         const enum sl_reason cause = t->is_cancelled ? SL_REASON_CANCELLED : SL_REASON_OK;
-        const struct ex_held held = record_share(j, g, i, share_of(g, i, run), started_at, cause);
+        const struct ex_held held = record_share(j, g, i, run, started_at, cause);
         if (t->is_cancelled) {
             ex_jobs_fail_task(j, t, &cancelled, &held);
             continue;
         }
         if (!t->is_orphan)
-            tell_part(j, g, i, whole, &held, run, place++);
+            tell_part(j, g, i, whole, &held, place++);
         ex_jobs_end_task(j, t);
     }
 }
@@ -214,7 +218,7 @@ static void fail_all(struct ex_jobs *j, struct ex_joint *g, enum sl_reason reaso
     struct sl_error why;
     ex_jobs_end_sentence(g->tasks[0], reason, &why);
     for (size_t i = 0; i < g->count; i++) {
-        const struct ex_held held = record_share(j, g, i, share_of(g, i, run), started_at, reason);
+        const struct ex_held held = record_share(j, g, i, run, started_at, reason);
         ex_jobs_fail_task(j, g->tasks[i], &why, &held);
     }
 }

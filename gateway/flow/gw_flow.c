@@ -430,10 +430,13 @@ static void hand_over(struct gw_flow *f, struct gw_call *c, const struct gw_resu
         gw_call_on_late_end(f, c, result->was_started, result->held_us);
 }
 
-/* From the moment that nobody wanted the call, or that it should have ended, to its slice being free. */
+/* From the moment that nobody wanted the call, or that it should have ended, to its slice being free. A run that others
+ * shared was wanted. */
 static void measure_freeing(struct gw_flow *f, const struct gw_fleet_lease *lease,
                             const struct gw_call *c, const struct gw_result *result, sl_mono_ns now)
 {
+    if (result->run_us > 0)
+        return;
     if (lease->is_recalled && result->was_started)
         sl_metric_observe_ns(f->metrics.freed_after_cancel, now - lease->recalled_at);
     else if (c != NULL && result->reason == SL_REASON_DURATION_EXCEEDED)

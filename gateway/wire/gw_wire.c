@@ -284,6 +284,8 @@ static Sluice__V1__ListModelsResponse__Model *model_item(struct sl_arena *arena,
     m->outputs = tensor_texts(arena, spec->outputs, spec->output_count);
     m->calls = model->call_count;
     m->mean_exec_us = model->mean_exec_us;
+    m->max_batch = spec->max_batch;
+    m->runs = model->engine_runs;
     bool ok = m->duration != NULL && m->inputs != NULL && m->outputs != NULL &&
               fill_model_nodes(arena, model, m);
     return ok ? m : NULL;

@@ -254,6 +254,30 @@ static void fake_fails_as_told(void **state SL_UNUSED)
     engine_rig_close(&r);
 }
 
+static void fake_fails_for_bad_items_alone(void **state SL_UNUSED)
+{
+    struct engine_rig r;
+    open_fake(&r, "fake: {error: boom, bad: 98}\n"); /* 'b' */
+    assert_true(run_fake(&r, "aca", NULL, 0));
+    assert_true(run_fake(&r, "", NULL, 0));
+    assert_false(run_fake(&r, "acb", NULL, 0));
+    assert_string_equal(r.err.text, "boom");
+    engine_rig_close(&r);
+}
+
+static void fake_tells_items_and_takes_time_for_each(void **state SL_UNUSED)
+{
+    struct engine_rig r;
+    uint64_t word;
+    open_fake(&r, "fake: {result: items, item: 10ms}\n");
+    const int64_t before = now_ms(CLOCK_MONOTONIC);
+    assert_true(run_fake(&r, "abcdefgh", NULL, 0));
+    assert_true(now_ms(CLOCK_MONOTONIC) - before >= 79);
+    memcpy(&word, r.outputs[0].data, sizeof(word));
+    assert_int_equal(word, 8);
+    engine_rig_close(&r);
+}
+
 static void fake_dies_as_told(void **state SL_UNUSED)
 {
     static const struct {
@@ -346,6 +370,8 @@ int main(void)
         cmocka_unit_test(fake_hashes_depend_on_every_byte),
         cmocka_unit_test(fake_takes_its_time),
         cmocka_unit_test(fake_fails_as_told),
+        cmocka_unit_test(fake_fails_for_bad_items_alone),
+        cmocka_unit_test(fake_tells_items_and_takes_time_for_each),
         cmocka_unit_test(fake_dies_as_told),
         cmocka_unit_test(fake_refuses_what_it_does_not_understand),
         cmocka_unit_test(fake_ignores_other_parameters),

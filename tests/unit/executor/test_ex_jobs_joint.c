@@ -328,6 +328,7 @@ static void test_who_leaves_pays_his_part_and_stops_nobody(void **state)
     expect(2, SL_REASON_CANCELLED, 3);
     expect(3, SL_REASON_OK, 1);
     assert_int_equal(w.leases[3].run_place, 0); /* of those that are told its outputs */
+    assert_true(w.leases[2].run_us == 4 && w.leases[2].run_place == w.leases[2].run_calls);
 }
 
 static void test_when_all_have_left_the_worker_ends(void **state)

@@ -45,8 +45,13 @@ static void test_a_batch_grows_piece_by_piece(void **state)
     const struct ex_output outputs[] = {
         {"A", SL_DTYPE_FP32, dims, 2, sl_span_of("12345678", 8), NULL},
         {"B", SL_DTYPE_BYTES, NULL, 0, sl_span_of("xyz", 3), NULL}};
-    const struct ex_outcome ok = {
-        .outputs = outputs, .output_count = 2, .started = true, .held_us = 99};
+    const struct ex_outcome ok = {.outputs = outputs,
+                                  .output_count = 2,
+                                  .started = true,
+                                  .held_us = 99,
+                                  .run_us = 300,
+                                  .run_calls = 3,
+                                  .run_place = 2};
     const struct ex_outcome failed = {.reason = SL_REASON_OUT_OF_MEMORY, .text = "too much"};
     const struct ex_link_payload none = {.bulk_bytes = 0}, bulk = {.bulk_bytes = 11};
     const struct ex_link_payload inside = {.inside = sl_span_of("12345678xyz", 11)};
@@ -84,6 +89,7 @@ static void test_a_batch_grows_piece_by_piece(void **state)
     assert_int_equal(r->payload.len, 11);
     assert_int_equal(r->payload_bytes, 0);
     assert_true(r->started && r->held_us == 99 && r->reason[0] == '\0');
+    assert_true(r->run_us == 300 && r->run_calls == 3 && r->run_place == 2);
     assert_int_equal(r->n_outputs, 2);
     assert_string_equal(r->outputs[1]->name, "B");
     assert_string_equal(r->outputs[1]->datatype, "BYTES");
@@ -110,6 +116,7 @@ static void test_hello(void **state)
                                               .duration_us = 5,
                                               .duration = "2 + 3",
                                               .size = "xlarge",
+                                              .max_batch = 8,
                                               .max_duration_us = 6};
     const struct ex_slice slices[] = {
         {.id = 0, .kind = EX_SLICE_CPU, .device = "cpu0", .share_thousandths = 500},
@@ -146,6 +153,7 @@ static void test_hello(void **state)
     assert_string_equal(read->models[1]->engine, "identity");
     assert_string_equal(read->models[1]->duration, "2 + 3");
     assert_string_equal(read->models[1]->size, "xlarge");
+    assert_int_equal(read->models[1]->max_batch, 8);
     assert_string_equal(read->models[1]->inputs[0]->datatype, "INT8");
     assert_true(read->models[1]->inputs[0]->shape[0] == -1);
     assert_int_equal(read->slice_backlog_max, 16);

@@ -136,7 +136,22 @@ static void what_is_left_out_has_defaults(void **state SL_UNUSED)
     const struct ex_model_spec *m = ex_model_file_spec(f);
     assert_int_equal(m->duration_us, 60000000);
     assert_int_equal(m->max_duration_us, 300000000);
+    assert_int_equal(m->max_batch, 1);
+    assert_int_equal(m->batch_delay_us, 1000);
     assert_int_equal(m->option_count, 0);
+    ex_model_file_destroy(f);
+}
+
+static void a_model_may_take_items_of_several_calls(void **state SL_UNUSED)
+{
+    write_model("batch", "engine: identity\n"
+                         "max_batch: 8\n"
+                         "batch_delay: 2500us\n"
+                         "inputs:  [{name: a, datatype: FP32, shape: [-1, 4]}]\n"
+                         "outputs: [{name: b, datatype: FP32, shape: [-1, 4]}]\n");
+    struct ex_model_file *f = load_good("batch");
+    assert_int_equal(ex_model_file_spec(f)->max_batch, 8);
+    assert_int_equal(ex_model_file_spec(f)->batch_delay_us, 2500);
     ex_model_file_destroy(f);
 }
 
@@ -257,6 +272,21 @@ static void mistakes_of_sense_are_named(void **state SL_UNUSED)
               "sense1/model.yaml:6: inputs[2].shape is missing; write [] for a single value",
               "sense1/model.yaml:7: outputs is empty; a model has at least one",
               "sense1/model.yaml:8: fake.run is of no use: the model's engine is identity"));
+}
+
+static void items_that_cannot_be_told_apart_are_named(void **state SL_UNUSED)
+{
+    expect_errors(
+        "batch1",
+        "engine: identity\n"
+        "max_batch: 4\n"
+        "inputs:  [{name: a, datatype: FP32, shape: [2]}]\n"
+        "outputs: [{name: b, datatype: FP32, shape: []}]\n",
+        LINES("batch1/model.yaml:3: inputs[0].shape must begin with -1, because max_batch is 4",
+              "batch1/model.yaml:4: outputs[0].shape must begin with -1, because max_batch is 4"));
+    expect_errors("batch2", "engine: identity\nmax_batch: 257\n" TENSORS,
+                  LINES("batch2/model.yaml:2:1: max_batch is \"257\"; it must be a whole number "
+                        "from 1 to 256"));
 }
 
 static void a_duration_that_is_no_time_is_named(void **state SL_UNUSED)
@@ -398,6 +428,8 @@ int main(void)
         cmocka_unit_test(the_fingerprint_stands),
         cmocka_unit_test(what_is_left_out_has_defaults),
         cmocka_unit_test(a_duration_is_a_time_auto_or_an_expression),
+        cmocka_unit_test(a_model_may_take_items_of_several_calls),
+        cmocka_unit_test(items_that_cannot_be_told_apart_are_named),
         cmocka_unit_test(a_duration_that_is_no_time_is_named),
         cmocka_unit_test(options_are_texts_that_engines_read),
         cmocka_unit_test(the_largest_number_is_the_version),
