@@ -85,6 +85,8 @@ static uint64_t read_parts(const Sluice__Node__V1__Hello *h, const Sluice__Node_
 {
     uint64_t parts = 0;
     size_t found = 0;
+    if (wide->n_parts > GW_FLEET_SLICES_MAX)
+        return 0;
     for (size_t i = 0; i < h->n_slices && i < GW_FLEET_SLICES_MAX; i++)
         for (size_t k = 0; k < wide->n_parts; k++)
             if (wide->parts[k] == h->slices[i]->id) {

@@ -136,6 +136,18 @@ def test_an_xlarge_call_that_overruns_frees_both_halves(cluster):
     assert receipt.held_us == 200_000
 
 
+def test_a_cancelled_xlarge_call_frees_both_halves(cluster):
+    call = begin(cluster, "xlarge", "30s", duration="20s")
+    wait_until(lambda: cluster.status().calls_running == 1, 20 * SLOW, "it runs")
+    assert cluster.status().slices_busy == 2
+    call.cancel()
+    limit = Limit(2.0)  # the node's grace is 1 s
+    began = time.monotonic()
+    halves = [begin(cluster, "large", "10ms") for _ in range(2)]
+    assert all(call.result() for call in halves)
+    limit.check(time.monotonic() - began, "both halves after a cancel")
+
+
 def test_what_is_declared_counts_by_the_factor(cluster):
     assert begin(cluster, "large", "1ms", duration="3s", visitor=POOR).result()
     metadata = [("sluice-size", "xlarge"), ("sluice-duration", "3s"), ("x-forwarded-for", POOR)]

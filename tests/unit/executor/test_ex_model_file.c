@@ -75,6 +75,7 @@ static void everything_is_read(void **state SL_UNUSED)
     write_model("full", "engine: onnx\n"
                         "duration: 1500ms\n"
                         "max_duration: 2m\n"
+                        "size: xlarge\n"
                         "inputs:\n"
                         "  - {name: ids, datatype: INT64, shape: [-1, 32]}\n"
                         "  - {name: t, datatype: BYTES, shape: []}\n"
@@ -89,6 +90,7 @@ static void everything_is_read(void **state SL_UNUSED)
     assert_string_equal(m->engine, "onnx");
     assert_int_equal(m->duration_us, 1500000);
     assert_int_equal(m->max_duration_us, 120000000);
+    assert_string_equal(m->size, "xlarge");
     assert_int_equal(m->input_count, 2);
     assert_string_equal(m->inputs[0].name, "ids");
     assert_int_equal(m->inputs[0].dtype, SL_DTYPE_INT64);
@@ -138,6 +140,7 @@ static void what_is_left_out_has_defaults(void **state SL_UNUSED)
     assert_int_equal(m->max_duration_us, 300000000);
     assert_int_equal(m->max_batch, 1);
     assert_int_equal(m->batch_delay_us, 1000);
+    assert_string_equal(m->size, "");
     assert_int_equal(m->option_count, 0);
     ex_model_file_destroy(f);
 }
