@@ -4,6 +4,7 @@ What a call declared is in its receipt.
 """
 
 import json
+import signal
 import subprocess
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_gateway_that_was_killed_still_knows_what_it_had_learned(cluster):
     cluster.daemons["gateway"].kill()
     cluster.restart("gateway")
     wait_until(cluster.is_whole, 20 * SLOW, "the gateway and its executor")
+    assert call(cluster, "learning", run="5ms") == 1
+
+
+def test_a_gateway_that_was_stopped_forgets_nothing(cluster):
+    for _ in range(3):
+        assert call(cluster, "learning", run="5ms") == 30
+    cluster.daemons["gateway"].signal(signal.SIGTERM)
+    assert cluster.restart("gateway") == 0
+    wait_until(cluster.is_whole, 20 * SLOW, "the gateway and its executor")
+    for _ in range(2):
+        assert call(cluster, "learning", run="5ms") == 30
     assert call(cluster, "learning", run="5ms") == 1
 
 
