@@ -59,6 +59,8 @@ void sim_check_full(struct sim *s)
         sim_complain(s, "the scheduler's invariants are broken");
     if (gw_ledger_check(gw_flow_ledger(s->flow)) != SL_OK)
         sim_complain(s, "the ledger's invariants are broken");
+    if (gw_flow_check_lines(s->flow) != SL_OK)
+        sim_complain(s, "the lines of calls by tier are broken");
     check_idle(s);
     check_leases(s);
 }

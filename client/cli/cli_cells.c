@@ -11,6 +11,14 @@ void cli_cell_gpu(struct cli_table *t, int64_t us)
     cli_table_add(t, "%s", us != 0 ? text : "-");
 }
 
+void cli_cell_eta(struct cli_table *t, int64_t us)
+{
+    char text[CLI_TIME_BYTES];
+
+    cli_format_ms(us / 1000, text);
+    cli_table_add(t, "%s", us >= 0 ? text : "-");
+}
+
 void cli_cell_name(struct cli_table *t, const char *name)
 {
     cli_table_add(t, "%s", name[0] != '\0' ? name : "-");

@@ -8,6 +8,8 @@
 
 /* GPU time; "-" for 0. */
 void cli_cell_gpu(struct cli_table *t, int64_t us);
+/* A time from now on; "-" below 0, for one that nobody knows. */
+void cli_cell_eta(struct cli_table *t, int64_t us);
 /* "-" for an empty one. */
 void cli_cell_name(struct cli_table *t, const char *name);
 /* "2026-11-21 15:40:00", UTC as heads or help say; none for 0. */

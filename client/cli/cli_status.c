@@ -24,11 +24,13 @@ static json_t *lines_json(const pb_status *s)
     json_t *lines = json_array();
     for (size_t i = 0; i < s->n_lines; i++) {
         const pb_line *l = s->lines[i];
-        json_array_append_new(lines, json_pack("{s:s, s:b, s:i, s:I, s:I, s:I}", "tier", l->tier,
-                                               "background", l->background, "weight",
-                                               (int)l->weight, "waiting", (json_int_t)l->waiting,
-                                               "longest_wait_us", (json_int_t)l->longest_wait_us,
-                                               "placed", (json_int_t)l->placed));
+        json_array_append_new(
+            lines,
+            json_pack("{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I}", "tier", l->tier, "background",
+                      l->background, "weight", (int)l->weight, "waiting", (json_int_t)l->waiting,
+                      "longest_wait_us", (json_int_t)l->longest_wait_us, "placed",
+                      (json_int_t)l->placed, "newest_eta_p50_us", (json_int_t)l->newest_eta_p50_us,
+                      "newest_eta_p90_us", (json_int_t)l->newest_eta_p90_us));
     }
     return lines;
 }
@@ -110,7 +112,8 @@ static void print_calls(const pb_status *s)
 
 static void print_lines(const pb_status *s)
 {
-    static const char *const heads[] = {"TIER", ">WEIGHT", ">WAITING", ">LONGEST", ">AT SLICES"};
+    static const char *const heads[] = {"TIER", ">WEIGHT",  ">WAITING",  ">LONGEST",
+                                        ">ETA", ">ETA P90", ">AT SLICES"};
     struct cli_table t;
 
     cli_table_init(&t, heads, SL_ARRAY_LEN(heads));
@@ -122,6 +125,8 @@ static void print_lines(const pb_status *s)
         cli_table_add(&t, "%" PRIu32, l->weight);
         cli_table_add(&t, "%" PRIu64, l->waiting);
         cli_table_add(&t, "%s", l->waiting > 0 ? longest : "-");
+        cli_cell_eta(&t, l->newest_eta_p50_us);
+        cli_cell_eta(&t, l->newest_eta_p90_us);
         cli_table_add(&t, "%" PRIu64, l->placed);
     }
     putchar('\n');

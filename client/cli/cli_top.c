@@ -59,7 +59,8 @@ static void look(struct top *t)
 static void draw(const struct top *t, FILE *out, int width, int height)
 {
     const struct cli_top_view view = {.address = t->c.address,
-                                      .note = t->failure.code == SLUICE_OK ? NULL : "no answer",
+                                      .note =
+                                          t->failure.code == SLUICE_OK ? NULL : t->failure.message,
                                       .width = width,
                                       .height = height};
     cli_top_write(t->last, &view, out);

@@ -151,6 +151,8 @@ static void add_line(struct cli_table *t, const pb_top *m, size_t i)
     cli_table_add(t, "%" PRIu32, l->weight);
     cli_table_add(t, "%" PRIu64, l->waiting);
     add_span(t, l->longest_wait_us);
+    cli_cell_eta(t, l->newest_eta_p50_us);
+    cli_cell_eta(t, l->newest_eta_p90_us);
     cli_table_add(t, "%" PRIu64, l->placed);
 }
 
@@ -193,8 +195,8 @@ struct section {
 static const char *const slice_heads[] = {"NODE",  ">SLICE",   "DEVICE", "STATE",
                                           ">RUNS", ">LIMIT",   "~MODEL", "SIZE",
                                           "TIER",  "~VISITOR", ">CALLS", ">BEHIND"};
-static const char *const line_heads[] = {"QUEUE OF", ">WEIGHT", ">WAITING", ">LONGEST",
-                                         ">AT SLICES"};
+static const char *const line_heads[] = {"QUEUE OF", ">WEIGHT",  ">WAITING",  ">LONGEST",
+                                         ">ETA",     ">ETA P90", ">AT SLICES"};
 static const char *const visitor_heads[] = {"~VISITOR", ">CALLS", ">GPU TIME IN 24H", ">HELD"};
 static const char *const node_heads[] = {"NODE", "STATE", "BUSY SLICES", ">CALLS", ">SILENT"};
 

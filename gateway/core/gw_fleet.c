@@ -333,6 +333,7 @@ size_t gw_fleet_lease_count(const struct gw_fleet_node *node)
 
 void gw_fleet_set_drained(struct gw_fleet *f, struct gw_fleet_node *node, bool is_drained)
 {
+    f->changes++;
     f->totals.drained += is_drained;
     f->totals.drained -= node->is_drained;
     node->is_drained = is_drained;

@@ -143,6 +143,13 @@ void gw_flow_on_ended(struct gw_flow *f, struct gw_fleet_node *node, const struc
 void gw_flow_on_lost(struct gw_flow *f, struct gw_fleet_node *node, const char *why,
                      sl_mono_ns now);
 
+/* An operator's word about the node of that name, whoever connects under it: while it is drained nothing is placed
+ * there; calls that had been sent and have not started are called back. Again is fine, for both. Errors: SL_ENOENT
+ * (neither connected nor drained), SL_EFULL (so many are drained), SL_ENOMEM. */
+SL_MUST_CHECK sl_status gw_flow_drain_node(struct gw_flow *f, const struct gw_drain_row *row,
+                                           uint32_t *out_called_back);
+SL_MUST_CHECK sl_status gw_flow_undrain_node(struct gw_flow *f, const char *name, const char *by);
+
 /* ---- what lasts */
 
 /* The store has answered for an entry. */
@@ -201,5 +208,8 @@ struct gw_blocks *gw_flow_blocks(struct gw_flow *f); /* likewise */
 bool gw_flow_is_ready(struct gw_flow *f);
 const struct gw_call_counts *gw_flow_counts(const struct gw_flow *f);
 uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason);
+/* SL_EBROKEN when the lists and counts of calls by tier (gw_lines.h) are not those of their states. O(calls that
+ * wait): for tests and the simulator. */
+SL_MUST_CHECK sl_status gw_flow_check_lines(const struct gw_flow *f);
 
 #endif

@@ -1,15 +1,27 @@
 /* gw_methods_top.c - sluice.v1.Admin: GetStatus and GetTop, the gateway at a glance.
  *
- * Cost   O(slices + nodes + tiers + GW_LEDGER_LOOK_MAX), whatever visitors there are and whatever waits.
+ * Cost   O(slices + nodes + GW_LEDGER_LOOK_MAX), whatever visitors there are and whatever waits; and for each tier of
+ *        which calls wait, an estimate (gw_eta.h) and a place in the order (gw_sched_place).
  */
 #include <utlist.h>
 
+#include "gw_call_eta.h"
 #include "gw_services.h"
 #include "gw_top_facts.h"
 
 /* ---- GetStatus */
 
-static void fill_lines(const struct gw_flow *f, sl_mono_ns now, struct gw_status_facts *out)
+static struct gw_eta eta_of_newest(struct gw_flow *f, const struct gw_line *line, sl_mono_ns now)
+{
+    struct gw_sched_place place;
+    if (line->waiting == NULL)
+        return (struct gw_eta){GW_ETA_NEVER_US, GW_ETA_NEVER_US};
+    const struct gw_call *newest = line->waiting->line_prev;
+    gw_sched_place(&f->sched, &newest->queue_item, &place);
+    return gw_call_eta_at(f, newest, &place, now);
+}
+
+static void fill_lines(struct gw_flow *f, sl_mono_ns now, struct gw_status_facts *out)
 {
     const struct gw_tiers *tiers = f->conf.tiers;
     for (size_t i = 0; i < GW_LINES; i++) {
@@ -22,7 +34,8 @@ static void fill_lines(const struct gw_flow *f, sl_mono_ns now, struct gw_status
                                    .weight = is_tier ? tiers->tiers[i].weight : 0,
                                    .waiting = line->waiting_count,
                                    .placed = line->placed_count,
-                                   .longest_us = gw_line_longest_us(line, now)};
+                                   .longest_us = gw_line_longest_us(line, now),
+                                   .newest = eta_of_newest(f, line, now)};
     }
 }
 

@@ -4,6 +4,7 @@
 #define GW_TOP_FACTS_H
 
 #include "gw_day.h"
+#include "gw_eta.h"
 #include "gw_fleet.h"
 #include "gw_ledger.h"
 #include "gw_lines.h"
@@ -12,7 +13,8 @@ struct gw_line_facts {
     const char *tier; /* "": background */
     uint32_t weight;
     size_t waiting, placed;
-    int64_t longest_us; /* that one has waited so far */
+    int64_t longest_us;   /* that one has waited so far */
+    struct gw_eta newest; /* of the one that came last */
 };
 
 struct gw_status_facts {

@@ -48,6 +48,8 @@ static void add_lines(const struct gw_status_facts *facts, struct status *s)
         to->waiting = from->waiting;
         to->longest_wait_us = from->longest_us;
         to->placed = from->placed;
+        to->newest_eta_p50_us = from->newest.p50_us;
+        to->newest_eta_p90_us = from->newest.p90_us;
         s->line_list[i] = to;
     }
     s->m.n_lines = facts->line_count;

@@ -93,6 +93,7 @@ def test_what_runs_is_shown(busy, good):
     line = line_of(top["status"]["lines"], "pro")
     assert (line["waiting"], line["placed"]) == (1, 2)
     assert line["longest_wait_us"] > 0
+    assert 0 < line["newest_eta_p50_us"] <= line["newest_eta_p90_us"]
     shown = good("top", "--once")
     assert shown.count("running") == 3  # of them one in the line of numbers
     assert f"ip:{PRO}" in shown

@@ -107,6 +107,9 @@ static void a_picture(void **state SL_UNUSED)
     top.lines[0].weight = 16;
     top.lines[0].waiting = 7;
     top.lines[0].longest_wait_us = 2500000;
+    top.lines[0].newest_eta_p50_us = 4000000;
+    top.lines[0].newest_eta_p90_us = 61000000;
+    top.lines[1].newest_eta_p50_us = top.lines[1].newest_eta_p90_us = -1;
     top.lines[1].tier = text("");
     top.lines[1].background = true;
     top.slices[0].use = SLUICE__V1__GET_TOP_RESPONSE__USE__RUNNING;
@@ -141,9 +144,9 @@ static void a_picture(void **state SL_UNUSED)
         "n1        1  cpu0    idle        -      -  -      -       -     -             0       0\n"
         "... 2 more slices\n"
         "\n"
-        "QUEUE OF      WEIGHT  WAITING  LONGEST  AT SLICES\n"
-        "pro               16        7     2.5s          0\n"
-        "(background)       0        0        -          0\n"
+        "QUEUE OF      WEIGHT  WAITING  LONGEST   ETA  ETA P90  AT SLICES\n"
+        "pro               16        7     2.5s  4.0s    1m 1s          0\n"
+        "(background)       0        0        -     -        -          0\n"
         "\n"
         "VISITOR   CALLS  GPU TIME IN 24H  HELD\n"
         "user:ana      3          1.500 s     -\n"

@@ -108,6 +108,10 @@ static void calls_are_counted_by_tier(void **state SL_UNUSED)
     expect_line(m, 0, "free", 2, 5 * S, 1);
     expect_line(m, 1, "pro", 1, 3 * S, 0);
     assert_int_equal(m->lines[1]->weight, 16);
+    /* what runs has 55 s left; pro's call is next, and free's last one waits for it and for one more */
+    assert_true(m->lines[1]->newest_eta_p50_us >= 54 * S);
+    assert_true(m->lines[0]->newest_eta_p50_us > m->lines[1]->newest_eta_p50_us);
+    assert_true(m->lines[0]->newest_eta_p90_us >= m->lines[0]->newest_eta_p50_us);
     assert_int_equal(m->calls_queued, 3);
     sluice__v1__get_status_response__free_unpacked(m, NULL);
     fake_event(&w, second, GW_EV_GONE); /* one that is not the oldest leaves */
@@ -252,6 +256,7 @@ static void background_calls_are_a_line_of_their_own(void **state SL_UNUSED)
     assert_int_equal(m->status->n_lines, 3);
     expect_line(m->status, 1, "pro", 0, 0, 0);
     expect_line(m->status, 2, "", 1, 0, 1);
+    assert_int_equal(m->status->lines[1]->newest_eta_p50_us, -1);
     sluice__v1__get_top_response__free_unpacked(m, NULL);
     end(&w);
 }

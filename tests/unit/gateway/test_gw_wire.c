@@ -232,20 +232,21 @@ static void the_status_has_every_outcome_that_happened(void **state SL_UNUSED)
     uint64_t outcomes[SL_REASON_COUNT] = {0};
     outcomes[SL_REASON_OK] = 5;
     outcomes[SL_REASON_INTERNAL] = 2;
-    const struct gw_status_facts facts = {.version = "9.9",
-                                          .uptime_ms = 77,
-                                          .is_draining = true,
-                                          .fleet = gw_fleet_totals(r.fleet),
-                                          .connections = 6,
-                                          .calls_receiving = 1,
-                                          .calls_queued = 2,
-                                          .calls_dispatched = 3,
-                                          .calls_running = 4,
-                                          .outcomes = outcomes,
-                                          .now = 80000,
-                                          .lines = {{"pro", 16, 3, 2, 1000}, {"", 0, 1, 0, 5}},
-                                          .line_count = 2,
-                                          .today = {7, 8, 9}};
+    const struct gw_status_facts facts = {
+        .version = "9.9",
+        .uptime_ms = 77,
+        .is_draining = true,
+        .fleet = gw_fleet_totals(r.fleet),
+        .connections = 6,
+        .calls_receiving = 1,
+        .calls_queued = 2,
+        .calls_dispatched = 3,
+        .calls_running = 4,
+        .outcomes = outcomes,
+        .now = 80000,
+        .lines = {{"pro", 16, 3, 2, 1000, {7, 9}}, {"", 0, 1, 0, 5, {-1, -1}}},
+        .line_count = 2,
+        .today = {7, 8, 9}};
     struct sl_span got = wire->status(&r.arena, &facts);
     Sluice__V1__GetStatusResponse *m =
         sluice__v1__get_status_response__unpack(NULL, got.len, got.data);
@@ -262,7 +263,8 @@ static void the_status_has_every_outcome_that_happened(void **state SL_UNUSED)
     assert_int_equal(m->n_lines, 2);
     assert_string_equal(m->lines[0]->tier, "pro");
     assert_true(m->lines[0]->weight == 16 && m->lines[0]->waiting == 3 &&
-                m->lines[0]->placed == 2 && m->lines[0]->longest_wait_us == 1000);
+                m->lines[0]->placed == 2 && m->lines[0]->longest_wait_us == 1000 &&
+                m->lines[0]->newest_eta_p50_us == 7 && m->lines[1]->newest_eta_p90_us == -1);
     assert_true(m->lines[1]->background && !m->lines[0]->background);
     assert_true(m->started_at_us == 3000 && m->today_began_at_us == 7 && m->today_used_us == 8 &&
                 m->today_charged_us == 9 && m->slices_background == 0 && m->nodes_drained == 0);
