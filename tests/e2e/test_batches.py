@@ -21,7 +21,7 @@ from support.receipts import receipts_of
 from support.stubs import pb
 from support.wait import wait_until
 
-RUN_MS = 60 * SLOW
+RUN_MS, HELD_MS = 60 * SLOW, 600 * SLOW
 ROW = 4
 BAD = 200  # the first byte of an item that engine fake refuses
 
@@ -61,10 +61,10 @@ def cluster(tmp_path_factory, _stubs):
         yield it
 
 
-def item_request(model, values, width=ROW):
+def item_request(model, values, width=ROW, **kwargs):
     """Rows of `width` bytes: v, v+1, v+2, ..."""
     rows = np.array([[v + i for i in range(width)] for v in values], dtype=np.uint8)
-    return request(model, [("IN", "UINT8", list(rows.shape), rows.tobytes())])
+    return request(model, [("IN", "UINT8", list(rows.shape), rows.tobytes())], **kwargs)
 
 
 class Calls:
@@ -86,14 +86,15 @@ class Calls:
             return error.details(), dict(error.trailing_metadata() or ())
         return reply.raw_output_contents[0], dict(call.trailing_metadata())
 
+    def hold_slice(self, model):
+        """A call that runs, alone because of its parameter, for as long as others need to come."""
+        first = self.submit(item_request(model, [100], params={"fake_run": f"{HELD_MS}ms"}))
+        wait_until(lambda: self.cluster.status().calls_running == 1, 10 * SLOW, "a running call")
+        return first
+
     def behind_another(self, model, messages):
         """Sends them, in this order, while a call of the model runs; their futures."""
-        first = self.submit(item_request(model, [100]))
-        wait_until(
-            lambda: self.cluster.status().calls_running == 1,
-            10 * SLOW,
-            "a running call",
-        )
+        first = self.hold_slice(model)
         futures = []
         for i, (message, metadata) in enumerate(messages):
             futures.append(self.submit(message, metadata))
@@ -197,10 +198,10 @@ def test_an_item_that_kills_its_worker_dies_alone(cluster):
 def test_who_leaves_does_not_stop_the_others(cluster):
     calls = Calls(cluster)
     stub = cluster.stub()
-    first = calls.submit(item_request("slow", [100]))
-    wait_until(lambda: cluster.status().calls_running == 1, 10 * SLOW, "a running call")
+    first = calls.hold_slice("slow")
     leaver = stub.ModelInfer.future(item_request("slow", [1]), timeout=30 * SLOW)
     stayers = [calls.submit(item_request("slow", [v])) for v in (2, 3)]
+    wait_until(lambda: cluster.calls() == 4, 10 * SLOW, "three that wait")
     first.result()
     wait_until(
         lambda: cluster.status().calls_running == 3,
