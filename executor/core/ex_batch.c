@@ -75,7 +75,8 @@ bool ex_batch_add(struct ex_batch *b, int64_t items_max, int64_t items, uint64_t
                             .shortest_us = limit_us,
                             .longest_us = limit_us};
     if (b->calls > 0) {
-        if (items > items_max - b->items || bytes > EX_BATCH_BYTES_MAX - b->bytes)
+        if (items > items_max - b->items || b->bytes > EX_BATCH_BYTES_MAX ||
+            bytes > EX_BATCH_BYTES_MAX - b->bytes)
             return false;
         more.calls += b->calls;
         more.items += b->items;

@@ -691,7 +691,7 @@ void ex_jobs_result(struct ex_jobs *j, uint32_t slice, uint32_t model, uint64_t 
         outcome->record = ex_jobs_record_end(
             j, slice, outcome->held_us, t->is_cancelled ? SL_REASON_CANCELLED : outcome->reason);
     if (t->items > 0)
-        ex_jobs_note_run(j, line, t, 1, now);
+        ex_jobs_note_run(j, line, t, 1, outcome->reason == SL_REASON_OK, now);
     if (!t->is_orphan)
         ex_jobs_tell_outcome(j, t, outcome);
     ex_jobs_end_task(j, t);

@@ -11,6 +11,10 @@
  * that came first goes first, so neither passes the other for ever, and the table of leases sees to it that no part
  * has two whatever the gateway sends.
  *
+ * Jobs of a model with max_batch run together when they may (ex_batch.h): they gather while their slice is busy, for
+ * some time when others are likely to come (ex_jobs_joint.c), and are one job to their worker. Each has a lease, its
+ * part of the outputs and of the time. When their run fails, each runs again alone.
+ *
  * Purity   No I/O, no clock, no log: the world is ex_ports.h, time is `now`. The same calls give the
  *          same answers.
  * Threads  One.

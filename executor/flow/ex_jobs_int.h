@@ -99,9 +99,9 @@ bool ex_jobs_awaits_company(struct ex_jobs *j, struct ex_line *line, const struc
  * SL_ENOENT (there are none, or no memory: it runs alone). */
 SL_MUST_CHECK sl_status ex_jobs_offer_joint(struct ex_jobs *j, struct ex_line *line,
                                             struct ex_task *t, sl_mono_ns now);
-/* A run of so many calls, t one of them, has ended well. */
+/* A run of so many calls, t one of them, has ended. */
 void ex_jobs_note_run(struct ex_jobs *j, struct ex_line *line, const struct ex_task *t,
-                      size_t calls, sl_mono_ns now);
+                      size_t calls, bool is_good, sl_mono_ns now);
 /* The run of the first posted job, which is a joint one, has ended at `end`. */
 void ex_jobs_joint_result(struct ex_jobs *j, struct ex_line *line, const struct ex_outcome *outcome,
                           sl_mono_ns end);

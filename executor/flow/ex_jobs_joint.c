@@ -41,13 +41,14 @@ static size_t count_company(const struct ex_line *line, const struct ex_task *t,
 }
 
 void ex_jobs_note_run(struct ex_jobs *j, struct ex_line *line, const struct ex_task *t,
-                      size_t calls, sl_mono_ns now)
+                      size_t calls, bool is_good, sl_mono_ns now)
 {
     int64_t items;
     struct ex_habit *h = habit_of(j, line, t);
     const int64_t most = spec_of(j, t)->max_batch;
     h->company = calls + count_company(line, t, &items);
-    h->items_max = 2 * h->items_max < most ? 2 * h->items_max : most;
+    if (is_good)
+        h->items_max = 2 * h->items_max < most ? 2 * h->items_max : most;
     h->free_since = now;
 }
 
@@ -269,7 +270,7 @@ void ex_jobs_joint_result(struct ex_jobs *j, struct ex_line *line, const struct 
     if (ex_joint_is_unwanted(g)) {
         fail_all(j, g, SL_REASON_CANCELLED, run, started_at);
     } else if (outcome->reason == SL_REASON_OK && ex_joint_cut(g, outcome, &why)) {
-        ex_jobs_note_run(j, line, first, g->count, end);
+        ex_jobs_note_run(j, line, first, g->count, true, end);
         share_out(j, g, outcome, run, started_at);
     } else {
         record_failure(j, first, run, started_at, why.reason);

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from support.books import assert_sums_are_equal, settle
-from support.calls import refusal, request
+from support.calls import request
 from support.cluster import Cluster
 from support.models import write_model
 from support.paths import SLOW, scaled
@@ -305,23 +305,3 @@ def test_metrics_count_runs(cluster):
     runs, calls = metrics["sluice_run_calls_count"], metrics["sluice_run_calls_sum"]
     assert calls > runs > 0
     assert Counter(metrics)['sluice_run_calls_bucket{le="1"}'] < runs
-
-
-def test_a_model_that_cannot_tell_items_apart_is_refused(tmp_path, _stubs):
-    models = tmp_path / "models"
-    write_model(
-        models,
-        "scalar",
-        """\
-engine: identity
-max_batch: 4
-inputs:  [{name: IN, datatype: FP32, shape: [2]}]
-outputs: [{name: OUT, datatype: FP32, shape: [2]}]
-""",
-    )
-    write_fake(models, "copy")
-    with Cluster(models, tmp_path, slices=1) as cluster:
-        message = request("scalar", [("IN", "FP32", [2], bytes(8))])
-        assert refusal(cluster.stub().ModelInfer, message).code.name == "NOT_FOUND"
-        said = cluster.daemons["n1"].log()
-        assert "inputs[0].shape must begin with -1, because max_batch is 4" in said

@@ -82,6 +82,9 @@ static void test_the_first_is_taken_and_limits_hold_for_others(void **state)
     assert_true(ex_batch_add(&b, 4, 100, 1, 10)); /* more than a run may have: alone */
     assert_false(ex_batch_add(&b, 4, 1, 1, 10));
     b = (struct ex_batch){.calls = 0};
+    assert_true(ex_batch_add(&b, 4, 1, EX_BATCH_BYTES_MAX + 1, 10)); /* the same */
+    assert_false(ex_batch_add(&b, 4, 1, 1, 10));
+    b = (struct ex_batch){.calls = 0};
     assert_true(ex_batch_add(&b, 4, 3, EX_BATCH_BYTES_MAX - 1, 10));
     assert_false(ex_batch_add(&b, 4, 2, 1, 10));
     assert_false(ex_batch_add(&b, 4, 1, 2, 10));
