@@ -33,6 +33,8 @@ struct cli_verb {
 };
 
 int cli_apps(int argc, char **argv);
+int cli_call(int argc, char **argv);
+int cli_cancel(int argc, char **argv);
 int cli_drain(int argc, char **argv);
 int cli_grant(int argc, char **argv);
 int cli_infer(int argc, char **argv);

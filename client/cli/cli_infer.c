@@ -4,15 +4,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "cli.h"
 #include "cli_input.h"
 #include "cli_outputs.h"
+#include "cli_waiting.h"
 #include "sl_buf.h"
+#include "sl_text.h"
 
 enum {
     ARENA_BYTES_MAX = INT32_MAX,
-    METADATA_MAX = 5, /* each of the options below once */
+    METADATA_MAX = 6, /* each of the options below once, and the call's id */
 };
 
 static const char help[] =
@@ -261,15 +264,31 @@ static struct sluice_call_options call_options(const struct infer *v)
     return o;
 }
 
+/* Who waits at a terminal sees the call's place: it gets a name, by which it can be watched. NULL: it is not shown. */
+static struct cli_waiting *show_place(struct infer *v, char id[SL_UUID_TEXT_LEN + 1])
+{
+    uint64_t random[2];
+
+    if (!cli_waiting_is_wanted(&v->common) ||
+        getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return NULL;
+    sl_text_make_uuid(random[0], random[1], id);
+    v->metadata[v->metadata_count++] = (struct sluice_pair){"sluice-call-id", id};
+    return cli_waiting_begin(&v->common, id);
+}
+
 static int send_request(struct infer *v, struct sluice_channel *channel,
                         const struct sluice_request *request)
 {
+    char id[SL_UUID_TEXT_LEN + 1];
+    struct cli_waiting *waiting = show_place(v, id);
     struct sluice_call_options options = call_options(v);
     struct sluice_result *result;
     struct sluice_status status;
-    int code;
 
-    if (sluice_infer(channel, request, &options, &result, &status) != SLUICE_OK)
+    int code = sluice_infer(channel, request, &options, &result, &status);
+    cli_waiting_end(waiting);
+    if (code != SLUICE_OK)
         code = cli_fail_result(&v->common, &status, result);
     else
         code = cli_outputs_show(&v->common, result, &v->outputs);

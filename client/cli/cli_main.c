@@ -8,6 +8,8 @@ static const struct cli_verb verbs[] = {
     {"up", "gateway and executor on this machine, with one command", cli_up},
     {"infer", "one call to a model", cli_infer},
     {"result", "what a call brought that was made before", cli_result},
+    {"call", "what has become of a call: its place in the queue, its end", cli_call},
+    {"cancel", "ends a call", cli_cancel},
     {"quota", "what you have left, and when all of it is there again", cli_quota},
     {"receipts", "what your calls cost", cli_receipts},
     {"models", "which models there are, and where", cli_models},

@@ -23,9 +23,11 @@ static int refuse_body(const struct sluice_channel *channel, sl_status s,
                              channel->max_message_bytes);
 }
 
-int sluice_unary(struct sluice_channel *channel, const char *method, const void *message,
-                 size_t bytes, const struct sluice_call_options *options,
-                 struct sluice_result **out, struct sluice_status *status)
+/* reader NULL: unary. */
+static int run_encoded(struct sluice_channel *channel, const char *method, struct sl_span message,
+                       const struct sluice_reader *reader,
+                       const struct sluice_call_options *options, struct sluice_result **out,
+                       struct sluice_status *status)
 {
     struct sluice_status unused;
     struct sluice_body body;
@@ -34,12 +36,27 @@ int sluice_unary(struct sluice_channel *channel, const char *method, const void 
     if (status == NULL)
         status = &unused;
     sluice_body_init(&body);
-    sl_status s =
-        sluice_body_of_bytes(&body, sl_span_of(message, bytes), channel->max_message_bytes);
-    int code = s == SL_OK ? sluice_call_run(channel, method, &body, options, out, status)
+    sl_status s = sluice_body_of_bytes(&body, message, channel->max_message_bytes);
+    int code = s == SL_OK ? sluice_call_run(channel, method, &body, reader, options, out, status)
                           : refuse_body(channel, s, status);
     sluice_body_finish(&body);
     return code;
+}
+
+int sluice_unary(struct sluice_channel *channel, const char *method, const void *message,
+                 size_t bytes, const struct sluice_call_options *options,
+                 struct sluice_result **out, struct sluice_status *status)
+{
+    return run_encoded(channel, method, sl_span_of(message, bytes), NULL, options, out, status);
+}
+
+int sluice_server_stream(struct sluice_channel *channel, const char *method, const void *message,
+                         size_t bytes, sluice_message_fn on_message, void *user,
+                         const struct sluice_call_options *options, struct sluice_result **out,
+                         struct sluice_status *status)
+{
+    const struct sluice_reader reader = {on_message, user};
+    return run_encoded(channel, method, sl_span_of(message, bytes), &reader, options, out, status);
 }
 
 static int bad_reply(const struct sluice_channel *channel, sl_status s,
@@ -186,9 +203,9 @@ int sluice_infer(struct sluice_channel *channel, const struct sluice_request *re
         return status->code;
     sluice_body_init(&body);
     sl_status s = sluice_wire_put_infer(request, channel->max_message_bytes, &body);
-    int code = s == SL_OK
-                   ? sluice_call_run(channel, SERVICE "ModelInfer", &body, options, out, status)
-                   : refuse_body(channel, s, status);
+    int code = s == SL_OK ? sluice_call_run(channel, SERVICE "ModelInfer", &body, NULL, options,
+                                            out, status)
+                          : refuse_body(channel, s, status);
     sluice_body_finish(&body);
     return code == SLUICE_OK ? take_apart(out, status) : code;
 }

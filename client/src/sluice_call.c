@@ -1,4 +1,4 @@
-/* sluice_call.c - one unary call: connect, send, wait, judge. */
+/* sluice_call.c - one call: connect, send, wait, judge. */
 #include "sluice_call.h"
 
 #include <inttypes.h>
@@ -20,6 +20,7 @@ struct call {
     struct sluice_channel *channel;
     const char *method;
     const struct sluice_body *body;
+    const struct sluice_reader *reader; /* NULL: a unary call */
     struct sluice_call_options options;
     sl_mono_ns deadline;
     int cancel_fd;
@@ -167,7 +168,9 @@ static void let_go(struct call *c, struct sluice_exchange *x, enum sluice_turn t
 {
     struct sluice_conn *conn = &c->channel->conn;
 
-    sluice_h2_stop(conn->h2, x, turn == SLUICE_TURN_OK ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+    bool is_done = turn == SLUICE_TURN_OK && !x->is_stopped;
+
+    sluice_h2_stop(conn->h2, x, is_done ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
     bool is_alive =
         turn == SLUICE_TURN_OK || turn == SLUICE_TURN_DEADLINE || turn == SLUICE_TURN_CANCELLED;
     if (!is_alive || sluice_conn_flush(conn) != SLUICE_TURN_OK || conn->is_write_broken ||
@@ -185,7 +188,7 @@ static int attempt(struct call *c, struct sluice_result *result, bool *out_answe
     enum sluice_turn turn = SLUICE_TURN_OK;
     struct sluice_exchange x;
 
-    sluice_exchange_init(&x, c->body, result, c->channel->max_message_bytes);
+    sluice_exchange_init(&x, c->body, result, c->reader, c->channel->max_message_bytes);
     size_t count = make_headers(c, timeout, headers);
     if (sluice_h2_start(conn->h2, &x, headers, count) != SL_OK)
         return lost_status(c, SLUICE_TURN_MEMORY);
@@ -249,12 +252,14 @@ static void read_options(const struct sluice_call_options *given, struct sluice_
 }
 
 int sluice_call_run(struct sluice_channel *channel, const char *method,
-                    const struct sluice_body *body, const struct sluice_call_options *options,
-                    struct sluice_result **out, struct sluice_status *status)
+                    const struct sluice_body *body, const struct sluice_reader *reader,
+                    const struct sluice_call_options *options, struct sluice_result **out,
+                    struct sluice_status *status)
 {
     struct call c = {.channel = channel,
                      .method = method,
                      .body = body,
+                     .reader = reader,
                      .deadline = SL_MONO_NEVER,
                      .status = status};
 

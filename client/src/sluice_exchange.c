@@ -9,18 +9,20 @@
 #include "sluice_wire.h"
 
 void sluice_exchange_init(struct sluice_exchange *x, const struct sluice_body *body,
-                          struct sluice_result *result, uint64_t max_message_bytes)
+                          struct sluice_result *result, const struct sluice_reader *reader,
+                          uint64_t max_message_bytes)
 {
     *x = (struct sluice_exchange){.body = body,
                                   .unsent_bytes = body->total_bytes,
                                   .result = result,
+                                  .reader = reader,
                                   .max_message_bytes = max_message_bytes};
     sluice_status_clear(&x->failure);
 }
 
 bool sluice_exchange_is_over(const struct sluice_exchange *x)
 {
-    return x->has_end_stream || x->is_closed || x->failure.code != SLUICE_OK;
+    return x->has_end_stream || x->is_closed || x->is_stopped || x->failure.code != SLUICE_OK;
 }
 
 size_t sluice_exchange_count_pieces(const struct sluice_exchange *x, size_t n)
@@ -153,7 +155,20 @@ static void on_message_bytes(struct sluice_exchange *x, struct sl_span bytes)
         align_first_output(x);
 }
 
-void sluice_exchange_on_data(struct sluice_exchange *x, struct sl_span bytes)
+/* A message of a stream is whole: its reader has it, and the next one begins. */
+static void hand_over(struct sluice_exchange *x)
+{
+    struct sluice_result *r = x->result;
+    const struct sluice_bytes message = {r->message, r->message_len};
+
+    x->is_stopped = !x->reader->on_message(x->reader->user, message);
+    sluice_result_drop_message(r);
+    x->prefix_len = 0;
+    x->received = 0;
+}
+
+/* Both answer what is left of bytes. */
+static struct sl_span take_prefix(struct sluice_exchange *x, struct sl_span bytes)
 {
     while (bytes.len > 0 && x->prefix_len < SLUICE_GRPC_PREFIX_BYTES) {
         x->prefix[x->prefix_len++] = bytes.data[0];
@@ -161,6 +176,26 @@ void sluice_exchange_on_data(struct sluice_exchange *x, struct sl_span bytes)
         if (x->prefix_len == SLUICE_GRPC_PREFIX_BYTES)
             begin_message(x);
     }
-    if (x->failure.code == SLUICE_OK && x->prefix_len == SLUICE_GRPC_PREFIX_BYTES)
-        on_message_bytes(x, bytes);
+    return bytes;
+}
+
+/* What comes behind the message of a unary call is refused with it. */
+static struct sl_span take_message(struct sluice_exchange *x, struct sl_span bytes)
+{
+    size_t left = x->result->message_len - x->received;
+    size_t n = x->reader != NULL && left < bytes.len ? left : bytes.len;
+
+    on_message_bytes(x, sl_span_of(bytes.data, n));
+    if (x->reader != NULL && x->received == x->result->message_len)
+        hand_over(x);
+    return sl_span_of(bytes.data + n, bytes.len - n);
+}
+
+void sluice_exchange_on_data(struct sluice_exchange *x, struct sl_span bytes)
+{
+    while (bytes.len > 0 && x->failure.code == SLUICE_OK && !x->is_stopped) {
+        bytes = take_prefix(x, bytes);
+        if (x->failure.code == SLUICE_OK && x->prefix_len == SLUICE_GRPC_PREFIX_BYTES)
+            bytes = take_message(x, bytes);
+    }
 }

@@ -1,14 +1,20 @@
 /* sluice_exchange.h - the two sides of one call as HTTP/2 sees them: a body going out, metadata and one
- * message coming in. Pure.
+ * message coming in, or a stream of them. Pure.
  *
- * Memory   Body and result are borrowed until the exchange is over. The received message becomes the
- *          result's.
+ * Memory   Body, result and reader are borrowed until the exchange is over. The received message
+ *          becomes the result's; of a stream each is the reader's until it returns.
  */
 #ifndef SLUICE_EXCHANGE_H
 #define SLUICE_EXCHANGE_H
 
 #include "sluice_body.h"
 #include "sluice_result.h"
+
+/* Who reads a stream's messages. */
+struct sluice_reader {
+    sluice_message_fn on_message;
+    void *user;
+};
 
 struct sluice_exchange {
     /* going out */
@@ -18,6 +24,7 @@ struct sluice_exchange {
     uint64_t unsent_bytes; /* not handed to HTTP/2 yet */
     /* coming in */
     struct sluice_result *result;
+    const struct sluice_reader *reader; /* NULL: a unary call */
     uint64_t max_message_bytes;
     int http_status; /* 0: no headers yet */
     bool has_headers;
@@ -25,6 +32,7 @@ struct sluice_exchange {
     size_t prefix_len;
     size_t received; /* bytes of the message; its length is result->message_len */
     /* how it ended */
+    bool is_stopped;              /* its reader wants no more */
     bool has_end_stream;          /* the server said all it had to say */
     bool is_closed;               /* nothing more comes */
     uint32_t reset_code;          /* HTTP/2 error code the stream was closed with */
@@ -33,7 +41,8 @@ struct sluice_exchange {
 };
 
 void sluice_exchange_init(struct sluice_exchange *x, const struct sluice_body *body,
-                          struct sluice_result *result, uint64_t max_message_bytes);
+                          struct sluice_result *result, const struct sluice_reader *reader,
+                          uint64_t max_message_bytes);
 
 /* Nothing more is awaited: it ended, was reset, or failed. */
 bool sluice_exchange_is_over(const struct sluice_exchange *x);

@@ -58,11 +58,14 @@ static void read_details(struct sluice_result *r, struct sluice_status *s)
     sl_buf_finish(&bytes);
 }
 
-/* OK needs its message. */
+/* OK needs its message; of a stream no part of one. */
 static int check_message(const struct sluice_exchange *x, struct sluice_status *s)
 {
     const struct sluice_result *r = x->result;
-    if (x->prefix_len == SLUICE_GRPC_PREFIX_BYTES && x->received == r->message_len)
+    if (x->reader != NULL && x->prefix_len == 0)
+        return SLUICE_OK;
+    if (x->reader == NULL && x->prefix_len == SLUICE_GRPC_PREFIX_BYTES &&
+        x->received == r->message_len)
         return SLUICE_OK;
     return sluice_status_set(s, SLUICE_INTERNAL, "BAD_REPLY",
                              "the server said OK but sent %zu bytes of a message of %zu",
@@ -78,6 +81,8 @@ int sluice_reply_status(const struct sluice_exchange *x, struct sluice_status *s
         *s = x->failure;
         return s->code;
     }
+    if (x->is_stopped)
+        return SLUICE_OK;
     if (!x->has_end_stream)
         return reset_status(x, s);
     const char *text = sluice_result_metadata(x->result, "grpc-status");

@@ -77,7 +77,7 @@ def visitor(server):
 def test_a_call_is_watched_from_the_queue_to_its_end(server, stub, visitor):
     first = Call(stub, run="700ms")
     reaches(visitor, first, RUNNING)
-    second = Call(stub, run="300ms")
+    second = Call(stub, run="500ms")
     reaches(visitor, second, QUEUED)
     seen = list(watch(visitor, second))
     states = [m.state for m in seen]

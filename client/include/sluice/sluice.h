@@ -359,6 +359,20 @@ int sluice_unary(struct sluice_channel *channel, const char *method, const void 
                  size_t bytes, const struct sluice_call_options *options,
                  struct sluice_result **out, struct sluice_status *status);
 
+/* A message of a stream, which is the library's: it is gone when the function returns. false: no more
+ * are wanted. Called on the thread of the call; it must not call a function of the same channel. */
+typedef bool (*sluice_message_fn)(void *user, struct sluice_bytes message);
+
+/* Any method of the server that answers one request with a stream of messages, such as
+ * /sluice.v1.Visitor/WatchCall: each is given to on_message as it comes. Arguments as of sluice_unary.
+ * SLUICE_OK when the stream has ended well, or when on_message has ended it: then the server is told
+ * to stop (CANCEL), and *out is NULL. *out else has the metadata and no message. Messages that came
+ * before an error were given to on_message all the same. */
+int sluice_server_stream(struct sluice_channel *channel, const char *method, const void *message,
+                         size_t bytes, sluice_message_fn on_message, void *user,
+                         const struct sluice_call_options *options, struct sluice_result **out,
+                         struct sluice_status *status);
+
 void sluice_result_destroy(struct sluice_result *result);
 
 const char *sluice_result_model_name(const struct sluice_result *result);

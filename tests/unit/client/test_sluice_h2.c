@@ -46,7 +46,7 @@ static void init_pair(struct pair *pair,
     sluice_body_init(&pair->body);
     assert_ok(sluice_body_of_bytes(&pair->body, message, 1 << 26));
     pair->result = sluice_result_create();
-    sluice_exchange_init(&pair->x, &pair->body, pair->result, 1 << 26);
+    sluice_exchange_init(&pair->x, &pair->body, pair->result, NULL, 1 << 26);
 }
 
 static void finish_pair(struct pair *pair)
