@@ -17,6 +17,7 @@ PROGRAMS = (
     "micro_jwt",
     "micro_ledger",
     "micro_order",
+    "micro_sched",
     "micro_store",
 )
 

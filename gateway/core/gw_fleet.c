@@ -140,6 +140,11 @@ static void consider(const struct gw_fleet *f, struct gw_fleet_slice *s,
     }
 }
 
+static bool runs_another(const struct gw_fleet_slice *s, const struct gw_fleet_model *m)
+{
+    return s->leases != NULL && s->leases->model != m;
+}
+
 static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size,
                  const struct gw_group *group, struct gw_fleet_slice **idle,
                  struct gw_fleet_slice **fed)
@@ -154,7 +159,7 @@ static void pick(struct gw_fleet *f, const struct gw_fleet_model *m, const struc
             continue;
         uint64_t kept = gw_fleet_kept_parts(f, node);
         for (size_t i = 0; i < gw_fleet_all_slices(node); i++)
-            if ((node->slices[i].parts & kept) == 0 &&
+            if (!runs_another(&node->slices[i], m) && (node->slices[i].parts & kept) == 0 &&
                 gw_fleet_slice_serves(&node->slices[i], size))
                 consider(f, &node->slices[i], m, idle, fed);
     }
@@ -176,8 +181,9 @@ struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fl
     return idle;
 }
 
-void gw_fleet_new_round(struct gw_fleet *f)
+void gw_fleet_new_round(struct gw_fleet *f, sl_mono_ns now)
 {
+    f->now = now;
     f->round++;
 }
 

@@ -49,6 +49,9 @@
 
 enum { GW_FLEET_SAMPLES_MIN = 5, GW_FLEET_SLICES_MAX = 64, GW_FLEET_MODELS_OF_NODE_MAX = 1024 };
 
+/* From the moment in which a call is to be ended to that in which its slice is free. */
+#define GW_FLEET_GRACE_NS SL_NS_PER_S
+
 struct gw_fleet_conf {
     size_t max_nodes;
     size_t max_models;
@@ -149,6 +152,7 @@ struct gw_fleet_node {
     size_t wide_count;
     uint64_t held_parts; /* of all slices with leases */
     uint64_t kept_parts; /* see gw_fleet_keep */
+    sl_mono_ns kept_until;
     uint64_t kept_in_round;
     struct gw_fleet_offer *offers;
     size_t offer_count;
@@ -167,6 +171,7 @@ struct gw_fleet_lease {
     struct gw_fleet_model *model;
     uint64_t call; /* the holder's id; one that ended before the lease owes for it */
     int64_t expected_us;
+    int64_t limit_us;      /* the scheduler's: its call is ended then */
     uint64_t result_bytes; /* of its result, while that is on its way; the flow counts */
     bool is_started;
     bool is_background; /* alone on its slice */
@@ -252,6 +257,16 @@ struct gw_fleet_slice *gw_fleet_pick_idle(struct gw_fleet *f, const struct gw_fl
  * else until the next round of placing, in which the same one is kept again. Nothing happens when no wide slice serves
  * it, or one is free. */
 void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size);
+/* By when the slice is free by what its calls, and those of slices that it has a part in common with, declare: they are
+ * ended then, and GW_FLEET_GRACE_NS later they are gone. */
+sl_mono_ns gw_fleet_free_at(const struct gw_fleet *f, const struct gw_fleet_slice *slice);
+/* Of the slices that are kept, an idle one for a call of m that declares so much: it is over by when they can all be
+ * free. NULL: none. */
+struct gw_fleet_slice *gw_fleet_backfill(struct gw_fleet *f, const struct gw_fleet_model *m,
+                                         const struct gw_size *size, const struct gw_group *group,
+                                         int64_t declared_us);
+/* Is anything kept in this round? */
+bool gw_fleet_has_kept(const struct gw_fleet *f);
 /* Is this a slice for calls of that size? */
 bool gw_fleet_slice_serves(const struct gw_fleet_slice *slice, const struct gw_size *size);
 /* Could a call of that size have the slice, or one that has a part in common with it? */
@@ -268,7 +283,7 @@ const struct gw_size *gw_fleet_size_of(const struct gw_fleet_model *m,
                                        const struct gw_tiers *tiers);
 /* A node that took a call not now is passed over until the next round of placing begins; the other
  * nodes are not. */
-void gw_fleet_new_round(struct gw_fleet *f);
+void gw_fleet_new_round(struct gw_fleet *f, sl_mono_ns now);
 void gw_fleet_set_full(struct gw_fleet *f, struct gw_fleet_node *node);
 /* How long the calls that wait for m would take, one after the other on each of its slices, by what is known of
  * such calls; -1: no node has it. */

@@ -27,8 +27,10 @@ struct gw_fleet {
     struct sl_slot_table *leases; /* struct gw_fleet_lease */
     struct model_slot *by_name;   /* current models */
     struct gw_fleet_totals totals;
-    uint64_t round;   /* of placing */
-    uint64_t changes; /* of nodes and leases, ever */
+    uint64_t round;         /* of placing */
+    uint64_t changes;       /* of nodes and leases, ever */
+    sl_mono_ns now;         /* when it began */
+    uint64_t kept_in_round; /* the last one in which something was kept */
 };
 
 /* ---- gw_fleet_size.c */

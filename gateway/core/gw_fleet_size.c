@@ -186,6 +186,90 @@ static void look_at(const struct gw_fleet *f, struct gw_fleet_node *node,
     }
 }
 
+/* Of one that is being cleared, when that ends. */
+static sl_mono_ns lease_ends_at(const struct gw_fleet_lease *lease, sl_mono_ns begins_at)
+{
+    sl_mono_ns from = lease->is_started ? lease->started_at : begins_at;
+    sl_mono_ns at = sl_sat_add(from, sl_sat_mul(lease->limit_us, SL_NS_PER_US));
+    if (lease->is_recalled && lease->recalled_at < at)
+        at = lease->recalled_at;
+    return sl_sat_add(at, GW_FLEET_GRACE_NS);
+}
+
+static sl_mono_ns own_free_at(const struct gw_fleet *f, const struct gw_fleet_slice *s)
+{
+    sl_mono_ns at = f->now;
+    const struct gw_fleet_lease *lease;
+    DL_FOREACH (s->leases, lease) {
+        sl_mono_ns ends_at = lease_ends_at(lease, at);
+        at = ends_at > at ? ends_at : at;
+    }
+    return at;
+}
+
+sl_mono_ns gw_fleet_free_at(const struct gw_fleet *f, const struct gw_fleet_slice *slice)
+{
+    const struct gw_fleet_node *node = slice->node;
+    sl_mono_ns at = f->now;
+    for (size_t i = 0; i < gw_fleet_all_slices(node); i++) {
+        const struct gw_fleet_slice *s = &node->slices[i];
+        sl_mono_ns own = (s->parts & slice->parts) != 0 ? own_free_at(f, s) : at;
+        at = own > at ? own : at;
+    }
+    return at;
+}
+
+/* The earlier one, when several are kept of a node. */
+static void reserve(struct gw_fleet *f, struct gw_fleet_slice *wide)
+{
+    struct gw_fleet_node *node = wide->node;
+    uint64_t kept = gw_fleet_kept_parts(f, node);
+    sl_mono_ns at = gw_fleet_free_at(f, wide);
+    node->kept_until = kept == 0 || at < node->kept_until ? at : node->kept_until;
+    node->kept_parts = wide->parts | kept;
+    node->kept_in_round = f->kept_in_round = f->round;
+}
+
+bool gw_fleet_has_kept(const struct gw_fleet *f)
+{
+    return f->kept_in_round == f->round;
+}
+
+static bool may_backfill(const struct gw_fleet *f, const struct gw_fleet_node *node,
+                         const struct gw_group *group, int64_t declared_us)
+{
+    sl_mono_ns ends_at = sl_sat_add(f->now, sl_sat_mul(declared_us, SL_NS_PER_US));
+    return gw_fleet_kept_parts(f, node) != 0 && node->group == group &&
+           node->full_in_round != f->round && gw_fleet_node_takes(node) &&
+           sl_sat_add(ends_at, GW_FLEET_GRACE_NS) < node->kept_until;
+}
+
+/* A warm one when there is one. */
+static void look_for_gap(const struct gw_fleet *f, struct gw_fleet_node *node,
+                         const struct gw_fleet_model *m, const struct gw_size *size,
+                         struct gw_fleet_slice **best)
+{
+    for (size_t i = 0; i < node->slice_count; i++) {
+        struct gw_fleet_slice *s = &node->slices[i];
+        bool is_kept = (s->parts & gw_fleet_kept_parts(f, node)) != 0;
+        if (is_kept && !gw_fleet_slice_is_held(s) && gw_fleet_slice_serves(s, size) &&
+            (*best == NULL || s->last_model == m))
+            *best = s;
+    }
+}
+
+struct gw_fleet_slice *gw_fleet_backfill(struct gw_fleet *f, const struct gw_fleet_model *m,
+                                         const struct gw_size *size, const struct gw_group *group,
+                                         int64_t declared_us)
+{
+    struct gw_fleet_slice *best = NULL;
+    const struct gw_fleet_offer *offer;
+    DL_FOREACH2(m->offers, offer, model_next)
+    if (may_backfill(f, offer->node, group, declared_us))
+        look_for_gap(f, offer->node, m, size, &best);
+    return best;
+}
+
 void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const struct gw_size *size)
 {
     struct gw_fleet_slice *best = NULL;
@@ -196,7 +280,5 @@ void gw_fleet_keep(struct gw_fleet *f, const struct gw_fleet_model *m, const str
         look_at(f, offer->node, size, &best, &d);
     if (best == NULL || d.busy_parts == 0) /* it can start there */
         return;
-    struct gw_fleet_node *node = best->node;
-    node->kept_parts = best->parts | gw_fleet_kept_parts(f, node);
-    node->kept_in_round = f->round;
+    reserve(f, best);
 }

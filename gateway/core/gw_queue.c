@@ -250,6 +250,13 @@ struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_
     return first_in(&p->lines[size][class_index]);
 }
 
+struct gw_queue_item *gw_queue_next(const struct gw_queue_item *item)
+{
+    const struct gw_order *line = line_of(item);
+    const struct gw_order_item *entry = gw_order_get(line, gw_order_next(line, item->place));
+    return entry == NULL ? NULL : (struct gw_queue_item *)(uintptr_t)entry->call;
+}
+
 struct gw_queue_item *gw_queue_oldest(const struct gw_pool *p, size_t size, size_t class_index)
 {
     return first_in(&p->by_age[size][class_index]);

@@ -47,6 +47,7 @@ struct gw_queue_ask {
     int64_t arrived_us;
     uint64_t arrival;
     int64_t expected_us; /* how long it is expected to have its slice */
+    int64_t limit_us;    /* and how long it may */
     uint32_t factor_thousandths;
     uint16_t tier;
     uint8_t class_index;
@@ -124,6 +125,8 @@ void gw_queue_reclass(struct gw_queue *q, const uint8_t class_of_tier[GW_TIERS_M
 struct gw_pool *gw_queue_pool_of(struct gw_queue *q, struct gw_queue_model *model);
 /* The first in a line; NULL: it is empty. */
 struct gw_queue_item *gw_queue_first(const struct gw_pool *p, size_t size, size_t class_index);
+/* The one behind it; NULL: it is the last. */
+struct gw_queue_item *gw_queue_next(const struct gw_queue_item *item);
 /* The one of them that came first. */
 struct gw_queue_item *gw_queue_oldest(const struct gw_pool *p, size_t size, size_t class_index);
 bool gw_queue_is_before(const struct gw_queue_item *a, const struct gw_queue_item *b);

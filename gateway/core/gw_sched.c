@@ -316,6 +316,8 @@ static struct gw_queue_item *next_head(struct gw_sched *s, struct turn *t)
 
 /* ---- a slice for it */
 
+enum { BACKFILL_LOOKS = 16 }; /* calls of a line */
+
 struct start {
     struct gw_queue_item *item; /* NULL: none */
     struct gw_fleet_slice *slice;
@@ -338,7 +340,7 @@ void gw_sched_new_round(struct gw_sched *s, struct gw_fleet *fleet, sl_mono_ns n
 {
     s->round++;
     s->now_us = now / SL_NS_PER_US;
-    gw_fleet_new_round(fleet);
+    gw_fleet_new_round(fleet, now);
 }
 
 /* Those behind it may pass, but not on what it needs. Once in a round. */
@@ -348,6 +350,42 @@ static void keep_room(const struct gw_sched *s, struct gw_fleet *fleet, struct g
         return;
     item->kept_in = s->round;
     gw_fleet_keep(fleet, model_of(item), gw_sched_size(s, item));
+}
+
+/* Of the first calls of a line, one that is over before what is kept is wanted. */
+static struct start gap_in(struct gw_sched *s, struct gw_fleet *fleet, const struct gw_group *g,
+                           struct gw_queue_item *item)
+{
+    for (int i = 0; item != NULL && i < BACKFILL_LOOKS; item = gw_queue_next(item), i++) {
+        struct gw_fleet_slice *slice =
+            may_run(s, item) ? gw_fleet_backfill(fleet, model_of(item), gw_sched_size(s, item), g,
+                                                 item->ask.limit_us)
+                             : NULL;
+        if (slice == NULL)
+            continue;
+        item->is_by_age = false;
+        return (struct start){item, slice, slice->last_model == model_of(item)};
+    }
+    return (struct start){0};
+}
+
+/* Nobody can start otherwise: in the order of classes, who fits into what is kept. */
+static struct start gap_of(struct gw_sched *s, struct gw_fleet *fleet, const struct gw_group *g)
+{
+    struct start start = {0};
+    uint32_t classes = g->shares.waiting;
+    while (start.item == NULL && classes != 0) {
+        size_t c = gw_shares_next(&g->shares, classes);
+        const struct gw_pool *p;
+        classes &= ~(UINT32_C(1) << c);
+        DL_FOREACH (s->queue.pools, p) {
+            if (!gw_groups_has(p->groups, g->index))
+                continue;
+            for (unsigned left = p->sizes[c]; left != 0 && start.item == NULL; left &= left - 1)
+                start = gap_in(s, fleet, g, gw_queue_first(p, (size_t)__builtin_ctz(left), c));
+        }
+    }
+    return start;
 }
 
 /* What the group would start now. Who finds no slice is not passed by others of that size: all the
@@ -364,7 +402,7 @@ static struct start start_of(struct gw_sched *s, struct gw_fleet *fleet, const s
         keep_room(s, fleet, head);
         t.sizes &= ~(1u << head->ask.size);
     }
-    return (struct start){0};
+    return gw_fleet_has_kept(fleet) ? gap_of(s, fleet, g) : (struct start){0};
 }
 
 /* Of two that could both be: an idle slice before a busy one, a warm one before a cold one, then
@@ -438,6 +476,7 @@ void gw_sched_start(struct gw_sched *s, struct gw_queue_item *item, struct gw_fl
     size_t c = item->ask.class_index;
     lease->is_charged = !gw_queue_is_background(item);
     lease->is_by_age = item->is_by_age;
+    lease->limit_us = item->ask.limit_us;
     if (lease->is_charged) {
         earn(&g->age_credit_us[c], gw_queue_work_us(&item->ask), item->is_by_age);
         lease->share =

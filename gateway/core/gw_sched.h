@@ -4,7 +4,8 @@
  * call: the class whose turn it is there; of its calls that could start there the first in order
  * (gw_queue.h); for that a slice, warm before cold, idle before busy with the same model. A call
  * that finds none is not passed by others that want the same, and blocks nobody who wants another
- * node or another size; for one that wants a whole device its halves are kept (gw_fleet_keep).
+ * node or another size; for one that wants a whole device its halves are kept (gw_fleet_keep), and
+ * others start there only when they are over before it can (gw_fleet_backfill).
  *
  * Of a class' time in a group one part in GW_SCHED_AGE_PARTS goes to those of its calls that have
  * waited for patience_us, the oldest first: in a crowd of short calls long ones would have none of

@@ -244,6 +244,7 @@ static struct gw_queue_ask ask_of(const struct gw_flow *f, const struct gw_call 
         .arrived_us = c->queued_at / SL_NS_PER_US,
         .arrival = c->arrival,
         .expected_us = gw_fleet_expected_us(c->model, c->limit_us),
+        .limit_us = c->limit_us,
         .factor_thousandths = gw_money_size(f, c)->factor_thousandths,
         .tier = c->who.tier,
         .size = (uint8_t)c->size,

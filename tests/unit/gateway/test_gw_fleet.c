@@ -539,12 +539,12 @@ static void draining_and_full_nodes_are_passed_over(void **state SL_UNUSED)
     struct gw_fleet *f = make(&sl_alloc_malloc);
     struct gw_fleet_node *a = join_one(f, "a", "m"), *b = join_one(f, "b", "m");
     struct gw_fleet_model *m = find(f, "m");
-    gw_fleet_new_round(f);
+    gw_fleet_new_round(f, 1);
     gw_fleet_set_full(f, a);
     assert_ptr_equal(gw_fleet_pick(f, m, &large, NULL), &b->slices[0]);
     gw_fleet_set_full(f, b);
     assert_null(gw_fleet_pick(f, m, &large, NULL));
-    gw_fleet_new_round(f);
+    gw_fleet_new_round(f, 1);
     b->is_draining = true;
     assert_ptr_equal(gw_fleet_pick(f, m, &large, NULL), &a->slices[0]);
     a->is_draining = true;

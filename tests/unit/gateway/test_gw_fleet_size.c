@@ -178,20 +178,20 @@ static void what_is_kept_goes_to_nobody_until_the_next_round(void **state SL_UNU
     take(f, &n->slices[3]);
     gw_fleet_keep(f, model(f), xlarge); /* one half to wait for there, two at the other device */
     assert_null(gw_fleet_pick_idle(f, model(f), large));
-    gw_fleet_new_round(f);
+    gw_fleet_new_round(f, 1);
     assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[1]);
     gw_fleet_keep(f, model(f), xlarge);
-    gw_fleet_new_round(f);
+    gw_fleet_new_round(f, 1);
     end(f, second);
     gw_fleet_keep(f, model(f), xlarge); /* both are as near now: it stays with the first */
     assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[2]);
     gw_fleet_keep(f, model(f), xlarge); /* for a second one */
     assert_null(gw_fleet_pick_idle(f, model(f), large));
-    gw_fleet_new_round(f);
+    gw_fleet_new_round(f, 1);
     gw_fleet_keep(f, model(f), large); /* no wide slice serves it */
     assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[2]);
-    gw_fleet_new_round(f);
-    gw_fleet_new_round(f); /* what was kept is forgotten */
+    gw_fleet_new_round(f, 1);
+    gw_fleet_new_round(f, 1); /* what was kept is forgotten */
     join(f, "n2", halves, SLICES, WIDE);
     gw_fleet_keep(f, model(f), xlarge); /* it can start at the other node */
     assert_ptr_equal(gw_fleet_pick_idle(f, model(f), large), &n->slices[2]);
@@ -286,7 +286,7 @@ static void random_leases_never_overlap(void **state SL_UNUSED)
             wide += s != NULL && s->part_extent.share_thousandths > 0;
         }
         if (sl_rng_below(&rng, 4) == 0)
-            gw_fleet_new_round(f);
+            gw_fleet_new_round(f, 1);
         assert_ok(gw_fleet_check(f));
     }
     assert_true(wide > 500);

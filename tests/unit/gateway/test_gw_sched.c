@@ -95,17 +95,20 @@ struct call {
     uint8_t size;
     const char *app;
     int64_t expected_us; /* 0: 1000 */
+    int64_t limit_us;    /* 0: longer than that of any item before it */
 };
 
 static void push_as(struct rig *r, struct call c, bool is_background)
 {
-    const struct gw_queue_ask ask = {.key_us = c.key_us,
-                                     .arrival = c.item + 1,
-                                     .expected_us = c.expected_us > 0 ? c.expected_us : 1000,
-                                     .factor_thousandths = tiers.sizes[c.size].factor_thousandths,
-                                     .tier = c.tier,
-                                     .size = c.size,
-                                     .app = c.app != NULL ? c.app : ""};
+    const struct gw_queue_ask ask = {
+        .key_us = c.key_us,
+        .arrival = c.item + 1,
+        .expected_us = c.expected_us > 0 ? c.expected_us : 1000,
+        .limit_us = c.limit_us > 0 ? c.limit_us : SL_US_PER_S * (int64_t)(c.item + 1),
+        .factor_thousandths = tiers.sizes[c.size].factor_thousandths,
+        .tier = c.tier,
+        .size = c.size,
+        .app = c.app != NULL ? c.app : ""};
     assert_ok(gw_sched_push(&r->sched, model(r, c.model), &r->items[c.item], &ask, is_background));
 }
 
@@ -342,6 +345,141 @@ static void who_wants_a_whole_device_is_waited_for_on_one(void **state SL_UNUSED
     assert_int_equal(place(&r, &later), 3);
     end(&r, later, 1000);
     finish(&r);
+}
+
+static void who_is_over_before_starts_on_what_is_kept(void **state SL_UNUSED)
+{
+    struct rig r;
+    struct gw_fleet_lease *half, *other, *small, *wide;
+    begin(&r, GW_SCHED_FAIR);
+    r.has_wide = true;
+    join(&r, 1, 2);
+    push(&r, (struct call){.item = 0, .key_us = 1});
+    push(&r, (struct call){.item = 1, .key_us = 2, .limit_us = 10 * SL_US_PER_S});
+    assert_int_equal(place(&r, &half), 0);
+    assert_int_equal(place(&r, &other), 1);
+    push(&r, (struct call){.item = 2, .key_us = 3, .size = SIZE_XLARGE});
+    push(&r, (struct call){.item = 3, .key_us = 4, .limit_us = 11 * SL_US_PER_S});
+    push(&r, (struct call){.item = 4, .key_us = 5, .limit_us = 9 * SL_US_PER_S});
+    end(&r, half, 1000);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
+    assert_int_equal(place(&r, &small), 4); /* 3 is before it, and too long */
+    assert_int_equal(place(&r, &half), -1);
+    end(&r, other, 1000);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
+    assert_int_equal(place(&r, &half), -1); /* now that one is waited for */
+    end(&r, small, 1000);
+    gw_sched_new_round(&r.sched, r.fleet, r.now);
+    assert_int_equal(place(&r, &wide), 2);
+    end(&r, wide, 1000);
+    finish(&r);
+}
+
+/* ---- a day with reservations */
+
+struct day {
+    struct rig r;
+    struct sl_rng rng;
+    struct {
+        struct gw_fleet_lease *lease;
+        sl_mono_ns ends_at;
+    } jobs[8];
+    size_t job_count;
+    sl_mono_ns promised; /* to who wants a whole device; 0: nobody waits for one */
+    uint64_t arrivals;
+    size_t promises, gaps;
+};
+
+static void run_job(struct day *d, struct gw_fleet_lease *lease)
+{
+    int64_t used_us = 1 + (int64_t)sl_rng_below(&d->rng, (uint64_t)lease->limit_us);
+    lease->is_started = true;
+    lease->started_at = d->r.now;
+    d->jobs[d->job_count].lease = lease;
+    d->jobs[d->job_count++].ends_at = d->r.now + used_us * SL_NS_PER_US;
+}
+
+/* The first that ends does. */
+static void go_on(struct day *d)
+{
+    size_t first = 0;
+    for (size_t i = 1; i < d->job_count; i++)
+        if (d->jobs[i].ends_at < d->jobs[first].ends_at)
+            first = i;
+    struct gw_fleet_lease *lease = d->jobs[first].lease;
+    d->r.now = d->jobs[first].ends_at;
+    d->jobs[first] = d->jobs[--d->job_count];
+    end(&d->r, lease, (d->r.now - lease->started_at) / SL_NS_PER_US);
+}
+
+static void fill_queue(struct day *d)
+{
+    for (size_t i = 0; i < ITEMS; i++) {
+        if (d->r.items[i].model != NULL)
+            continue;
+        d->arrivals++;
+        push(&d->r,
+             (struct call){.item = i,
+                           .model = (size_t)sl_rng_below(&d->rng, 2),
+                           .key_us = (int64_t)d->arrivals,
+                           .size = sl_rng_below(&d->rng, 12) == 0,
+                           .limit_us = 1 + (int64_t)sl_rng_below(&d->rng, 60 * SL_US_PER_S)});
+    }
+}
+
+static bool is_first_a_whole(const struct day *d)
+{
+    const struct gw_queue_item *first = NULL;
+    for (size_t i = 0; i < ITEMS; i++) {
+        const struct gw_queue_item *item = &d->r.items[i];
+        if (item->model != NULL && (first == NULL || gw_queue_is_before(item, first)))
+            first = item;
+    }
+    return first != NULL && first->ask.size == SIZE_XLARGE;
+}
+
+/* What the first call of all is promised is to be kept. */
+static void note_promise(struct day *d)
+{
+    const struct gw_fleet_node *const *n = (const struct gw_fleet_node *const *)d->r.nodes;
+    if (!is_first_a_whole(d) || !gw_fleet_has_kept(d->r.fleet) || d->promised != 0)
+        return;
+    d->promised = n[n[1]->kept_in_round > n[0]->kept_in_round]->kept_until; /* the last kept */
+    d->promises++;
+}
+
+static void fill_slices(struct day *d)
+{
+    struct gw_fleet_lease *lease;
+    gw_sched_new_round(&d->r.sched, d->r.fleet, d->r.now);
+    for (int i; (i = place(&d->r, &lease)) >= 0; run_job(d, lease)) {
+        if (d->r.items[i].ask.size == SIZE_XLARGE && d->promised != 0) {
+            assert_true(d->r.now <= d->promised);
+            d->promised = 0;
+        }
+        d->gaps += d->promised != 0 && lease->slice->node->kept_parts & lease->slice->parts;
+    }
+    note_promise(d);
+}
+
+static void who_fits_into_a_gap_delays_nobody(void **state SL_UNUSED)
+{
+    struct day d = {.promises = 0};
+    sl_rng_seed(&d.rng, 89);
+    begin(&d.r, GW_SCHED_FAIR);
+    d.r.sched.limits.patience_us = INT64_MAX;
+    d.r.has_wide = true;
+    join(&d.r, 3, 2);
+    join(&d.r, 3, 2);
+    for (int i = 0; i < 3000; i++) {
+        fill_queue(&d);
+        fill_slices(&d);
+        go_on(&d);
+    }
+    assert_true(d.promises > 50 && d.gaps > 50);
+    while (d.job_count > 0)
+        go_on(&d);
+    finish(&d.r);
 }
 
 /* The first group has no room for it; the second one has, and is not kept from it. */
@@ -653,6 +791,8 @@ int main(void)
         cmocka_unit_test(limits_count_by_tier),
         cmocka_unit_test(other_weights_begin_anew),
         cmocka_unit_test(who_wants_a_whole_device_is_waited_for_on_one),
+        cmocka_unit_test(who_is_over_before_starts_on_what_is_kept),
+        cmocka_unit_test(who_fits_into_a_gap_delays_nobody),
         cmocka_unit_test(who_wants_a_whole_device_has_the_one_that_is_free),
         cmocka_unit_test(those_who_pay_nothing_go_by_arrival_and_on_idle_slices),
         cmocka_unit_test(calls_of_an_app_at_its_limit_block_nobody),
