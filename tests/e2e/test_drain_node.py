@@ -20,6 +20,10 @@ from support.wait import wait_until
 def cluster(few_models, tmp_path_factory, _stubs):
     folder = tmp_path_factory.mktemp("drain_node")
     with Cluster(few_models, folder, executors=2, slices=2) as cluster:
+        for _ in range(
+            8
+        ):  # so that it is known how short they are, and nobody seems to wait in vain
+            begin(cluster, "5ms").result()
         yield cluster
 
 
