@@ -221,6 +221,22 @@ def test_who_leaves_does_not_stop_the_others(cluster):
     assert gone[0].charged_us == pytest.approx(1000 * shared, abs=10)
 
 
+def test_a_lost_executor_ends_all_who_ran_together_uncharged(cluster):
+    calls = Calls(cluster)
+    messages = [(item_request("slow", [v]), ()) for v in (1, 2, 3)]
+    first, futures = calls.behind_another("slow", messages)
+    first.result()
+    wait_until(lambda: cluster.status().calls_running == 3, 10 * SLOW, "a run of three")
+    cluster.daemons["n1"].signal(signal.SIGKILL)
+    cluster.restart("n1")
+    for future in futures:
+        _, trailers = future.result()
+        assert trailers["sluice-reason"] == "EXECUTOR_LOST"
+        assert trailers["sluice-charged-ms"] == "0.000"
+    settle(cluster)
+    assert_sums_are_equal(cluster)  # the run's time, until it was last awake, is the first one's
+
+
 def test_over_the_limit_together_within_it_alone(cluster):
     """Three items take 0.92 s, one takes 0.32 s: nobody is charged more than he declared."""
     calls = Calls(cluster)
