@@ -149,7 +149,7 @@ group_valgrind() {
 # Many days of invented traffic (ctest runs a few in every build).
 group_sim() {
     local test
-    for test in order any rough; do
+    for test in order any rough eta; do
         build/release/tests/test_sim_$test || return 1
     done
 }

@@ -5,7 +5,8 @@
 
 The page (docs/SCHEDULING.md) has, for each table, a line `<!-- sim: NAME [OPTION]... -->` and a
 line `<!-- end -->`; what stands between them is made anew. Numbers are means over SEEDS; a long
-scenario says `seeds=1` first.
+scenario says `seeds=1` first. `<!-- eta: NAME... -->` is a table of what calls were told of their
+start, and what came of it.
 """
 
 import argparse
@@ -18,20 +19,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = [101, 102, 103]
+ETAS = re.compile(r"(<!-- eta: (.*?) -->\n).*?(<!-- end -->)", re.S)
 MARKED = re.compile(r"(<!-- sim: (\S+)(.*?) -->\n).*?(<!-- end -->)", re.S)
 POLICIES = ["fair", "strict", "fifo"]
 
 
-def play(build, scenario, options, seed):
-    """Policy to result."""
+def runs(build, scenario, options, seed):
     told = subprocess.run(
-        [build / "bin/sluice-sim", ROOT / f"scenarios/{scenario}.yaml", "--compare", "--json"]
+        [build / "bin/sluice-sim", ROOT / f"scenarios/{scenario}.yaml", "--json"]
         + ["--seed", str(seed), *options],
         capture_output=True,
         text=True,
         check=True,
     )
-    return {run["label"]: run for run in json.loads(told.stdout)["runs"]}
+    return json.loads(told.stdout)["runs"]
+
+
+def play(build, scenario, options, seed):
+    """Policy to result."""
+    return {run["label"]: run for run in runs(build, scenario, ["--compare", *options], seed)}
 
 
 def mean(values):
@@ -118,6 +124,30 @@ def make(build, scenario, options):
     return "\n".join(table(days)) + "\n"
 
 
+def eta_rows(build, scenario):
+    days = [runs(build, scenario, [], seed)[0] for seed in SEEDS]
+    for tier in days[0]["tiers"]:
+        etas = [day["tiers"][tier]["eta"] for day in days]
+        if not all(eta["told"] for eta in etas):
+            continue
+        cells = [
+            f"{mean(eta['told'] for eta in etas):.0f}",
+            f"{100 * mean(eta['within_p50'] for eta in etas):.1f}",
+            f"{100 * mean(eta['within_p90'] for eta in etas):.1f}",
+            f"{mean(eta['p90_to_p50_median'] for eta in etas):.2f}",
+            f"{mean(eta['wait_to_p50_p90'] for eta in etas):.2f}",
+        ]
+        yield f"| {scenario}: {tier} | " + " | ".join(cells) + " |"
+
+
+def eta_table(build, scenarios):
+    heads = ["told", "p50 held, %", "p90 held, %", "p90 / p50 as told", "nine of ten within, x p50"]
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    for scenario in scenarios:
+        lines += eta_rows(build, scenario)
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("page", nargs="?", default=ROOT / "docs/SCHEDULING.md", type=Path)
@@ -128,6 +158,7 @@ def main():
         lambda m: m[1] + make(args.build, m[2], m[3].split()) + m[4],
         text,
     )
+    fresh = ETAS.sub(lambda m: m[1] + eta_table(args.build, m[2].split()) + m[3], fresh)
     args.page.write_text(fresh, encoding="utf-8")
     return 0
 

@@ -210,6 +210,7 @@ static void open_exchange(struct sim *s, struct sim_group *g, struct sim_call *c
     show(s, c);
     gw_flow_on_exchange(s->flow, &c->x, first_events(c), s->now);
     s->opening = NULL;
+    s->newcomer = c;
 }
 
 static bool is_enough(const struct sim *s)
@@ -285,8 +286,17 @@ static void on_sent(struct sim *s, struct sim_event *e)
     let_go(s, SL_CONTAINER_OF(e, struct sim_call, moving));
 }
 
+static void ask_for_eta(struct sim *s, struct sim_call *c)
+{
+    if (!c->is_measured || !gw_flow_eta(s->flow, &c->x, s->now, &c->eta))
+        c->eta.p50_us = GW_ETA_NEVER_US;
+}
+
 void sim_callers_settle(struct sim *s)
 {
+    if (s->newcomer != NULL)
+        ask_for_eta(s, s->newcomer);
+    s->newcomer = NULL;
     for (struct sim_call *c; (c = s->replied) != NULL;) {
         s->replied = c->next;
         sim_count_end(s, c);
@@ -298,6 +308,11 @@ void sim_callers_settle(struct sim *s)
     }
 }
 
+static bool was_in_vain(const struct sim_call *c)
+{
+    return c->is_measured && c->x.reply.error.reason == SL_REASON_ALLOCATION_TIMEOUT;
+}
+
 static void on_reply(struct sim *s, struct sim_call *c)
 {
     if (c->has_replied) {
@@ -305,6 +320,8 @@ static void on_reply(struct sim *s, struct sim_call *c)
         return;
     }
     c->has_replied = true;
+    if (was_in_vain(c))
+        sim_count_eta(s, c->group, &c->eta, c->arrived_at);
     gw_timers_clear(&s->events, &c->moving.timer);
     sim_watch_ended(s, c);
     c->next = s->replied;

@@ -35,11 +35,32 @@ void sim_count_arrival(struct sim *s, const struct sim_call *c)
     s->groups[c->group].asked_ms[c->visitor] += (uint32_t)(c->run_us / 1000);
 }
 
+static void add_eta(struct sim_eta_tally *t, const struct gw_eta *eta, int64_t wait_us)
+{
+    const double more = 10000;
+    double p50 = (double)eta->p50_us + more, p90 = (double)eta->p90_us + more;
+    t->told++;
+    t->within_p50 += wait_us <= eta->p50_us;
+    t->within_p90 += wait_us <= eta->p90_us;
+    sim_histogram_add(&t->ratio, (int64_t)(1e6 * ((double)wait_us + more) / p50));
+    sim_histogram_add(&t->width, (int64_t)(1e6 * p90 / p50));
+}
+
+void sim_count_eta(struct sim *s, uint32_t group, const struct gw_eta *eta, sl_mono_ns arrived_at)
+{
+    int64_t wait_us = (s->now - arrived_at) / SL_NS_PER_US;
+    if (eta->p50_us == GW_ETA_NEVER_US)
+        return;
+    add_eta(&tier_of(s, group)->eta, eta, wait_us);
+    add_eta(&s->result->eta_over_day[bucket_at(s, arrived_at)], eta, wait_us);
+}
+
 void sim_count_start(struct sim *s, const struct sim_job *j)
 {
     s->result->started++;
     if (!j->is_measured)
         return;
+    sim_count_eta(s, j->group, &j->eta, j->arrived_at);
     int64_t us = (s->now - j->arrived_at) / SL_NS_PER_US;
     struct sim_tally *tier = tier_of(s, j->group), *group = &s->result->groups[j->group];
     tier->started++;

@@ -26,6 +26,7 @@ struct sim_call {
     sl_mono_ns arrived_at;
     int64_t run_us, declared_us;
     bool is_measured, has_replied, is_bad, is_large;
+    struct gw_eta eta; /* that it was told when it came; p50_us GW_ETA_NEVER_US: it did not wait */
     struct sim_sight sight; /* while somebody watches */
     const char *size;       /* that it asks for; "": it does not say */
     char duration[32], max_wait[32];
@@ -52,6 +53,7 @@ struct sim_job {
     sl_mono_ns arrived_at, started_at;
     int64_t run_us, limit_us;
     bool is_measured, is_started, is_cancelled, is_called_back;
+    struct gw_eta eta;
     struct sim_sight sight;
     struct sim_event step; /* its start, then its end */
 };
@@ -99,6 +101,7 @@ struct sim {
     uint64_t sessions;
     struct gw_body **messages; /* one for each model; calls get copies */
     struct sim_call *opening;  /* whose identity is asked for just now */
+    struct sim_call *newcomer; /* that came in this step */
     struct sim_call *replied;  /* that the flow has answered in this step */
     struct sim_call *calls,
         *unused_calls; /* all that were ever made; those that can be used again */
@@ -117,7 +120,7 @@ void sim_complain(struct sim *s, const char *fmt, ...) SL_PRINTF(2, 3);
 /* ---- sim_callers.c */
 SL_MUST_CHECK sl_status sim_callers_start(struct sim *s);
 void sim_callers_finish(struct sim *s);
-/* After the flow's turn: who got a reply goes. */
+/* After the flow's turn: who came in it and waits is told for how long; who got a reply goes. */
 void sim_callers_settle(struct sim *s);
 struct gw_net_port sim_callers_port(struct sim *s);
 struct gw_auth_port sim_callers_auth(struct sim *s);
@@ -150,6 +153,7 @@ void sim_count_arrival(struct sim *s, const struct sim_call *c);
 void sim_count_start(struct sim *s, const struct sim_job *j);
 void sim_count_run(struct sim *s, const struct sim_job *j, bool is_good);
 void sim_count_end(struct sim *s, const struct sim_call *c);
+void sim_count_eta(struct sim *s, uint32_t group, const struct gw_eta *eta, sl_mono_ns arrived_at);
 /* From now to `until` nothing changes. */
 void sim_count_time(struct sim *s, sl_mono_ns until);
 void sim_count_finish(struct sim *s);

@@ -334,6 +334,7 @@ static void enqueue(struct sim *s, struct sim_slice *slice, const struct sim_cal
     j->run_us = c->run_us;
     j->limit_us = d->limit_us;
     j->is_measured = c->is_measured;
+    j->eta = c->eta;
     j->sight = c->sight;
     sim_watch_sent(s, j);
     DL_APPEND(slice->jobs, j);

@@ -131,13 +131,37 @@ static sl_status draw_buckets(struct sim_plot *p, const struct sim_result *r, co
     return sim_plot_draw(p, out);
 }
 
+/* How the wait came out beside its p50, and how far p90 was told to be from that. */
+static sl_status draw_etas(struct sim_plot *p, const struct sim_result *r, struct sl_buf *out)
+{
+    start_plot(p, r, "Waits by their ETA: times p50");
+    p->is_log = true;
+    p->low = 0.1;
+    p->line_count = 3;
+    p->lines[0].name = "median";
+    p->lines[1].name = "nine of ten within";
+    p->lines[1].colour = 1;
+    p->lines[2].name = "p90 as told";
+    p->lines[2].colour = 1;
+    p->lines[2].is_dashed = true;
+    for (size_t i = 0; i < SIM_BUCKETS; i++) {
+        const struct sim_eta_tally *t = &r->eta_over_day[i];
+        bool is_known = t->told > 0;
+        p->lines[0].values[i] = is_known ? sim_eta_quantile(&t->ratio, 500) : NAN;
+        p->lines[1].values[i] = is_known ? sim_eta_quantile(&t->ratio, 900) : NAN;
+        p->lines[2].values[i] = is_known ? sim_eta_quantile(&t->width, 500) : NAN;
+    }
+    return sim_plot_draw(p, out);
+}
+
 static sl_status draw_all(struct sim_plot *p, const struct sim_result *r, struct sl_buf *out)
 {
     SIM_TRY(draw_waits(p, r, false, out));
     SIM_TRY(draw_waits(p, r, true, out));
     SIM_TRY(draw_buckets(p, r, "Utilisation, % of the slices that were there",
                          sim_result_utilisation, 100, 100, out));
-    return draw_buckets(p, r, "Calls in the queue, on average", sim_result_queue, 1, 0, out);
+    SIM_TRY(draw_buckets(p, r, "Calls in the queue, on average", sim_result_queue, 1, 0, out));
+    return draw_etas(p, r, out);
 }
 
 /* ---- the page */

@@ -25,6 +25,17 @@ static json_t *ended_json(const struct sim_tally *t)
     return o;
 }
 
+static json_t *eta_json(const struct sim_eta_tally *t)
+{
+    double told = (double)t->told;
+    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}", "told", (json_int_t)t->told, "within_p50",
+                     told > 0 ? (double)t->within_p50 / told : 0, "within_p90",
+                     told > 0 ? (double)t->within_p90 / told : 0, "wait_to_p50_median",
+                     sim_eta_quantile(&t->ratio, 500), "wait_to_p50_p90",
+                     sim_eta_quantile(&t->ratio, 900), "p90_to_p50_median",
+                     sim_eta_quantile(&t->width, 500));
+}
+
 static json_t *tally_json(const struct sim_tally *t)
 {
     return json_pack("{s:I, s:I, s:o, s:f, s:o}", "calls", (json_int_t)t->calls, "started",
@@ -40,6 +51,7 @@ static json_t *tiers_json(const struct sim_result *r)
             continue;
         json_t *tier = tally_json(&r->tiers[i]);
         json_object_set_new(tier, "share", json_real(sim_result_share(r, i)));
+        json_object_set_new(tier, "eta", eta_json(&r->tiers[i].eta));
         json_object_set_new(o, r->scenario->tiers.tiers[i].name, tier);
     }
     return o;

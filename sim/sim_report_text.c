@@ -69,6 +69,24 @@ static sl_status add_classes(const struct sim_result *r, struct sl_buf *out)
     return sl_buf_printf(out, "\n");
 }
 
+static sl_status add_etas(const struct sim_result *r, struct sl_buf *out)
+{
+    for (size_t i = 0; i < r->scenario->tiers.tier_count; i++) {
+        const struct sim_eta_tally *t = &r->tiers[i].eta;
+        if (t->told == 0)
+            continue;
+        SIM_TRY(sl_buf_printf(out,
+                              "  ETA of %-11s %" PRIu64
+                              " told; p50 held for %.1f %%, p90 for %.1f %%; told p90/p50 "
+                              "%.2f, nine of ten within %.2f x p50\n",
+                              r->scenario->tiers.tiers[i].name, t->told,
+                              sim_percent((double)t->within_p50, (double)t->told),
+                              sim_percent((double)t->within_p90, (double)t->told),
+                              sim_eta_quantile(&t->width, 500), sim_eta_quantile(&t->ratio, 900)));
+    }
+    return SL_OK;
+}
+
 static sl_status add_result(const struct sim_result *r, struct sl_buf *out)
 {
     SIM_TRY(add_head(r, out));
@@ -79,6 +97,7 @@ static sl_status add_result(const struct sim_result *r, struct sl_buf *out)
                           100 * sim_result_utilisation(&r->all), sim_result_queue(&r->all),
                           r->max_queued, r->nodes_lost));
     SIM_TRY(add_classes(r, out));
+    SIM_TRY(add_etas(r, out));
     if (r->wrong[0] != '\0')
         SIM_TRY(sl_buf_printf(out, "  BROKEN at step %" PRIu64 ": %s\n", r->steps, r->wrong));
     return SL_OK;

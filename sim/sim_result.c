@@ -8,7 +8,8 @@ static bool make_tallies(struct sim_result *r, size_t tiers, size_t groups)
 {
     r->tiers = calloc(tiers, sizeof *r->tiers);
     r->groups = calloc(groups, sizeof *r->groups);
-    bool is_made = r->tiers != NULL && r->groups != NULL;
+    r->eta_over_day = calloc(SIM_BUCKETS, sizeof *r->eta_over_day);
+    bool is_made = r->tiers != NULL && r->groups != NULL && r->eta_over_day != NULL;
     for (size_t i = 0; is_made && i < tiers; i++) {
         r->tiers[i].wait_over_day = calloc(SIM_BUCKETS, sizeof *r->tiers[i].wait_over_day);
         is_made = r->tiers[i].wait_over_day != NULL;
@@ -34,6 +35,7 @@ void sim_result_finish(struct sim_result *r)
         free(r->tiers[i].wait_over_day);
     free(r->tiers);
     free(r->groups);
+    free(r->eta_over_day);
     *r = (struct sim_result){0};
 }
 
@@ -64,6 +66,11 @@ uint64_t sim_tally_refused(const struct sim_tally *t)
     for (size_t i = 0; i < SL_ARRAY_LEN(refusals); i++)
         sum += t->ended[refusals[i]];
     return sum;
+}
+
+double sim_eta_quantile(const struct sim_histogram *ratios, unsigned thousandths)
+{
+    return (double)sim_histogram_quantile_us(ratios, thousandths) / 1e6;
 }
 
 double sim_result_jain(double sum, double sum_of_squares, uint64_t count)

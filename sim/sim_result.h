@@ -14,6 +14,14 @@
 
 enum { SIM_BUCKETS = 96, SIM_CLASSES = 6, SIM_LABEL_MAX = 63, SIM_WRONG_MAX = 512 };
 
+/* What calls that waited were told of their start when they came, and what came of it. Who waited in vain counts as one
+ * that started when it gave up. Ratios are in millionths, of times that are 10 ms longer than they are. */
+struct sim_eta_tally {
+    uint64_t told, within_p50, within_p90;
+    struct sim_histogram ratio; /* of the wait to its p50 */
+    struct sim_histogram width; /* of p90 to p50 */
+};
+
 /* Of a tier or a group. */
 struct sim_tally {
     uint64_t calls; /* measured, as all below */
@@ -22,6 +30,7 @@ struct sim_tally {
     int64_t used_us;                     /* of slices */
     struct sim_histogram wait;           /* of those that started, from arrival to start */
     struct sim_histogram *wait_over_day; /* SIM_BUCKETS, by arrival; of tiers alone */
+    struct sim_eta_tally eta;            /* of tiers alone */
     double jain; /* of groups: got / asked of each visitor; 0: nobody asked */
     uint64_t jain_visitors;
 };
@@ -49,6 +58,7 @@ struct sim_result {
     struct sim_tally *groups; /* scenario->visitors.count */
     struct sim_class classes[SIM_CLASSES];
     struct sim_bucket all, over_day[SIM_BUCKETS];
+    struct sim_eta_tally *eta_over_day; /* SIM_BUCKETS, by arrival */
     double real_s;
     char wrong[SIM_WRONG_MAX]; /* the invariant that broke; "": none */
 };
@@ -64,6 +74,8 @@ double sim_result_queue(const struct sim_bucket *b); /* calls on average */
 double sim_result_share(const struct sim_result *r, size_t tier);
 /* Refused at once: no place, no quota; not those that waited in vain. */
 uint64_t sim_tally_refused(const struct sim_tally *t);
+
+double sim_eta_quantile(const struct sim_histogram *ratios, unsigned thousandths);
 
 /* Jain's index of fairness: 1 when all values are the same, 1/n when one has all. 0 of none. */
 double sim_result_jain(double sum, double sum_of_squares, uint64_t count);

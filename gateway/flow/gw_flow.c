@@ -695,3 +695,12 @@ uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason)
 {
     return f->ended[reason];
 }
+
+bool gw_flow_eta(struct gw_flow *f, const struct gw_exchange *x, sl_mono_ns now, struct gw_eta *out)
+{
+    struct gw_call *c = gw_call_find(f, x->flow_call);
+    if (c == NULL || c->state != GW_CALL_QUEUED)
+        return false;
+    *out = gw_call_wait_of(f, c, now).eta;
+    return out->p50_us != GW_ETA_NEVER_US;
+}

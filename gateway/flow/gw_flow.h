@@ -16,6 +16,7 @@
 
 #include "gw_asks.h"
 #include "gw_call_state.h"
+#include "gw_eta.h"
 #include "gw_ports.h"
 #include "gw_receipt.h"
 #include "gw_refusal.h"
@@ -211,5 +212,8 @@ uint64_t gw_flow_ended(const struct gw_flow *f, enum sl_reason reason);
 /* SL_EBROKEN when the lists and counts of calls by tier (gw_lines.h) are not those of their states. O(calls that
  * wait): for tests and the simulator. */
 SL_MUST_CHECK sl_status gw_flow_check_lines(const struct gw_flow *f);
+/* When the call of an exchange is expected to start, as its caller would be told. false: it does not wait in the queue. */
+bool gw_flow_eta(struct gw_flow *f, const struct gw_exchange *x, sl_mono_ns now,
+                 struct gw_eta *out);
 
 #endif

@@ -85,7 +85,7 @@ def test_a_page_is_whole(tmp_path):
     assert told.returncode == 0, told.stderr
     text = page.read_text()
     plots = re.findall(r"<svg.*?</svg>", text, re.S)
-    assert len(plots) >= 4
+    assert len(plots) >= 5
     for plot in plots:
         ElementTree.fromstring(plot)
     assert "<b>" not in text
