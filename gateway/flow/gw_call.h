@@ -30,8 +30,8 @@ struct gw_watch;
 /* Of a call's place, what was told of it last. */
 struct gw_call_told {
     size_t before, own_before;
-    size_t nearest; /* the least `before` that was told */
-    size_t slices;
+    size_t nearest;         /* the least `before` that was told */
+    size_t most_slices;     /* that there were */
     uint64_t requeued;      /* gw_flow.requeued then */
     const char *delayed_by; /* since it was nearest; NULL: nothing was told yet */
 };

@@ -148,13 +148,13 @@ static const char *delayed_by(struct gw_flow *f, struct gw_call *c,
     } else if (place->before > told->before) {
         told->delayed_by = why_later(f, c, place);
     }
-    if (slices < told->slices)
-        told->delayed_by = "slices were lost";
     told->before = place->before;
     told->own_before = place->own_before;
     told->requeued = f->requeued;
-    told->slices = slices;
-    return told->delayed_by;
+    if (slices > told->most_slices)
+        told->most_slices = slices;
+    bool lost_slices = told->delayed_by[0] == '\0' && slices < told->most_slices;
+    return lost_slices ? "slices were lost" : told->delayed_by;
 }
 
 static struct gw_call_wait wait_in_queue(struct gw_flow *f, struct gw_call *c, sl_mono_ns now)

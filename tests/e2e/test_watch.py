@@ -7,10 +7,12 @@ import grpc
 import pytest
 from support.calls import refusal, scripted_request
 from support.paths import SLOW
+from support.raw_h2 import DATA, END_STREAM, WINDOW_UPDATE, RawH2
 from support.stubs import Stub, pb
 from support.wait import wait_until
 
 RECEIVING, QUEUED, DISPATCHED, RUNNING, ENDED = 1, 2, 3, 4, 5
+INITIAL_WINDOW = 4  # of HTTP/2's settings
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
@@ -204,6 +206,36 @@ def test_a_watch_has_a_deadline_of_its_own(server, stub, visitor):
     assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     wait_until(lambda: watches(server) == 0, 5 * SLOW, "nobody watches")
     assert call.code() == grpc.StatusCode.OK
+
+
+def messages_of(client, stream):
+    """All messages of a stream, until its end."""
+    data = b""
+    for kind, flags, on, payload in client.frames():
+        if on == stream and kind == DATA:
+            data += payload
+        if on == stream and flags & END_STREAM:
+            break
+    while data:
+        length = int.from_bytes(data[1:5], "big")
+        yield pb("sluice.v1").CallStatus.FromString(data[5 : 5 + length])
+        data = data[5 + length :]
+
+
+def test_who_does_not_read_gets_the_newest_and_holds_up_nobody(server, stub, visitor):
+    first = Call(stub, run="900ms")
+    reaches(visitor, first, RUNNING)
+    second = Call(stub, run="600ms")
+    reaches(visitor, second, QUEUED)
+    message = pb("sluice.v1").WatchCallRequest(call_id=second.id).SerializeToString()
+    with RawH2(server.grpc, settings={INITIAL_WINDOW: 0}) as client:
+        client.call(1, message, path="/sluice.v1.Visitor/WatchCall")
+        wait_until(lambda: watches(server) == 1, 5 * SLOW, "it is watched")
+        reaches(visitor, second, RUNNING)
+        time.sleep(0.3)  # until that was told, too
+        client.frame(WINDOW_UPDATE, 0, 1, (65535).to_bytes(4, "big"))
+        assert [m.state for m in messages_of(client, 1)] == [RUNNING, ENDED]
+    assert [c.code() for c in [first, second]] == [grpc.StatusCode.OK] * 2
 
 
 def test_a_queued_call_is_cancelled(stub, visitor):

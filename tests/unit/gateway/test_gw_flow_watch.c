@@ -436,6 +436,7 @@ static void places_and_times_are_told(void **state SL_UNUSED)
     gw_flow_on_lost(w.flow, n, "test", w.now);
     fake_turn(&w);
     expect_place(&w, second_id, 1, 2, "slices were lost");
+    expect_place(&w, second_id, 1, 2, "slices were lost"); /* they are still not there */
     assert_int_equal(eta_of(&w, second_id).p50_us, -1);
     gw_flow_end_all(w.flow, w.now);
     flow_finish(&w);
