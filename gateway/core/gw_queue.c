@@ -159,6 +159,17 @@ static void tell_ended(struct gw_queue *q, const struct gw_queue_item *item)
 
 /* ---- calls */
 
+/* One more, or (by -1) one less. */
+static void count_guess(struct gw_queue *q, struct gw_queue_model *model,
+                        const struct gw_queue_item *item, int by)
+{
+    model->guess_count += (size_t)by;
+    if (gw_queue_is_background(item))
+        return;
+    q->guesses.count += (size_t)by;
+    q->guesses.work_us += by * gw_queue_work_us(&item->ask);
+}
+
 /* In its model's list, behind all that are older. New arrivals are the youngest, so the search
  * starts at the tail. */
 static void list(struct gw_queue *q, struct gw_queue_model *model, struct gw_queue_item *item)
@@ -176,6 +187,8 @@ static void list(struct gw_queue *q, struct gw_queue_model *model, struct gw_que
     q->counts[kind]++;
     if (kind == 0)
         q->tier_counts[item->ask.tier]++;
+    if (item->ask.is_guess)
+        count_guess(q, model, item, 1);
     item->model = model;
 }
 
@@ -189,6 +202,8 @@ static void unlist(struct gw_queue *q, struct gw_queue_item *item)
     q->counts[kind]--;
     if (kind == 0)
         q->tier_counts[item->ask.tier]--;
+    if (item->ask.is_guess)
+        count_guess(q, model, item, -1);
     item->model = NULL;
 }
 
@@ -237,6 +252,24 @@ void gw_queue_remove(struct gw_queue *q, struct gw_queue_item *item)
         item->app->waiting_count--;
     gw_app_loads_release(&q->apps, item->app);
     unlist(q, item);
+}
+
+static void set_work(struct gw_order *tree, gw_order_id place, int64_t work_us)
+{
+    sl_status s = gw_order_set_work(tree, place, work_us);
+    (void)s; /* who waits has a place, and the work is within its bounds */
+}
+
+void gw_queue_set_expected(struct gw_queue *q, struct gw_queue_item *item, int64_t expected_us)
+{
+    if (item->ask.is_guess)
+        count_guess(q, item->model, item, -1);
+    item->ask.is_guess = false;
+    item->ask.expected_us = expected_us;
+    int64_t work_us = gw_queue_work_us(&item->ask);
+    set_work(item->aside != NULL ? &item->aside->calls : line_of(item), item->place, work_us);
+    if (item->aside == NULL && ages_of(item) != NULL)
+        set_work(ages_of(item), item->place_by_age, work_us);
 }
 
 static struct gw_queue_item *first_in(const struct gw_order *tree)
@@ -394,6 +427,7 @@ void gw_queue_reclass(struct gw_queue *q, const uint8_t class_of_tier[GW_TIERS_M
 
 struct counted {
     size_t items[2], tiers[GW_TIERS_MAX], of_apps;
+    struct gw_order_sum guesses;
 };
 
 /* What the set is to be, as far as groups are in use. */
@@ -420,18 +454,24 @@ static bool item_holds(const struct gw_queue_model *m, const struct gw_queue_ite
 static bool model_holds(const struct gw_queue *q, const struct gw_queue_model *m,
                         struct counted *counted)
 {
-    size_t count = 0;
+    size_t count = 0, guesses = 0;
     const struct gw_queue_item *item;
     DL_FOREACH (m->head, item) {
         if (!item_holds(m, item))
             return false;
         count++;
+        guesses += item->ask.is_guess;
         counted->items[gw_queue_is_background(item)]++;
         counted->tiers[item->ask.tier] += !gw_queue_is_background(item);
+        if (item->ask.is_guess && !gw_queue_is_background(item)) {
+            counted->guesses.count++;
+            counted->guesses.work_us += gw_queue_work_us(&item->ask);
+        }
         counted->of_apps += item->app != NULL;
     }
     gw_groups_of_model(q->groups, m->model, q->scratch);
-    return count == m->count && count > 0 && is_pool_of(q, m->head->pool, q->scratch);
+    return count == m->count && count > 0 && guesses == m->guess_count &&
+           is_pool_of(q, m->head->pool, q->scratch);
 }
 
 /* What a pool's lines have. */
@@ -518,6 +558,8 @@ sl_status gw_queue_check(const struct gw_queue *q)
         }
     bool holds = memcmp(counted.items, q->counts, sizeof q->counts) == 0 &&
                  memcmp(counted.tiers, q->tier_counts, sizeof q->tier_counts) == 0 &&
+                 counted.guesses.count == q->guesses.count &&
+                 counted.guesses.work_us == q->guesses.work_us &&
                  counted.of_apps == waiting_of_apps(q) && pools_hold(q);
     return holds ? SL_OK : SL_EBROKEN;
 }

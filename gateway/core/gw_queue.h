@@ -48,6 +48,7 @@ struct gw_queue_ask {
     uint64_t arrival;
     int64_t expected_us; /* how long it is expected to have its slice */
     int64_t limit_us;    /* and how long it may */
+    bool is_guess;       /* nothing is known of such calls: that is what it declares */
     uint32_t factor_thousandths;
     uint16_t tier;
     uint8_t class_index;
@@ -72,6 +73,7 @@ struct gw_queue_model {
     sl_slot_id model;
     struct gw_queue_item *head; /* oldest */
     size_t count;
+    size_t guess_count;                 /* of them, whose time is a guess */
     struct gw_queue_model *prev, *next; /* gw_queue.models, while count > 0 */
     struct gw_pool *pool;               /* where its calls wait, as of gw_queue.epoch */
     uint64_t epoch;
@@ -96,6 +98,7 @@ struct gw_queue {
     struct gw_queue_model *models[2]; /* that calls wait for: [1] those of background calls */
     size_t counts[2];
     size_t tier_counts[GW_TIERS_MAX]; /* of those that pay */
+    struct gw_order_sum guesses;      /* likewise, of those whose time is a guess */
     uint64_t epoch;                   /* grows when groups change */
     uint64_t *scratch;                /* a set of groups */
 };
@@ -109,6 +112,8 @@ void gw_queue_finish(struct gw_queue *q); /* zeroed, or after an error: fine, to
 SL_MUST_CHECK sl_status gw_queue_push(struct gw_queue *q, struct gw_queue_model *model,
                                       struct gw_queue_item *item, const struct gw_queue_ask *ask);
 void gw_queue_remove(struct gw_queue *q, struct gw_queue_item *item); /* not queued: nothing */
+/* How long a call that waits will have its slice is known now. Its place stays. */
+void gw_queue_set_expected(struct gw_queue *q, struct gw_queue_item *item, int64_t expected_us);
 
 /* A call whose app has as many running as it may leaves its line, and stands aside. */
 void gw_queue_put_aside(struct gw_queue *q, struct gw_queue_item *item);

@@ -245,11 +245,21 @@ static struct gw_queue_ask ask_of(const struct gw_flow *f, const struct gw_call 
         .arrival = c->arrival,
         .expected_us = gw_fleet_expected_us(c->model, c->limit_us),
         .limit_us = c->limit_us,
+        .is_guess = !gw_fleet_knows_time(c->model),
         .factor_thousandths = gw_money_size(f, c)->factor_thousandths,
         .tier = c->who.tier,
         .size = (uint8_t)c->size,
         .app = c->who.app,
     };
+}
+
+/* What calls of unknown models declare says little about how long they take: nobody is sent away for that. */
+static void forget_guesses(const struct gw_queue *q, struct gw_sched_place *place)
+{
+    size_t count = q->guesses.count;
+    int64_t left_us = place->work_before_us - q->guesses.work_us;
+    place->before = place->before > count ? place->before - count : 0;
+    place->work_before_us = left_us > 0 && place->before > 0 ? left_us : 0;
 }
 
 /* How long it would wait if it came in now, as far as the order and the work before it tell; 0: nobody knows, or it
@@ -260,13 +270,14 @@ static int64_t wait_us(struct gw_flow *f, const struct gw_call *c)
     struct gw_quota q;
     struct gw_sched_place place;
     size_t slices = gw_sched_slice_count(&f->sched, c->model);
-    if (f->sched.queue.counts[0] == 0 || slices == 0 || !gw_fleet_knows_time(c->model))
+    if (f->sched.queue.counts[0] == 0 || slices == 0)
         return 0;
     gw_ledger_quota(f->ledger, &c->who, f->conf.tiers, f->wall_now, &q);
     const struct gw_queue_ask ask =
         ask_of(f, c, key_of(f, c, q.spent_us + q.held_us, sl_sat_add(q.limit_us, q.granted_us)));
     if (!gw_sched_place_of(&f->sched, c->model, &ask, &place))
         return 0;
+    forget_guesses(&f->sched.queue, &place);
     int64_t coarse_us = place.work_before_us / (int64_t)slices;
     if (coarse_us < (c->wait_until - c->queued_at) / SL_NS_PER_US / HOPEFUL_PART)
         return 0;

@@ -444,6 +444,31 @@ static void measure_freeing(struct gw_flow *f, const struct gw_fleet_lease *leas
                              sl_sat_mul(result->held_us - c->limit_us, SL_NS_PER_US));
 }
 
+/* Calls that came before anything was known of their model were taken for as long as they declared. */
+static void tell_time(struct gw_flow *f, const struct gw_fleet_model *m)
+{
+    struct gw_queue_item *item;
+    if (m->waiting.guess_count == 0 || !gw_fleet_knows_time(m))
+        return;
+    DL_FOREACH (m->waiting.head, item) {
+        struct gw_call *c = SL_CONTAINER_OF(item, struct gw_call, queue_item);
+        gw_queue_set_expected(&f->sched.queue, item, gw_fleet_expected_us(m, c->limit_us));
+    }
+}
+
+/* The slice is free of it. */
+static void end_lease(struct gw_flow *f, struct gw_fleet_lease *lease,
+                      const struct gw_result *result, sl_mono_ns now)
+{
+    struct gw_fleet_model *m = lease->model;
+    bool teaches = result->was_started && result->reason == SL_REASON_OK;
+    gw_fleet_hold(m);
+    gw_call_end_lease(f, lease, result->was_started ? result->held_us : 0, teaches, now);
+    tell_time(f, m);
+    gw_fleet_unhold(f->fleet, m);
+    f->is_stuck = false;
+}
+
 void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
                        const struct gw_result *result, sl_mono_ns now)
 {
@@ -452,10 +477,8 @@ void gw_flow_on_result(struct gw_flow *f, struct gw_fleet_node *node,
     struct gw_call *c = lease == NULL ? NULL : gw_call_find(f, lease->call);
     uint64_t expected_bytes = lease == NULL ? 0 : lease->result_bytes;
     if (lease != NULL) {
-        bool teaches = result->was_started && result->reason == SL_REASON_OK;
         measure_freeing(f, lease, c, result, now);
-        gw_call_end_lease(f, lease, result->was_started ? result->held_us : 0, teaches, now);
-        f->is_stuck = false;
+        end_lease(f, lease, result, now);
     }
     if (c != NULL && result->was_started && node->mark != NULL) {
         c->lease_journal = gw_mark_journal(node->mark);

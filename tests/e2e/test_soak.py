@@ -273,6 +273,10 @@ def open_connection(cluster):
     return opened
 
 
+# Their callers are of one tier, and may all wait at once.
+ROOM_FOR_ALL = "limits: {queue_of_tier: 4000}\n"
+
+
 def fill_with_connections(cluster, count):
     """As many that do nothing as others that call; what the first hold of the gateway's memory."""
     before = resident_bytes(cluster.daemons["gateway"])
@@ -298,7 +302,8 @@ def test_2000_connections_are_open_while_it_serves(few_models, tmp_path, _stubs,
     if not raise_descriptors(6000):
         pytest.skip("this machine does not let a process open 6000 files")
     count = 2000 if SLOW == 1 else 500
-    with Cluster(few_models, tmp_path, gateway=f"net_threads: {net_threads}\n") as cluster:
+    gateway = f"net_threads: {net_threads}\n{ROOM_FOR_ALL}"
+    with Cluster(few_models, tmp_path, gateway=gateway) as cluster:
         fill_with_connections(cluster, count)
         before = Census(cluster)
         fill_with_connections(cluster, count)  # in the memory of the first, or nearly
@@ -309,7 +314,8 @@ def test_memory_of_closed_connections_goes_back(few_models, tmp_path, _stubs):
     """It stays for the next ones first, and goes back when nobody asks for a while."""
     if not MEASURES_MEMORY or not raise_descriptors(6000):
         pytest.skip("a sanitizer keeps memory, or this machine lets no process open 6000 files")
-    with Cluster(few_models, tmp_path, gateway="net_threads: 2\nlog: {level: debug}\n") as cluster:
+    conf = "net_threads: 2\nlog: {level: debug}\n" + ROOM_FOR_ALL
+    with Cluster(few_models, tmp_path, gateway=conf) as cluster:
         gateway = cluster.daemons["gateway"]
         h2load(cluster, 20_000, connections=20, streams=10)
         settle(cluster)

@@ -125,6 +125,24 @@ static void who_would_wait_in_vain_is_told_at_once(void **state SL_UNUSED)
     flow_finish(&w);
 }
 
+/* A crowd that finds a model of which nothing is known: what its calls declare, 60 s each, is no reason to
+ * send anybody away, neither before nor after the first ones have shown what they take. */
+static void a_crowd_before_the_first_answers_is_let_in(void **state SL_UNUSED)
+{
+    struct fake_world w;
+    struct gw_fleet_node *n = flow_begin_with_node(&w);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(fake_call(&w, flow_request())->replies, 0);
+    for (size_t i = 0; i < GW_FLEET_SAMPLES_MIN; i++) {
+        fake_result(&w, n, w.sent[i].lease, false);
+        fake_turn(&w);
+        assert_int_equal(fake_call(&w, flow_request())->replies, 0);
+    }
+    assert_true(gw_fleet_knows_time(gw_fleet_find(gw_flow_fleet(w.flow), sl_span_str("m"))));
+    gw_flow_end_all(w.flow, w.now);
+    flow_finish(&w);
+}
+
 static void an_app_has_so_many_slices_and_no_more(void **state SL_UNUSED)
 {
     struct fake_world w;
@@ -219,6 +237,7 @@ int main(void)
         cmocka_unit_test(the_queue_has_a_limit),
         cmocka_unit_test(a_tier_has_a_part_of_the_queue),
         cmocka_unit_test(who_would_wait_in_vain_is_told_at_once),
+        cmocka_unit_test(a_crowd_before_the_first_answers_is_let_in),
         cmocka_unit_test(an_app_has_so_many_slices_and_no_more),
         cmocka_unit_test(messages_that_cannot_be_served_are_refused),
     };

@@ -14,7 +14,7 @@ enum { CALLS = 3000 };
 #define WORLD                                                                                      \
     "length: 1h\n"                                                                                 \
     "tiers: {pro: {daily: 10d, in_flight: 100000}, free: {daily: 10d, in_flight: 100000}}\n"       \
-    "limits: {queue: 500, queue_of_tier: 400, calls: 2000, body_total: 4MiB, body_wait: 5s}\n"     \
+    "limits: {queue: 150, queue_of_tier: 100, calls: 2000, body_total: 2MiB, body_wait: 5s}\n"     \
     "reply: 200us\n"                                                                               \
     "stop: 1ms\n"
 
