@@ -75,6 +75,8 @@ struct sim_node {
     size_t slice_count, wide_count;
     uint64_t running_parts; /* slices on which calls run */
     struct sim_event life;  /* its loss, or its return */
+    struct sim_event word;  /* an operator's */
+    bool is_drained;        /* by its name: also who comes back is */
     sl_slot_id stale_lease; /* of a former life, to be told once more; 0: none */
 };
 

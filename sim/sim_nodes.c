@@ -297,6 +297,24 @@ static void on_life(struct sim *s, struct sim_event *e)
     sim_at(s, &n->life, s->now + chance_ns(s, n->row->repair_ns));
 }
 
+/* What is there stays, or comes back; nothing new may come (dispatch). One that is down and not drained is not known. */
+static void on_word(struct sim *s, struct sim_event *e)
+{
+    struct sim_node *n = SL_CONTAINER_OF(e, struct sim_node, word);
+    struct gw_drain_row row = {.by = "sim", .at = sim_wall(s)};
+    uint32_t called_back;
+    memcpy(row.node, n->name, sizeof row.node);
+    bool is_known = n->fleet_node != NULL || n->is_drained;
+    sl_status st = n->is_drained ? gw_flow_undrain_node(s->flow, n->name, "sim")
+                                 : gw_flow_drain_node(s->flow, &row, &called_back);
+    if (st != (is_known ? SL_OK : SL_ENOENT))
+        sim_complain(s, "node %s is not drained: %s", n->name, sl_status_text(st));
+    n->is_drained = is_known && !n->is_drained;
+    s->result->nodes_drained += n->is_drained;
+    if (s->now < s->ends_at)
+        sim_at(s, &n->word, s->now + chance_ns(s, n->row->drain_ns));
+}
+
 /* At a time that the scenario says; one that is down already stays so until then at least. */
 static void on_loss(struct sim *s, struct sim_event *e)
 {
@@ -354,6 +372,8 @@ static sl_status dispatch(void *ctx, const struct gw_fleet_node *fleet_node,
     }
     if (!has_model(n->row, sim_scenario_models(s->scenario)[c->model].name))
         sim_complain(s, "node %s was sent a call of a model that it has not", n->name);
+    if (n->is_drained)
+        sim_complain(s, "a call was sent to %s, which is drained", n->name);
     if (gives_back(s, n))
         return SL_EFULL;
     enqueue(s, &n->slices[d->slice->id], c, d);
@@ -448,12 +468,15 @@ static sl_status start_node(struct sim *s, const struct sim_fleet_row *row, int6
                            .slice_count = (size_t)(row->devices * row->slices),
                            .wide_count =
                                row->gives_whole && row->slices > 1 ? (size_t)row->devices : 0,
-                           .life = {.fire = on_life}};
+                           .life = {.fire = on_life},
+                           .word = {.fire = on_word}};
     snprintf(n->name, sizeof n->name, "%s-%d", row->name, (int)number);
     if (!make_slices(n))
         return SL_ENOMEM;
     s->node_count++;
     join(s, n);
+    if (row->drain_ns > 0)
+        sim_at(s, &n->word, s->now + chance_ns(s, row->drain_ns));
     return SL_OK;
 }
 

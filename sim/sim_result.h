@@ -52,7 +52,7 @@ struct sim_result {
     char label[SIM_LABEL_MAX + 1];
     const struct sim_scenario *scenario; /* borrowed */
     uint64_t seed;
-    uint64_t calls, steps, started, nodes_lost, max_queued;
+    uint64_t calls, steps, started, nodes_lost, nodes_drained, max_queued;
     uint64_t digest;          /* of all outcomes in their order */
     struct sim_tally *tiers;  /* scenario->tiers.tier_count */
     struct sim_tally *groups; /* scenario->visitors.count */

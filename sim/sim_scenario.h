@@ -30,6 +30,7 @@ struct sim_fleet_row {
     bool gives_whole;
     struct sl_conf_seq models; /* of const char *; empty: all */
     int64_t life_ns, repair_ns;
+    int64_t drain_ns;
     int64_t returns_percent;
 };
 

@@ -58,6 +58,9 @@ static const struct sl_conf_key fleet_table[] = {
         .help = "The mean time between two losses of a node, at random; 0s: never."),
     KEY(sim_fleet_row, "repair", SL_CONF_DURATION, repair_ns, "2m", .min = 1000000,
         .max = 365 * DAY, .help = "The mean time until it is back."),
+    KEY(sim_fleet_row, "drain", SL_CONF_DURATION, drain_ns, "0s", .max = 365 * DAY,
+        .help = "The mean time, at random, until an operator drains a node, and then until that is "
+                "undone; 0s: never."),
     KEY(sim_fleet_row, "returns", SL_CONF_INT, returns_percent, "0", .max = 90,
         .help = "Of a hundred calls sent there, how many it does not take now, and of a hundred "
                 "taken, how many it gives back unstarted."),

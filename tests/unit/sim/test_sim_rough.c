@@ -1,5 +1,5 @@
 /* test_sim_rough.c - days on which much goes wrong: large messages that wait for room, bad requests, deadlines, callers
- * that leave, nodes that die every second and give calls back, very short calls sent ahead. All invariants after
+ * that leave, nodes that die every second, give calls back and are drained, very short calls sent ahead. All invariants after
  * every step, and the same seed the same day. */
 #include <stdlib.h>
 
@@ -42,13 +42,16 @@ static const struct {
                    "  hasty:  {tier: pro, visitors: 20, calls: 5000000, leaves: exponential 40ms}\n"
                    "  wholes: {tier: free, visitors: 20, calls: 5000000, size: xlarge, large: 20,\n"
                    "           models: {m0: 1, m2: 1}}\n"},
-    {"failing",
-     WORLD MODELS("exponential 20ms") FLEET(
-         ", life: 3s, repair: 2s, returns: 5") "visitors:\n"
-                                               "  halves: {tier: pro, visitors: 20, calls: "
-                                               "15000000, bad: 2, leaves: exponential 1s}\n"
-                                               "  wholes: {tier: free, visitors: 20, calls: "
-                                               "1500000, size: xlarge, models: {m0: 1, m2: 1}}\n"},
+    {"failing", WORLD MODELS("exponential 20ms") FLEET(
+                    ", life: 3s, repair: 2s, drain: 2s, returns: 5") "visitors:\n"
+                                                                     "  halves: {tier: pro, "
+                                                                     "visitors: 20, calls: "
+                                                                     "15000000, bad: 2, leaves: "
+                                                                     "exponential 1s}\n"
+                                                                     "  wholes: {tier: free, "
+                                                                     "visitors: 20, calls: "
+                                                                     "1500000, size: xlarge, "
+                                                                     "models: {m0: 1, m2: 1}}\n"},
     {"short", WORLD MODELS("exponential 50us")
                   FLEET(", life: 1s, repair: 500ms") "visitors:\n"
                                                      "  halves: {tier: pro, visitors: 20, calls: "
@@ -61,7 +64,7 @@ static const struct {
 
 static struct sim_scenario scenario;
 static struct sim_result first, again;
-static uint64_t ended[SL_REASON_COUNT];
+static uint64_t ended[SL_REASON_COUNT], drained;
 
 static void run_twice(const char *text, uint64_t seed)
 {
@@ -76,6 +79,7 @@ static void run_twice(const char *text, uint64_t seed)
     for (size_t t = 0; t < scenario.tiers.tier_count; t++)
         for (int r = 0; r < SL_REASON_COUNT; r++)
             ended[r] += first.tiers[t].ended[r];
+    drained += first.nodes_drained;
     sim_result_finish(&first);
     sim_result_finish(&again);
     sim_scenario_finish(&scenario);
@@ -95,6 +99,7 @@ static void rough_days_keep_their_invariants(void **state SL_UNUSED)
     for (size_t i = 0; i < SL_ARRAY_LEN(wanted); i++)
         if (ended[wanted[i]] == 0)
             fail_msg("no call ended by %s", sl_reason_name(wanted[i]));
+    assert_true(drained > 0);
 }
 
 int main(void)
