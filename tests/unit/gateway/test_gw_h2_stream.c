@@ -270,8 +270,9 @@ static void headers_for_who_has_gone_are_dropped(void **state SL_UNUSED)
     h2_call_reset(&pair, c);
     h2_pair_client_to_server(&pair);
     h2_flow_head(pair.flow.last, "x-early", "7");
-    close_pair();
+    h2_pair_server_to_client(&pair);
     assert_string_equal(c->early, "");
+    close_pair();
 }
 
 /* ---- no memory */
