@@ -205,6 +205,7 @@ static void open_exchange(struct sim *s, struct sim_group *g, struct sim_call *c
     c->leaving.fire = on_leaving;
     if (g->row->has_leaves)
         sim_at(s, &c->leaving, s->now + sim_law_draw(&g->row->leaves_law, &g->rng) * SL_NS_PER_US);
+    c->eta.p50_us = GW_ETA_NEVER_US; /* it may start at once */
     s->open_count++;
     s->opening = c;
     show(s, c);
