@@ -18,7 +18,8 @@ double sim_plot_step(double range, unsigned count)
         return 1;
     double decade = pow(10, floor(log10(range / count)));
     for (unsigned i = 0; i < 9; i++) {
-        double step = decade * steps[i % 3] * pow(10, i / 3);
+        unsigned tens = i / 3;
+        double step = decade * steps[i % 3] * pow(10, tens);
         if (step * count >= range * 0.999999)
             return step;
     }
@@ -88,13 +89,15 @@ static sl_status draw_tick(const struct axes *a, double value, struct sl_buf *ou
 static sl_status draw_y_axis(const struct axes *a, struct sl_buf *out)
 {
     if (a->plot->is_log) {
-        for (double e = a->low; e <= a->high + 0.5; e++)
-            SIM_TRY(draw_tick(a, pow(10, e), out));
+        int decades = (int)(a->high - a->low + 0.5);
+        for (int i = 0; i <= decades; i++)
+            SIM_TRY(draw_tick(a, pow(10, a->low + i), out));
         return SL_OK;
     }
     double step = sim_plot_step(a->high - a->low, TICKS);
-    for (double v = a->low; v <= a->high + step / 2; v += step)
-        SIM_TRY(draw_tick(a, v, out));
+    int ticks = (int)((a->high - a->low) / step + 0.5);
+    for (int i = 0; i <= ticks; i++)
+        SIM_TRY(draw_tick(a, a->low + i * step, out));
     return SL_OK;
 }
 
@@ -102,9 +105,10 @@ static sl_status draw_x_axis(const struct axes *a, struct sl_buf *out)
 {
     double step = sim_plot_step(a->plot->hours, 12);
     step = a->plot->hours == 24 ? 3 : step;
-    for (double h = 0; h <= a->plot->hours + step / 1000; h += step)
+    int ticks = (int)(a->plot->hours / step + 0.001);
+    for (int i = 0; i <= ticks; i++)
         SIM_TRY(sl_buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g h</text>\n",
-                              place_x(a, h), HEIGHT - BOTTOM + 16, h));
+                              place_x(a, i * step), HEIGHT - BOTTOM + 16, i * step));
     return SL_OK;
 }
 

@@ -30,10 +30,11 @@ static struct name *intern(struct name **names, const char *text)
     HASH_FIND_STR(*names, text, n);
     if (n != NULL)
         return n;
-    n = calloc(1, sizeof *n + strlen(text) + 1);
+    size_t bytes = strlen(text) + 1;
+    n = calloc(1, sizeof *n + bytes);
     if (n == NULL)
         return NULL;
-    strcpy(n->text, text);
+    memcpy(n->text, text, bytes);
     n->number = HASH_COUNT(*names);
     HASH_ADD_STR(*names, text, n);
     return n;
@@ -41,10 +42,12 @@ static struct name *intern(struct name **names, const char *text)
 
 static void forget(struct name **names)
 {
-    struct name *n, *next;
-    HASH_ITER (hh, *names, n, next) {
-        HASH_DEL(*names, n);
+    struct name *n = *names;
+    HASH_CLEAR(hh, *names);
+    while (n != NULL) {
+        struct name *next = n->hh.next;
         free(n);
+        n = next;
     }
 }
 
@@ -201,13 +204,18 @@ static void fill_rows(struct sim_replay *r)
                                                           .deadline = ""};
 }
 
+static void *rows_of(size_t count, size_t bytes)
+{
+    return calloc(count > 0 ? count : 1, bytes);
+}
+
 static sl_status make_rows(struct sim_replay *r)
 {
     size_t models = HASH_COUNT(r->models), tiers = HASH_COUNT(r->tiers);
-    r->model_rows = calloc(models, sizeof *r->model_rows);
-    r->group_rows = calloc(tiers, sizeof *r->group_rows);
-    r->ran_us = calloc(models, sizeof *r->ran_us);
-    r->ran_count = calloc(models, sizeof *r->ran_count);
+    r->model_rows = rows_of(models, sizeof *r->model_rows);
+    r->group_rows = rows_of(tiers, sizeof *r->group_rows);
+    r->ran_us = rows_of(models, sizeof *r->ran_us);
+    r->ran_count = rows_of(models, sizeof *r->ran_count);
     if (r->model_rows == NULL || r->group_rows == NULL || r->ran_us == NULL || r->ran_count == NULL)
         return SL_ENOMEM;
     count_from_midnight(r);

@@ -31,6 +31,14 @@ static bool is_input_alike(const struct ex_record_tensor *a, const struct ex_rec
            memcmp(a->dims + 1, b->dims + 1, (a->rank - 1U) * sizeof(a->dims[0])) == 0;
 }
 
+/* A NaN is like itself, too. */
+static uint64_t bits_of(double d)
+{
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof(bits));
+    return bits;
+}
+
 static bool is_param_alike(const struct ex_param *a, const struct ex_param *b)
 {
     if (a->kind != b->kind || strcmp(a->name, b->name) != 0)
@@ -42,8 +50,8 @@ static bool is_param_alike(const struct ex_param *a, const struct ex_param *b)
         return a->value.i == b->value.i;
     case EX_PARAM_UINT:
         return a->value.u == b->value.u;
-    case EX_PARAM_DOUBLE: /* its bits: a NaN is like itself */
-        return memcmp(&a->value.d, &b->value.d, sizeof(a->value.d)) == 0;
+    case EX_PARAM_DOUBLE:
+        return bits_of(a->value.d) == bits_of(b->value.d);
     case EX_PARAM_STRING:
         return strcmp(a->value.s, b->value.s) == 0;
     }
