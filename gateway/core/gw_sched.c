@@ -192,18 +192,33 @@ static bool may_run(const struct gw_sched *s, const struct gw_queue_item *item)
     return item->app == NULL || item->app->running_count < s->limits.max_app_running;
 }
 
-/* The first of a line whose app may have one more; NULL. */
-static struct gw_queue_item *first_of(struct gw_sched *s, const struct gw_pool *p, size_t size,
-                                      size_t c)
+/* One of the two orders in which a line is kept. */
+struct line_order {
+    struct gw_queue_item *(*first)(const struct gw_pool *p, size_t size, size_t c);
+    bool (*is_before)(const struct gw_queue_item *a, const struct gw_queue_item *b);
+};
+
+static bool is_older(const struct gw_queue_item *a, const struct gw_queue_item *b)
 {
-    struct gw_queue_item *head;
-    while ((head = gw_queue_first(p, size, c)) != NULL && !may_run(s, head))
-        gw_queue_put_aside(&s->queue, head);
-    return head;
+    return a->ask.arrival < b->ask.arrival;
+}
+
+static const struct line_order by_key = {gw_queue_first, gw_queue_is_before};
+static const struct line_order by_age = {gw_queue_oldest, is_older};
+
+/* The first of a line whose app may have one more; NULL. */
+static struct gw_queue_item *first_of(struct gw_sched *s, const struct line_order *order,
+                                      const struct gw_pool *p, size_t size, size_t c)
+{
+    struct gw_queue_item *first;
+    while ((first = order->first(p, size, c)) != NULL && !may_run(s, first))
+        gw_queue_put_aside(&s->queue, first);
+    return first;
 }
 
 /* The first call of a class that could start there; NULL. */
-static struct gw_queue_item *head_of(struct gw_sched *s, const struct turn *t, size_t c)
+static struct gw_queue_item *head_of(struct gw_sched *s, const struct line_order *order,
+                                     const struct turn *t, size_t c)
 {
     struct gw_queue_item *best = NULL;
     const struct gw_pool *p;
@@ -211,36 +226,9 @@ static struct gw_queue_item *head_of(struct gw_sched *s, const struct turn *t, s
         if (p->sizes[c] == 0 || !gw_groups_has(p->groups, t->group->index))
             continue;
         for (unsigned left = p->sizes[c] & t->sizes; left != 0; left &= left - 1) {
-            struct gw_queue_item *head = first_of(s, p, (size_t)__builtin_ctz(left), c);
-            if (head != NULL && (best == NULL || gw_queue_is_before(head, best)))
-                best = head;
-        }
-    }
-    return best;
-}
-
-/* Of a line, of those whose apps may have one more; NULL. */
-static struct gw_queue_item *oldest_in(struct gw_sched *s, const struct gw_pool *p, size_t size,
-                                       size_t c)
-{
-    struct gw_queue_item *old;
-    while ((old = gw_queue_oldest(p, size, c)) != NULL && !may_run(s, old))
-        gw_queue_put_aside(&s->queue, old);
-    return old;
-}
-
-/* The call of a class that could start there, and came first of all. */
-static struct gw_queue_item *oldest_of(struct gw_sched *s, const struct turn *t, size_t c)
-{
-    struct gw_queue_item *best = NULL;
-    const struct gw_pool *p;
-    DL_FOREACH (s->queue.pools, p) {
-        if (p->sizes[c] == 0 || !gw_groups_has(p->groups, t->group->index))
-            continue;
-        for (unsigned left = p->sizes[c] & t->sizes; left != 0; left &= left - 1) {
-            struct gw_queue_item *old = oldest_in(s, p, (size_t)__builtin_ctz(left), c);
-            if (old != NULL && (best == NULL || old->ask.arrival < best->ask.arrival))
-                best = old;
+            struct gw_queue_item *first = first_of(s, order, p, (size_t)__builtin_ctz(left), c);
+            if (first != NULL && (best == NULL || order->is_before(first, best)))
+                best = first;
         }
     }
     return best;
@@ -257,7 +245,7 @@ static struct gw_queue_item *aged_of(struct gw_sched *s, const struct turn *t, s
 {
     if (t->group->age_credit_us[c] <= 0)
         return NULL;
-    struct gw_queue_item *old = oldest_of(s, t, c);
+    struct gw_queue_item *old = head_of(s, &by_age, t, c);
     bool is_due = old != NULL && s->now_us - old->ask.arrived_us >= s->limits.patience_us &&
                   t->group->age_credit_us[c] >= credit_for(old);
     return is_due ? old : NULL;
@@ -266,7 +254,7 @@ static struct gw_queue_item *aged_of(struct gw_sched *s, const struct turn *t, s
 /* The call of a class that could start there; NULL. */
 static struct gw_queue_item *next_of(struct gw_sched *s, const struct turn *t, size_t c)
 {
-    struct gw_queue_item *head = head_of(s, t, c);
+    struct gw_queue_item *head = head_of(s, &by_key, t, c);
     struct gw_queue_item *aged = head == NULL ? NULL : aged_of(s, t, c);
     struct gw_queue_item *next = aged != NULL ? aged : head;
     if (next != NULL)
@@ -453,7 +441,8 @@ bool gw_sched_next_idle(struct gw_sched *s, struct gw_fleet *fleet, struct gw_qu
     DL_FOREACH (s->queue.pools, p) {
         for (unsigned left = p->sizes[GW_QUEUE_BACKGROUND]; left != 0; left &= left - 1)
             look_for_idle(s, fleet,
-                          first_of(s, p, (size_t)__builtin_ctz(left), GW_QUEUE_BACKGROUND), &best);
+                          first_of(s, &by_key, p, (size_t)__builtin_ctz(left), GW_QUEUE_BACKGROUND),
+                          &best);
     }
     *out_item = best.item;
     *out_slice = best.slice;
